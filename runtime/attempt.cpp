@@ -1,0 +1,90 @@
+#include "runtime/attempt.hpp"
+
+#include <pawl/limits.hpp>
+
+#include <memory>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+Record receipt(const AttemptFacts& facts, AttemptEnd end) {
+  Record record;
+  record.kind = RecordKind::receipt;
+  record.end = end;
+  record.step = facts.step;
+  record.attempt = facts.attempt;
+  record.started_ms = facts.started_ms;
+  record.duration_ms = facts.duration_ms;
+  record.input_digest = facts.input_digest;
+  return record;
+}
+
+/// A counted failure: says when the next attempt is due, if there is to be one.
+Record failure(const AttemptFacts& facts, AttemptEnd end, Errc code, std::string_view message) {
+  Record record = receipt(facts, end);
+  record.body = error_body(code, message);
+  const int failures = facts.failures + 1;
+  if (failures < facts.retry.max_attempts)
+    record.due_ms = facts.now_ms + delay_ms(facts.retry, failures, facts.random);
+  return record;
+}
+
+}  // namespace
+
+Record conclude(const AttemptFacts& facts, StepResult result, Cancellation::Reason reason) {
+  if (result.kind == StepResult::Kind::done) {
+    Result<std::string> text = canonical_json(result.output, Limits::output_bytes_max);
+    if (!text) {
+      Record refused = receipt(facts, AttemptEnd::fatal);
+      refused.body =
+          error_body(text.error().code, "the step's output was refused: " + text.error().message);
+      return refused;
+    }
+    Record record = receipt(facts, AttemptEnd::succeeded);
+    record.kind = RecordKind::output;
+    record.body = std::move(*text);
+    record.output_digest = digest_of(record.body);
+    record.value = std::make_shared<const json>(std::move(result.output));
+    return record;
+  }
+  if (reason == Cancellation::Reason::interrupted || reason == Cancellation::Reason::cancelled) {
+    const bool cancelled = reason == Cancellation::Reason::cancelled;
+    Record record = receipt(facts, cancelled ? AttemptEnd::cancelled : AttemptEnd::interrupted);
+    record.body = error_body(cancelled ? Errc::cancelled : Errc::closed, result.message);
+    return record;
+  }
+  if (result.kind == StepResult::Kind::retry)
+    return failure(facts, AttemptEnd::failed, Errc::step_failed, result.message);
+  Record record = receipt(facts, AttemptEnd::fatal);
+  record.body = error_body(Errc::step_failed, result.message);
+  return record;
+}
+
+Record conclude_timed_out(const AttemptFacts& facts, std::int64_t timeout_ms) {
+  return failure(facts, AttemptEnd::timed_out, Errc::deadline,
+                 "no answer within " + std::to_string(timeout_ms) + " ms");
+}
+
+Record conclude_late(const AttemptFacts& facts, const StepResult& result) {
+  Record record = receipt(facts, AttemptEnd::late);
+  if (result.kind != StepResult::Kind::done) {
+    record.body = error_body(Errc::step_failed, result.message);
+    return record;
+  }
+  if (const Result<std::string> text = canonical_json(result.output, Limits::output_bytes_max))
+    record.output_digest = digest_of(*text);
+  record.body =
+      error_body(Errc::deadline, "an output came after the attempt had ended; it was not used");
+  return record;
+}
+
+Record conclude_unanswered(const std::string& step, int attempt, AttemptEnd end) {
+  AttemptFacts facts;
+  facts.step = step;
+  facts.attempt = attempt;
+  return receipt(facts, end);
+}
+
+}  // namespace pawl

@@ -1,0 +1,75 @@
+#include <pawl/flow.hpp>
+#include <pawl/limits.hpp>
+
+#include "runtime/plan.hpp"
+#include "runtime/validate.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+namespace pawl {
+
+const std::string& Flow::name() const {
+  return plan_->flow;
+}
+
+const std::string& Flow::canonical() const {
+  return plan_->canonical;
+}
+
+const Digest& Flow::digest() const {
+  return plan_->digest;
+}
+
+Result<Flow> parse_flow(std::string_view text, const StepTypes* types) {
+  FlowDraft draft = read_flow_draft(text);
+  std::vector<Problem> problems = validate(draft, types);
+  if (problems.empty()) return Flow(make_plan(std::move(draft)));
+  const std::string count =
+      problems.size() == 1 ? "1 problem" : std::to_string(problems.size()) + " problems";
+  return Error{Errc::invalid_flow, "the flow has " + count, {}, std::move(problems)};
+}
+
+Result<Flow> load_flow(const std::string& path, const StepTypes* types) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  // An empty file sets failbit on `text`; the parser has the better message for it. A folder opens,
+  // and reads as empty.
+  if (file) text << file.rdbuf();
+  if (!file || std::filesystem::is_directory(path))
+    return make_error(Errc::io, "the flow's file cannot be read", path);
+  Result<Flow> flow = parse_flow(text.str(), types);
+  if (flow) return flow;
+  Error error = flow.error();
+  error.where = path;
+  return error;
+}
+
+std::string graph_dot(const Flow& flow) {
+  std::ostringstream out;
+  out << "digraph \"" << flow.name() << "\" {\n  rankdir=LR;\n  node [shape=box];\n";
+  for (const PlannedStep& step : flow.plan()->steps)
+    out << "  \"" << step.name << "\" [label=\"" << step.name << "\\n" << step.type << "\"];\n";
+  for (const PlannedStep& step : flow.plan()->steps)
+    for (const std::size_t need : step.needs)
+      out << "  \"" << flow.plan()->steps[need].name << "\" -> \"" << step.name << "\";\n";
+  out << "}\n";
+  return out.str();
+}
+
+std::string graph_mermaid(const Flow& flow) {
+  // Mermaid gives meaning to some words, such as "end": nodes get numbers, names stand in their
+  // labels.
+  std::ostringstream out;
+  out << "flowchart LR\n";
+  const auto& steps = flow.plan()->steps;
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    out << "  s" << i << "[\"" << steps[i].name << "<br/>" << steps[i].type << "\"]\n";
+  for (std::size_t i = 0; i < steps.size(); ++i)
+    for (const std::size_t need : steps[i].needs) out << "  s" << need << " --> s" << i << "\n";
+  return out.str();
+}
+
+}  // namespace pawl

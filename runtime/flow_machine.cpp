@@ -1,0 +1,312 @@
+#include "runtime/flow_machine.hpp"
+
+#include <pawl/limits.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+Error unlawful(const Record& record, const std::string& why) {
+  std::string what(to_string(record.kind));
+  if (record.end != AttemptEnd::none) what += " (" + std::string(to_string(record.end)) + ")";
+  if (!record.step.empty())
+    what += " of step " + record.step + ", attempt " + std::to_string(record.attempt);
+  return make_error(Errc::corrupt,
+                    "the record " + std::to_string(record.seq) + ", " + what + ", " + why);
+}
+
+void sort_and_unique(std::vector<std::size_t>& steps) {
+  std::sort(steps.begin(), steps.end());
+  steps.erase(std::unique(steps.begin(), steps.end()), steps.end());
+}
+
+}  // namespace
+
+FlowMachine::FlowMachine(std::shared_ptr<const Plan> plan, RunId run, json input)
+    : plan_(std::move(plan)),
+      run_(std::move(run)),
+      input_(std::move(input)),
+      steps_(plan_->steps.size()),
+      outputs_(plan_->steps.size(), nullptr) {
+  phase_counts_[static_cast<std::size_t>(Phase::pending)] = steps_.size();
+  for (std::size_t i = 0; i < steps_.size(); ++i) steps_[i].missing = plan_->steps[i].needs.size();
+}
+
+Result<Commands> FlowMachine::apply(const Event& event) {
+  Commands commands;
+  if (const auto* recorded = std::get_if<Recorded>(&event)) {
+    if (Result<void> taken = take(recorded->record); !taken) return taken.error();
+  } else if (std::holds_alternative<Resumed>(event)) {
+    resumed_ = true;
+  } else if (const auto* over = std::get_if<BackoffOver>(&event)) {
+    Step& step = steps_[over->step];
+    // A wait that a cancel or a failure overtook is over without consequence.
+    if (step.phase == Phase::backoff && step.attempt + 1 == over->attempt && !stopping()) {
+      move_to(step, Phase::opening);
+      commands.push_back(OpenAttempt{over->step, over->attempt});
+    }
+  } else {
+    take_missing_type(std::get<StepTypeMissing>(event).step);
+  }
+  if (!resumed_ || outcome_) return commands;
+  if (!stopping()) issue_starts(commands);
+  issue_end(commands);
+  return commands;
+}
+
+Result<void> FlowMachine::take(const Record& record) {
+  const bool about_step = record.kind == RecordKind::opened || record.kind == RecordKind::output ||
+                          record.kind == RecordKind::receipt;
+  if (outcome_ && record.end != AttemptEnd::late && record.end != AttemptEnd::diverged)
+    return unlawful(record, "comes after the run's end");
+  if (about_step) {
+    const auto found = plan_->index.find(record.step);
+    if (found == plan_->index.end())
+      return unlawful(record, "is about a step that the flow has not");
+    const std::size_t i = found->second;
+    if (record.kind == RecordKind::output) return take_output(record, i);
+    if (record.kind == RecordKind::receipt) return take_receipt(record, i);
+    return take_opened(record, i);
+  }
+  if (record.kind == RecordKind::ended) return take_ended(record);
+  if (record.kind == RecordKind::cancel_requested) take_cancel_request();
+  if (record.kind == RecordKind::unblocked) take_unblocked();
+  if (record.kind == RecordKind::started)
+    for (std::size_t i = 0; i < steps_.size(); ++i)
+      if (steps_[i].missing == 0 && steps_[i].phase == Phase::pending) open(i, 1, record.epoch);
+  return {};
+}
+
+Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
+  Step& step = steps_[i];
+  if (step.phase == Phase::pending)
+    return unlawful(record, "comes before the outputs that the step waits for");
+  if (step.phase == Phase::succeeded) return unlawful(record, "is the step's second output");
+  if (!step.attempt_open || record.attempt != step.attempt)
+    return unlawful(record, "comes from an attempt that is not open");
+  std::shared_ptr<const json> value = record.value;
+  if (!value) {
+    json parsed = json::parse(record.body, nullptr, false);
+    if (parsed.is_discarded()) return unlawful(record, "is not JSON");
+    value = std::make_shared<const json>(std::move(parsed));
+  }
+  close_attempt(step);
+  move_to(step, Phase::succeeded);
+  step.output = std::move(value);
+  step.error.reset();
+  outputs_[i] = step.output.get();
+  for (const std::size_t dependent : plan_->steps[i].dependents)
+    if (--steps_[dependent].missing == 0) open(dependent, 1, record.epoch);
+  return {};
+}
+
+Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
+  Step& step = steps_[i];
+  switch (record.end) {
+    case AttemptEnd::none: return unlawful(record, "is a receipt that says no end");
+    case AttemptEnd::succeeded:
+    case AttemptEnd::late:
+    case AttemptEnd::diverged: return {};  // kept for people; no state follows from them
+    default: break;
+  }
+  if (!step.attempt_open || record.attempt != step.attempt)
+    return unlawful(record, "ends an attempt that is not open");
+  Error error =
+      record.end == AttemptEnd::lost || record.end == AttemptEnd::interrupted || record.body.empty()
+          ? make_error(Errc::internal, "")
+          : error_from_body(record.body);
+  close_attempt(step);
+  switch (record.end) {
+    case AttemptEnd::failed:
+    case AttemptEnd::timed_out: count_failure(i, record, std::move(error)); break;
+    case AttemptEnd::fatal: {
+      const Errc code = error.code;
+      fail_step(i, code, std::move(error));
+      break;
+    }
+    case AttemptEnd::lost: count_lost(i, record); break;
+    case AttemptEnd::interrupted: wait_for_next(i, 0); break;
+    case AttemptEnd::cancelled: stop(step); break;
+    default: break;
+  }
+  return {};
+}
+
+Result<void> FlowMachine::take_opened(const Record& record, std::size_t i) {
+  Step& step = steps_[i];
+  if ((step.phase != Phase::backoff && step.phase != Phase::opening) ||
+      record.attempt != step.attempt + 1)
+    return unlawful(record, "does not open the step's next attempt");
+  open(i, record.attempt, record.epoch);
+  return {};
+}
+
+Result<void> FlowMachine::take_ended(const Record& record) {
+  Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false));
+  if (!outcome) return unlawful(record, "is not readable");
+  outcome_ = std::move(*outcome);
+  return {};
+}
+
+void FlowMachine::take_cancel_request() {
+  cancelling_ = true;
+  for (Step& step : steps_)
+    if (step.phase == Phase::backoff || step.phase == Phase::opening ||
+        step.phase == Phase::blocked || step.phase == Phase::unstartable)
+      stop(step);
+}
+
+void FlowMachine::take_unblocked() {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].phase != Phase::blocked) continue;
+    steps_[i].lost_in_row = 0;
+    wait_for_next(i, 0);
+  }
+}
+
+void FlowMachine::take_missing_type(std::size_t i) {
+  Step& step = steps_[i];
+  if (step.phase != Phase::backoff && !step.started) return;
+  if (step.started) --running_;
+  step.started = false;
+  move_to(step, Phase::unstartable);
+}
+
+void FlowMachine::move_to(Step& step, Phase phase) {
+  --phase_counts_[static_cast<std::size_t>(step.phase)];
+  ++phase_counts_[static_cast<std::size_t>(phase)];
+  step.phase = phase;
+}
+
+void FlowMachine::open(std::size_t i, int attempt, std::int64_t epoch) {
+  Step& step = steps_[i];
+  move_to(step, Phase::open);
+  step.attempt = attempt;
+  step.attempt_open = true;
+  step.opened_epoch = epoch;
+  ready_.push_back(i);
+}
+
+void FlowMachine::close_attempt(Step& step) {
+  if (step.started) --running_;
+  step.started = false;
+  step.attempt_open = false;
+}
+
+void FlowMachine::stop(Step& step) {
+  step.stopped_by_cancel = cancelling_;
+  move_to(step, Phase::stopped);
+}
+
+void FlowMachine::fail_step(std::size_t i, Errc code, Error error) {
+  move_to(steps_[i], Phase::failed);
+  if (!failure_) failure_ = RunError{code, plan_->steps[i].name.str(), error.message};
+  steps_[i].error = std::move(error);
+}
+
+void FlowMachine::count_failure(std::size_t i, const Record& record, Error error) {
+  Step& step = steps_[i];
+  ++step.failures;
+  if (step.failures >= plan_->steps[i].retry.max_attempts)
+    return fail_step(i, Errc::attempts_exhausted, std::move(error));
+  step.error = std::move(error);
+  wait_for_next(i, record.due_ms);
+}
+
+void FlowMachine::count_lost(std::size_t i, const Record& record) {
+  Step& step = steps_[i];
+  // A run that gets on from crash to crash is in no loop.
+  const std::size_t progress = count(Phase::succeeded);
+  if (step.lost_at_progress != progress) step.lost_in_row = 0;
+  step.lost_at_progress = progress;
+  ++step.lost_in_row;
+  if (stopping())
+    stop(step);
+  else if (step.lost_in_row >= Limits::lost_attempts_max)
+    move_to(step, Phase::blocked);
+  else
+    open(i, record.attempt + 1, record.epoch);
+}
+
+void FlowMachine::wait_for_next(std::size_t i, std::int64_t due_ms) {
+  Step& step = steps_[i];
+  if (stopping()) return stop(step);
+  move_to(step, Phase::backoff);
+  step.due_ms = due_ms;
+  to_wait_.push_back(i);
+}
+
+void FlowMachine::issue_starts(Commands& commands) {
+  // A replay may have come by the same step several times.
+  sort_and_unique(ready_);
+  for (const std::size_t i : ready_)
+    if (steps_[i].phase == Phase::open && !steps_[i].started) commands.push_back(start_command(i));
+  ready_.clear();
+  sort_and_unique(to_wait_);
+  for (const std::size_t i : to_wait_) {
+    const Step& step = steps_[i];
+    if (step.phase != Phase::backoff) continue;
+    const std::int64_t longest =
+        step.failures == 0 ? 0 : longest_delay_ms(plan_->steps[i].retry, step.failures);
+    commands.push_back(
+        AwaitBackoff{i, step.attempt + 1, step.due_ms, step.due_ms == 0 ? 0 : longest});
+  }
+  to_wait_.clear();
+}
+
+StartAttempt FlowMachine::start_command(std::size_t i) {
+  Step& step = steps_[i];
+  step.started = true;
+  ++running_;
+  const Scope scope{input_, run_.str(), outputs_};
+  return StartAttempt{i, step.attempt, step.failures,
+                      plan_->steps[i].with.resolve(scope, Limits::with_bytes_max)};
+}
+
+void FlowMachine::issue_end(Commands& commands) {
+  if (cancelling_ && !cancel_asked_) {
+    cancel_asked_ = true;
+    for (std::size_t i = 0; i < steps_.size(); ++i)
+      if (steps_[i].started) commands.push_back(CancelAttempt{i, steps_[i].attempt});
+  }
+  if (end_asked_ || running_ > 0) return;
+  Outcome outcome;
+  if (cancelling_) {
+    outcome.state = RunState::cancelled;
+    outcome.error = RunError{Errc::cancelled, "", "the run was cancelled"};
+  } else if (failure_) {
+    outcome.state = RunState::failed;
+    outcome.error = failure_;
+  } else if (count(Phase::succeeded) == steps_.size()) {
+    outcome = success();
+  } else {
+    return;
+  }
+  end_asked_ = true;
+  commands.push_back(EndRun{std::move(outcome)});
+}
+
+Outcome FlowMachine::success() const {
+  json output = json::object();
+  if (plan_->output) {
+    Result<json> resolved =
+        plan_->output->resolve({input_, run_.str(), outputs_}, Limits::output_bytes_max);
+    if (!resolved)
+      return {RunState::failed, nullptr,
+              RunError{resolved.error().code, "",
+                       resolved.error().where + ": " + resolved.error().message}};
+    output = std::move(*resolved);
+  } else {
+    for (const std::size_t i : plan_->terminal)
+      output[plan_->steps[i].name.str()] = *steps_[i].output;
+  }
+  if (Result<std::string> text = canonical_json(output, Limits::output_bytes_max); !text)
+    return {RunState::failed, nullptr,
+            RunError{text.error().code, "", "the run's output: " + text.error().message}};
+  return {RunState::succeeded, std::move(output), std::nullopt};
+}
+
+}  // namespace pawl

@@ -1,0 +1,78 @@
+// What a FlowMachine says of itself; flow_machine.cpp has its transitions.
+#include "runtime/flow_machine.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace pawl {
+
+std::vector<OpenAttemptRef> FlowMachine::attempts_open_before(std::int64_t epoch) const {
+  std::vector<OpenAttemptRef> open;
+  for (std::size_t i = 0; i < steps_.size(); ++i)
+    if (!outcome_ && steps_[i].attempt_open && steps_[i].opened_epoch < epoch)
+      open.push_back({i, steps_[i].attempt});
+  return open;
+}
+
+std::vector<OpenAttemptRef> FlowMachine::attempts_not_started() const {
+  std::vector<OpenAttemptRef> open;
+  for (std::size_t i = 0; i < steps_.size(); ++i)
+    if (!outcome_ && steps_[i].attempt_open && !steps_[i].started)
+      open.push_back({i, steps_[i].attempt});
+  return open;
+}
+
+RunState FlowMachine::state() const {
+  if (outcome_) return outcome_->state;
+  if (cancelling_) return RunState::cancelling;
+  if (failure_) return RunState::failing;
+  if (count(Phase::open) > 0 || count(Phase::succeeded) == steps_.size()) return RunState::running;
+  if (count(Phase::backoff) + count(Phase::opening) > 0) return RunState::waiting;
+  if (count(Phase::blocked) + count(Phase::unstartable) > 0) return RunState::blocked;
+  return RunState::running;
+}
+
+std::optional<RunError> FlowMachine::error() const {
+  if (outcome_) return outcome_->error;
+  if (failure_) return failure_;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if (steps_[i].phase != Phase::blocked && steps_[i].phase != Phase::unstartable) continue;
+    const std::string& name = plan_->steps[i].name.str();
+    if (steps_[i].phase == Phase::unstartable)
+      return RunError{Errc::unknown_step_type, name,
+                      "this program has no step type \"" + plan_->steps[i].type +
+                          "\"; resume the run with one that has"};
+    return RunError{Errc::crash_loop, name,
+                    "the process died " + std::to_string(steps_[i].lost_in_row) +
+                        " times in a row while this step had an open attempt; find out why, then "
+                        "unblock the run"};
+  }
+  return std::nullopt;
+}
+
+StepState FlowMachine::step_state(std::size_t i) const {
+  const Step& step = steps_[i];
+  const bool ended = outcome_.has_value();
+  switch (step.phase) {
+    case Phase::pending: return ended ? StepState::not_started : StepState::pending;
+    case Phase::open: return ended ? StepState::not_started : StepState::running;
+    case Phase::backoff:
+    case Phase::opening: return ended ? StepState::failed : StepState::waiting;
+    case Phase::succeeded: return StepState::succeeded;
+    case Phase::failed: return StepState::failed;
+    case Phase::blocked:
+    case Phase::unstartable: return ended ? StepState::not_started : StepState::blocked;
+    case Phase::stopped: return step.stopped_by_cancel ? StepState::cancelled : StepState::failed;
+  }
+  return StepState::pending;
+}
+
+std::int64_t FlowMachine::due_ms() const {
+  std::int64_t due = std::numeric_limits<std::int64_t>::max();
+  for (const Step& step : steps_)
+    if (step.phase == Phase::backoff || step.phase == Phase::opening)
+      due = std::min(due, step.due_ms);
+  return due;
+}
+
+}  // namespace pawl

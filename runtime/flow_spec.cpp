@@ -1,0 +1,230 @@
+#include "runtime/flow_spec.hpp"
+
+#include <pawl/limits.hpp>
+
+#include "runtime/json_reader.hpp"
+#include "runtime/nearest_name.hpp"
+
+#include <cmath>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+using Names = std::vector<std::string_view>;
+
+/// Reads the members of one JSON object; whatever does not fit becomes a problem and leaves the
+/// default.
+class Members {
+ public:
+  Members(const json& object, std::string pointer, std::vector<Problem>& problems)
+      : object_(object), pointer_(std::move(pointer)), problems_(problems) {}
+
+  void refuse_unknown(const Names& known) {
+    for (const auto& [key, value] : object_.items()) {
+      bool found = false;
+      for (const std::string_view name : known) found = found || name == key;
+      if (!found)
+        complain(key, "unknown_member",
+                 "no member \"" + printable_text(key, 80) + "\" is known here" +
+                     did_you_mean(key, known));
+    }
+  }
+
+  const json* find(const char* key) const {
+    const auto member = object_.find(key);
+    return member == object_.end() ? nullptr : &*member;
+  }
+
+  void read(const char* key, std::string& into) {
+    const json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_string()) return wrong_kind(key, "a string", *value);
+    into = value->get<std::string>();
+  }
+
+  void read(const char* key, std::vector<std::string>& into) {
+    const json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_array()) return wrong_kind(key, "an array of strings", *value);
+    for (std::size_t i = 0; i < value->size(); ++i) {
+      const json& element = (*value)[i];
+      if (element.is_string())
+        into.push_back(element.get<std::string>());
+      else
+        Members(*value, pointer_to(pointer_, key), problems_)
+            .wrong_kind(std::to_string(i).c_str(), "a string", element);
+    }
+  }
+
+  void read(const char* key, std::int64_t& into, std::int64_t min, std::int64_t max) {
+    const json* value = find(key);
+    if (value == nullptr) return;
+    // A whole number may be written 1000.0 or 1e3; JSON makes no difference.
+    const bool whole =
+        value->is_number_integer() ||
+        (value->is_number_float() && std::floor(value->get<double>()) == value->get<double>());
+    if (!whole) return wrong_kind(key, "a whole number", *value);
+    const bool fits =
+        value->is_number_float()
+            ? value->get<double>() >= static_cast<double>(min) &&
+                  value->get<double>() <= static_cast<double>(max)
+            : (value->is_number_unsigned()
+                   ? value->get<std::uint64_t>() <= static_cast<std::uint64_t>(max) &&
+                         static_cast<std::int64_t>(value->get<std::uint64_t>()) >= min
+                   : value->get<std::int64_t>() >= min && value->get<std::int64_t>() <= max);
+    if (!fits)
+      return complain(key, "out_of_range",
+                      std::string(key) + " must lie between " + std::to_string(min) + " and " +
+                          std::to_string(max));
+    into = value->get<std::int64_t>();
+  }
+
+  /// A decimal number, kept in thousandths: decisions are made on integers.
+  void read_permille(const char* key, std::int64_t& into, int min, int max) {
+    const json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_number()) return wrong_kind(key, "a number", *value);
+    const double number = value->get<double>();
+    if (!(number >= min && number <= max))
+      return complain(key, "out_of_range",
+                      std::string(key) + " must lie between " + std::to_string(min) + " and " +
+                          std::to_string(max));
+    const double thousandths = number * 1000;
+    if (std::abs(thousandths - std::round(thousandths)) > 1e-6)
+      return complain(key, "too_precise", std::string(key) + " may have at most three decimals");
+    into = std::llround(thousandths);
+  }
+
+  void complain(std::string_view key, const char* code, std::string message) {
+    if (problems_.size() < Limits::problems_max)
+      problems_.push_back(
+          {key.empty() ? pointer_ : pointer_to(pointer_, key), code, std::move(message)});
+  }
+
+  void wrong_kind(const char* key, const char* expected, const json& value) {
+    complain(key, "wrong_kind",
+             std::string("expected ") + expected + ", found " + value.type_name());
+  }
+
+ private:
+  const json& object_;
+  std::string pointer_;
+  std::vector<Problem>& problems_;
+};
+
+RetryPolicy read_retry(const json& value, const std::string& pointer,
+                       std::vector<Problem>& problems) {
+  RetryPolicy policy;
+  Members members(value, pointer, problems);
+  members.refuse_unknown({"max_attempts", "initial_ms", "factor", "max_ms", "jitter"});
+  std::int64_t max_attempts = policy.max_attempts;
+  members.read("max_attempts", max_attempts, 1, Limits::attempts_max);
+  policy.max_attempts = static_cast<int>(max_attempts);
+  members.read("initial_ms", policy.initial_ms, 0, Limits::delay_ms_max);
+  members.read("max_ms", policy.max_ms, 0, Limits::delay_ms_max);
+  members.read_permille("factor", policy.factor_permille, 1, 1000);
+  members.read_permille("jitter", policy.jitter_permille, 0, 1);
+  return policy;
+}
+
+StepSpec read_step(const std::string& name, const json& value, const std::string& pointer,
+                   std::vector<Problem>& problems) {
+  StepSpec step;
+  step.name = name;
+  Members members(value, pointer, problems);
+  members.refuse_unknown({"run", "with", "after", "timeout_ms", "retry", "secret", "description"});
+  if (members.find("run") == nullptr)
+    members.complain("", "missing_member", "the step says no \"run\": which step type it is");
+  members.read("run", step.type);
+  members.read("after", step.after);
+  members.read("secret", step.secret);
+  members.read("timeout_ms", step.timeout_ms, 0, Limits::delay_ms_max);
+  if (const json* with = members.find("with")) {
+    if (with->is_object())
+      step.with = *with;
+    else
+      members.wrong_kind("with", "an object", *with);
+  }
+  if (const json* retry = members.find("retry")) {
+    if (retry->is_object())
+      step.retry = read_retry(*retry, pointer + "/retry", problems);
+    else
+      members.wrong_kind("retry", "an object", *retry);
+  }
+  std::string description;
+  members.read("description", description);
+  return step;
+}
+
+void read_steps(const json& steps, FlowReading& reading) {
+  if (!steps.is_object()) {
+    reading.problems.push_back(
+        {"/steps", "wrong_kind",
+         std::string("expected an object of steps, found ") + steps.type_name()});
+    return;
+  }
+  if (steps.size() > Limits::steps_max) {
+    reading.problems.push_back({"/steps", "too_many_steps",
+                                std::to_string(steps.size()) + " steps; at most " +
+                                    std::to_string(Limits::steps_max) + " are allowed"});
+    return;
+  }
+  for (const auto& [name, value] : steps.items()) {
+    const std::string pointer = pointer_to("/steps", name);
+    if (value.is_object())
+      reading.spec.steps.push_back(read_step(name, value, pointer, reading.problems));
+    else
+      reading.problems.push_back(
+          {pointer, "wrong_kind", std::string("expected an object, found ") + value.type_name()});
+  }
+}
+
+void read_version(Members& members) {
+  std::int64_t version = 1;
+  members.read("version", version, 1, 1'000'000);
+  if (version > 1)
+    members.complain("version", "newer_version",
+                     "this pawl knows version 1 of the flow format; version " +
+                         std::to_string(version) + " needs a newer one");
+}
+
+}  // namespace
+
+FlowReading read_flow_spec(std::string_view text) {
+  JsonReading raw = read_json(text, Limits::flow_bytes_max);
+  FlowReading reading;
+  reading.problems = std::move(raw.problems);
+  if (!raw.value) return reading;
+  reading.document = std::move(*raw.value);
+  if (!reading.document.is_object()) {
+    reading.problems.push_back(
+        {"", "wrong_kind",
+         std::string("a flow is an object, not ") + reading.document.type_name()});
+    return reading;
+  }
+  Members members(reading.document, "", reading.problems);
+  members.refuse_unknown({"flow", "version", "description", "input", "steps", "output", "secret"});
+  if (members.find("flow") == nullptr)
+    members.complain("", "missing_member", "the flow has no name; add \"flow\": \"NAME\"");
+  members.read("flow", reading.spec.name);
+  read_version(members);
+  std::string description;
+  members.read("description", description);
+  members.read("secret", reading.spec.secret);
+  if (const json* input = members.find("input")) {
+    if (input->is_object())
+      reading.spec.input = *input;
+    else
+      members.wrong_kind("input", "an object of defaults", *input);
+  }
+  if (const json* output = members.find("output")) reading.spec.output = *output;
+  if (const json* steps = members.find("steps"))
+    read_steps(*steps, reading);
+  else
+    members.complain("", "missing_member", "the flow has no \"steps\"");
+  return reading;
+}
+
+}  // namespace pawl

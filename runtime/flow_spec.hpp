@@ -1,0 +1,43 @@
+/// FlowSpec: what a flow's text says, member by member, before anybody asked whether it makes
+/// sense.
+#pragma once
+
+#include <pawl/json.hpp>
+#include <pawl/retry_policy.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pawl {
+
+struct StepSpec {
+  std::string name;
+  std::string type;  // the member "run"
+  json with = json::object();
+  std::vector<std::string> after;
+  std::int64_t timeout_ms = 300'000;  // 0: none
+  RetryPolicy retry;
+  std::vector<std::string> secret;  // as written: "with.token", "output.key"
+};
+
+struct FlowSpec {
+  std::string name;  // the member "flow"
+  json input = json::object();
+  std::vector<StepSpec> steps;  // by name, in byte order
+  std::optional<json> output;
+  std::vector<std::string> secret;  // as written: "input.token", "output.key"
+};
+
+struct FlowReading {
+  FlowSpec spec;                  // what could be read; defaults elsewhere
+  json document;                  // the whole text as JSON; null when it is not JSON
+  std::vector<Problem> problems;  // of the text's shape
+};
+
+/// Reads a flow, format version 1 (docs/flows.md), as far as it can be read.
+FlowReading read_flow_spec(std::string_view text);
+
+}  // namespace pawl

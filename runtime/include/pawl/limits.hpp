@@ -1,0 +1,34 @@
+/// Every upper bound of pawl in one place.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace pawl {
+
+/// What is refused beyond these bounds is refused with `Errc::too_large` or as a problem of the
+/// flow, before anything is written.
+struct Limits {
+  static constexpr std::size_t json_depth_max = 128;        ///< nesting of arrays and objects
+  static constexpr std::size_t flow_bytes_max = 4u << 20;   ///< a flow's text
+  static constexpr std::size_t input_bytes_max = 4u << 20;  ///< a run's merged input
+  static constexpr std::size_t steps_max = 10'000;          ///< steps of one flow
+  static constexpr std::size_t dependencies_max = 1'000;    ///< what one step waits for
+  static constexpr std::size_t with_bytes_max = 16u << 20;  ///< a step's resolved parameters
+  static constexpr std::size_t output_bytes_max =
+      4u << 20;  ///< a step's or a run's output as JSON text
+  static constexpr std::size_t error_bytes_max =
+      4u << 10;                                       ///< an error's message; longer ones are cut
+  static constexpr std::size_t name_bytes_max = 128;  ///< flow, step, type names and run ids
+  static constexpr std::size_t problems_max = 200;    ///< problems listed of one flow
+  static constexpr std::int64_t delay_ms_max =
+      366LL * 86'400'000;                         ///< timeouts and backoff: one leap year
+  static constexpr int attempts_max = 1'000'000;  ///< `max_attempts`
+  static constexpr int lost_attempts_max = 10;    ///< crashes in a row before `crash_loop`
+
+  static_assert(input_bytes_max <= with_bytes_max, "a step must be able to take the whole input");
+  static_assert(output_bytes_max <= with_bytes_max, "a step must be able to take any output");
+  static_assert(with_bytes_max < 1'000'000'000, "SQLite's own limit of a value");
+};
+
+}  // namespace pawl

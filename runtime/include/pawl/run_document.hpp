@@ -1,0 +1,48 @@
+/// The document about a run that every view of it shows: the command's, the library's and the
+/// lab's.
+#pragma once
+
+#include <pawl/flow.hpp>
+#include <pawl/record.hpp>
+#include <pawl/run_state.hpp>
+
+#include <string>
+#include <vector>
+
+namespace pawl {
+
+/// A run as its records tell it.
+struct RunView {
+  RunState state = RunState::running;
+  /// `{"run","flow","state","output","error":{"code","step","message"},
+  ///   "steps":{NAME:{"state","attempts","output","error"}}}`
+  ///
+  /// `attempts` is an array of `{"attempt","end","started_ms","duration_ms"}`, oldest first, with
+  /// `due_ms` (when the next attempt is due) and `error` (`{"code","message"}`) where there are
+  /// such; an attempt without an end yet has
+  /// `"end": "open"`. What the flow marks secret reads "[secret]". Equal records give equal
+  /// documents.
+  json document;
+};
+
+/// Derives the view of a run from its records.
+///
+/// Errors: Errc::corrupt when the records do not follow from each other; the message names the
+/// first that does not.
+Result<RunView> view_run(const Flow& flow, const std::string& run, const json& input,
+                         const std::vector<Record>& records);
+
+/// What a person should know about why a run, or one step of it, waits, failed, or has not begun:
+/// whole lines.
+///
+/// Given:  `step`, a step's name, or empty for the whole run.
+/// Errors: as `view_run`; Errc::invalid_argument for an unknown step.
+Result<std::vector<std::string>> explain_run(const Flow& flow, const std::string& run,
+                                             const json& input, const std::vector<Record>& records,
+                                             const std::string& step, std::int64_t now_ms);
+
+/// Says how two starts under one run id differ: which parts of flow or input, with JSON pointers.
+std::string explain_difference(const json& stored_flow, const json& stored_input, const json& flow,
+                               const json& input);
+
+}  // namespace pawl

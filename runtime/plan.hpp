@@ -1,0 +1,73 @@
+/// Plan: a flow made ready to run: steps in a fixed order, who waits for whom, templates compiled.
+#pragma once
+
+#include <pawl/digest.hpp>
+#include <pawl/ids.hpp>
+#include <pawl/retry_policy.hpp>
+
+#include "runtime/flow_spec.hpp"
+#include "runtime/secret.hpp"
+#include "runtime/template.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pawl {
+
+struct PlannedStep {
+  StepName name;
+  std::string type;
+  Template with;
+  std::vector<std::size_t> needs;       ///< steps whose outputs it waits for, ascending
+  std::vector<std::size_t> dependents;  ///< steps that wait for it, ascending
+  RetryPolicy retry;
+  std::int64_t timeout_ms = 0;
+  std::vector<Secret> secrets;
+};
+
+/// Invariants:
+/// 1. Steps are in topological order, ties broken by name: the same flow gives the same plan
+/// everywhere.
+/// 2. `canonical` is the flow's canonical JSON, `digest` its digest; equal flows have equal ones.
+struct Plan {
+  std::string flow;
+  std::string canonical;
+  Digest digest;
+  json input_defaults;
+  std::vector<PlannedStep> steps;
+  std::map<std::string, std::size_t> index;  ///< step name to its place in `steps`
+  std::vector<std::size_t> terminal;         ///< steps that nobody waits for, by name
+  std::optional<Template> output;
+  std::vector<Secret> secrets;  ///< of the run: input and output
+};
+
+/// A flow's text with its templates compiled, for `validate` to judge and `make_plan` to use.
+struct FlowDraft {
+  FlowSpec spec;
+  json document;
+  std::vector<Template> with;  ///< one per step of the spec
+  std::optional<Template> output;
+  std::vector<Problem> problems;  ///< of the text's shape and its templates
+};
+
+FlowDraft read_flow_draft(std::string_view text);
+
+/// Puts the steps in order.
+///
+/// Given: a draft without problems that `validate` found good.
+std::shared_ptr<const Plan> make_plan(FlowDraft draft);
+
+/// For each step of the spec, the indices of the steps that it waits for, ascending, each once;
+/// names that no step has are left out. The one definition of "waits for", used by `validate` and
+/// `make_plan`.
+std::vector<std::vector<std::size_t>> dependencies(const FlowDraft& draft);
+
+/// Orders the steps so that each comes after what it needs, ties by index; steps on or behind a
+/// cycle are left out.
+std::vector<std::size_t> topological_order(const std::vector<std::vector<std::size_t>>& needs);
+
+}  // namespace pawl

@@ -1,0 +1,186 @@
+#include <pawl/run_document.hpp>
+
+#include "runtime/flow_machine.hpp"
+
+namespace pawl {
+
+namespace {
+
+Result<FlowMachine> replay(const Flow& flow, const std::string& run, const json& input,
+                           const std::vector<Record>& records) {
+  FlowMachine machine(flow.plan(), RunId::trusted(run), input);
+  for (const Record& record : records)
+    if (Result<Commands> applied = machine.apply(Recorded{record}); !applied) {
+      Error error = applied.error();
+      error.where = run;
+      return error;
+    }
+  return machine;
+}
+
+json error_json(const Error& error) {
+  return json{{"code", to_string(error.code)}, {"message", error.message}};
+}
+
+json attempt_json(const Record& record) {
+  json attempt{{"attempt", record.attempt},
+               {"end", to_string(record.end)},
+               {"started_ms", record.started_ms},
+               {"duration_ms", record.duration_ms}};
+  if (record.due_ms != 0) attempt["due_ms"] = record.due_ms;
+  const bool has_error = record.kind == RecordKind::receipt && !record.body.empty() &&
+                         record.end != AttemptEnd::diverged && record.end != AttemptEnd::succeeded;
+  if (has_error) attempt["error"] = error_json(error_from_body(record.body));
+  return attempt;
+}
+
+json steps_json(const FlowMachine& machine, const std::vector<Record>& records) {
+  json steps = json::object();
+  for (std::size_t i = 0; i < machine.plan().steps.size(); ++i) {
+    const PlannedStep& planned = machine.plan().steps[i];
+    json step{{"state", to_string(machine.step_state(i))}, {"attempts", json::array()}};
+    step["output"] = machine.step_output(i)
+                         ? redacted(*machine.step_output(i), planned.secrets, "output")
+                         : json(nullptr);
+    step["error"] = machine.step_error(i) ? error_json(*machine.step_error(i)) : json(nullptr);
+    steps[planned.name.str()] = std::move(step);
+  }
+  for (const Record& record : records)
+    if (record.end != AttemptEnd::none)
+      steps[record.step]["attempts"].push_back(attempt_json(record));
+  for (std::size_t i = 0; i < machine.plan().steps.size(); ++i)
+    if (machine.step_state(i) == StepState::running)
+      steps[machine.plan().steps[i].name.str()]["attempts"].push_back(
+          json{{"attempt", machine.attempts(i)},
+               {"end", "open"},
+               {"started_ms", 0},
+               {"duration_ms", 0}});
+  return steps;
+}
+
+json output_json(const FlowMachine& machine) {
+  if (!machine.outcome() || !machine.outcome()->succeeded()) return nullptr;
+  json output = redacted(machine.outcome()->output, machine.plan().secrets, "output");
+  if (machine.plan().output) return output;
+  // Without an `output` of its own the run shows its last steps' outputs, and hides what they hide.
+  for (const std::size_t i : machine.plan().terminal) {
+    const PlannedStep& planned = machine.plan().steps[i];
+    json& shown = output[planned.name.str()];
+    shown = redacted(shown, planned.secrets, "output");
+  }
+  return output;
+}
+
+std::string duration_text(std::int64_t ms) {
+  if (ms < 1000) return std::to_string(ms) + " ms";
+  if (ms < 120'000) return std::to_string(ms / 1000) + " s";
+  if (ms < 7'200'000) return std::to_string(ms / 60'000) + " min";
+  return std::to_string(ms / 3'600'000) + " h";
+}
+
+/// One step's part of an explanation.
+void explain_step(const FlowMachine& machine, const std::vector<Record>& records, std::size_t i,
+                  std::int64_t now_ms, std::vector<std::string>& lines) {
+  const PlannedStep& planned = machine.plan().steps[i];
+  const StepState state = machine.step_state(i);
+  std::string line =
+      "step " + planned.name.str() + " (" + planned.type + "): " + std::string(to_string(state));
+  if (state == StepState::running)
+    line += ", attempt " + std::to_string(machine.attempts(i)) + " is open";
+  if (state == StepState::pending || state == StepState::not_started) {
+    std::string missing;
+    for (const std::size_t need : planned.needs)
+      if (!machine.step_output(need))
+        missing += (missing.empty() ? "" : ", ") + machine.plan().steps[need].name.str();
+    if (!missing.empty()) line += ", waits for " + missing;
+  }
+  lines.push_back(line);
+  std::int64_t due_ms = 0;
+  for (const Record& record : records) {
+    if (record.step != planned.name.str() || record.end == AttemptEnd::none) continue;
+    std::string attempt =
+        "  attempt " + std::to_string(record.attempt) + ": " + std::string(to_string(record.end));
+    if (record.end == AttemptEnd::lost)
+      attempt += " (the process died; its effect may have happened)";
+    if (record.duration_ms > 0) attempt += " after " + duration_text(record.duration_ms);
+    if (record.kind == RecordKind::receipt && !record.body.empty() &&
+        record.end != AttemptEnd::diverged && record.end != AttemptEnd::succeeded)
+      attempt += ": " + error_from_body(record.body).message;
+    lines.push_back(attempt);
+    due_ms = record.due_ms;
+  }
+  if (state == StepState::waiting)
+    lines.push_back(due_ms > now_ms
+                        ? "  the next attempt is due in " + duration_text(due_ms - now_ms)
+                        : "  the next attempt is due now");
+}
+
+}  // namespace
+
+Result<RunView> view_run(const Flow& flow, const std::string& run, const json& input,
+                         const std::vector<Record>& records) {
+  Result<FlowMachine> machine = replay(flow, run, input, records);
+  if (!machine) return machine.error();
+  RunView view;
+  view.state = machine->state();
+  view.document = json{{"run", run}, {"flow", flow.name()}, {"state", to_string(view.state)}};
+  view.document["output"] = output_json(*machine);
+  const std::optional<RunError> error = machine->error();
+  view.document["error"] = error ? to_json_value(*error) : json(nullptr);
+  view.document["steps"] = steps_json(*machine, records);
+  return view;
+}
+
+Result<std::vector<std::string>> explain_run(const Flow& flow, const std::string& run,
+                                             const json& input, const std::vector<Record>& records,
+                                             const std::string& step, std::int64_t now_ms) {
+  Result<FlowMachine> machine = replay(flow, run, input, records);
+  if (!machine) return machine.error();
+  std::vector<std::string> lines;
+  if (!step.empty()) {
+    const auto found = flow.plan()->index.find(step);
+    if (found == flow.plan()->index.end())
+      return make_error(Errc::invalid_argument,
+                        "the flow " + flow.name() + " has no step \"" + step + "\"", run);
+    explain_step(*machine, records, found->second, now_ms, lines);
+    return lines;
+  }
+  std::string line =
+      "run " + run + " (flow " + flow.name() + "): " + std::string(to_string(machine->state()));
+  if (const auto error = machine->error())
+    line += ": " + std::string(to_string(error->code)) +
+            (error->step.empty() ? "" : ", step " + error->step) + ": " + error->message;
+  lines.push_back(line);
+  for (std::size_t i = 0; i < machine->plan().steps.size(); ++i)
+    if (machine->step_state(i) != StepState::succeeded)
+      explain_step(*machine, records, i, now_ms, lines);
+  return lines;
+}
+
+std::string explain_difference(const json& stored_flow, const json& stored_input, const json& flow,
+                               const json& input) {
+  std::string text;
+  int told = 0;
+  const auto compare = [&](const char* what, const json& before, const json& now) {
+    const json patch = json::diff(before, now);
+    for (const json& change : patch) {
+      if (++told > 5) return;
+      const std::string path = change["path"].get<std::string>();
+      const json::json_pointer at(path);
+      text += (text.empty() ? "" : "; ") + std::string(what) + (path.empty() ? "" : " " + path);
+      if (change["op"] == "add")
+        text += " is new";
+      else if (change["op"] == "remove")
+        text += " is gone";
+      else
+        text += " was " + printable_text(before[at].dump(), 60) + ", is now " +
+                printable_text(change["value"].dump(), 60);
+    }
+  };
+  compare("flow", stored_flow, flow);
+  compare("input", stored_input, input);
+  if (told > 5) text += "; and " + std::to_string(told - 5) + " or more others";
+  return text;
+}
+
+}  // namespace pawl

@@ -1,0 +1,258 @@
+#include "runtime/validate.hpp"
+
+#include <pawl/limits.hpp>
+
+#include "runtime/nearest_name.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace pawl {
+
+namespace {
+
+using Names = std::vector<std::string_view>;
+
+/// `[A-Za-z0-9_][A-Za-z0-9._-]*`: flows and step types, which may have dots.
+std::string dotted_name_complaint(const char* what, const std::string& name) {
+  bool good = !name.empty() && name.size() <= Limits::name_bytes_max && name.front() != '.' &&
+              name.front() != '-';
+  for (const char c : name)
+    good = good && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                    c == '_' || c == '.' || c == '-');
+  if (good) return {};
+  return std::string(what) + " \"" + printable_text(name, 80) +
+         "\" must match [A-Za-z0-9_][A-Za-z0-9._-]* and have at most " +
+         std::to_string(Limits::name_bytes_max) + " bytes";
+}
+
+class Validation {
+ public:
+  Validation(const FlowDraft& draft, const StepTypes* types)
+      : draft_(draft), spec_(draft.spec), types_(types), problems_(draft.problems) {
+    for (const StepSpec& step : spec_.steps) step_names_.push_back(step.name);
+    if (types_ != nullptr)
+      for (const auto& [name, info] : *types_) type_names_.push_back(name);
+  }
+
+  std::vector<Problem> run() {
+    if (!draft_.document.is_object()) return std::move(problems_);
+    if (draft_.document.contains("flow") && draft_.document["flow"].is_string())
+      complain_if("/flow", "bad_name", dotted_name_complaint("the flow name", spec_.name));
+    if (draft_.document.contains("steps") && draft_.document["steps"] == json::object())
+      complain("/steps", "no_steps", "a flow needs at least one step");
+    check_secrets(spec_.secret, "/secret", {"input", "output"});
+    for (std::size_t i = 0; i < spec_.steps.size(); ++i) check_step(i);
+    if (draft_.output) check_uses(*draft_.output, nullptr);
+    check_cycles();
+    std::stable_sort(problems_.begin(), problems_.end(),
+                     [](const Problem& a, const Problem& b) { return a.pointer < b.pointer; });
+    if (problems_.size() > Limits::problems_max) problems_.resize(Limits::problems_max);
+    return std::move(problems_);
+  }
+
+ private:
+  void complain(std::string pointer, const char* code, std::string message) {
+    problems_.push_back({std::move(pointer), code, std::move(message)});
+  }
+
+  void complain_if(const std::string& pointer, const char* code, std::string message) {
+    if (!message.empty()) complain(pointer, code, std::move(message));
+  }
+
+  void check_step(std::size_t i) {
+    const StepSpec& step = spec_.steps[i];
+    const std::string pointer = pointer_to("/steps", step.name);
+    complain_if(pointer, "bad_name", StepNameKind::complaint(step.name));
+    const json& document = draft_.document["steps"][step.name];
+    if (document.contains("run") && document["run"].is_string()) check_type(step, pointer);
+    check_after(step, pointer);
+    check_uses(draft_.with[i], &step);
+    check_secrets(step.secret, pointer + "/secret", {"with", "output"});
+    if (step.retry.initial_ms > step.retry.max_ms)
+      complain(pointer + "/retry", "out_of_range",
+               "initial_ms (" + std::to_string(step.retry.initial_ms) + ") is more than max_ms (" +
+                   std::to_string(step.retry.max_ms) + "); raise max_ms");
+  }
+
+  void check_type(const StepSpec& step, const std::string& pointer) {
+    const std::string complaint = dotted_name_complaint("the step type", step.type);
+    if (!complaint.empty()) return complain(pointer + "/run", "bad_name", complaint);
+    if (types_ == nullptr) return;
+    const auto type = types_->find(step.type);
+    if (type == types_->end())
+      return complain(pointer + "/run", "unknown_step_type",
+                      "this program has no step type \"" + step.type + "\"" +
+                          did_you_mean(step.type, type_names_));
+    if (type->second.params_known) check_params(step, type->second, pointer + "/with");
+  }
+
+  void check_params(const StepSpec& step, const StepTypeInfo& type, const std::string& pointer) {
+    Names known;
+    for (const ParamInfo& param : type.params) {
+      known.push_back(param.name);
+      const auto value = step.with.find(param.name);
+      if (value == step.with.end()) {
+        if (param.required)
+          complain(pointer, "missing_parameter",
+                   step.type + " needs \"" + param.name + "\": " + param.meaning);
+      } else if (!fits(*value, param.kind)) {
+        complain(
+            pointer_to(pointer, param.name), "wrong_kind",
+            std::string("expected ") + to_string(param.kind) + ", found " + value->type_name());
+      }
+    }
+    for (const auto& [name, value] : step.with.items())
+      if (std::find(known.begin(), known.end(), name) == known.end())
+        complain(pointer_to(pointer, name), "unknown_parameter",
+                 step.type + " has no parameter \"" + printable_text(name, 80) + "\"" +
+                     did_you_mean(name, known));
+  }
+
+  /// Whether a literal can be of this kind; a string with a template may become anything.
+  static bool fits(const json& value, ParamInfo::Kind kind) {
+    if (value.is_string() && value.get_ref<const std::string&>().find("{{") != std::string::npos)
+      return true;
+    const auto all = [&](ParamInfo::Kind element) {
+      return std::all_of(value.begin(), value.end(),
+                         [&](const json& e) { return fits(e, element); });
+    };
+    switch (kind) {
+      case ParamInfo::Kind::any: return true;
+      case ParamInfo::Kind::string: return value.is_string();
+      case ParamInfo::Kind::integer: return value.is_number_integer();
+      case ParamInfo::Kind::boolean: return value.is_boolean();
+      case ParamInfo::Kind::object: return value.is_object();
+      case ParamInfo::Kind::array: return value.is_array();
+      case ParamInfo::Kind::string_array: return value.is_array() && all(ParamInfo::Kind::string);
+      case ParamInfo::Kind::integer_array: return value.is_array() && all(ParamInfo::Kind::integer);
+      case ParamInfo::Kind::string_object: return value.is_object() && all(ParamInfo::Kind::string);
+    }
+    return false;
+  }
+
+  void check_after(const StepSpec& step, const std::string& pointer) {
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < step.after.size(); ++i) {
+      const std::string& name = step.after[i];
+      const std::string at = pointer + "/after/" + std::to_string(i);
+      if (name == step.name)
+        complain(at, "self_dependency", "a step cannot wait for itself");
+      else if (!is_step(name))
+        complain(at, "unknown_step",
+                 "no step \"" + printable_text(name, 80) + "\"" + did_you_mean(name, step_names_));
+      else if (!seen.insert(name).second)
+        complain(at, "duplicate_dependency", "\"" + name + "\" stands here twice");
+    }
+  }
+
+  void check_uses(const Template& compiled, const StepSpec* user) {
+    for (const Template::Use& use : compiled.uses()) {
+      if (use.reference.root != Reference::Root::step_output) continue;
+      const std::string& name = use.reference.step;
+      if (user != nullptr && name == user->name)
+        complain(use.pointer, "self_dependency",
+                 "{{" + use.reference.text + "}}: a step cannot use its own output");
+      else if (!is_step(name))
+        complain(use.pointer, "unknown_step",
+                 "{{" + use.reference.text + "}}: no step \"" + printable_text(name, 80) + "\"" +
+                     did_you_mean(name, step_names_));
+    }
+  }
+
+  void check_secrets(const std::vector<std::string>& secrets, const std::string& pointer,
+                     const Names& roots) {
+    for (std::size_t i = 0; i < secrets.size(); ++i)
+      if (Result<Secret> secret = parse_secret(secrets[i], roots); !secret)
+        complain(pointer + "/" + std::to_string(i), "bad_secret", secret.error().message);
+  }
+
+  /// Reports each cycle once: what a topological sort leaves over holds at least one; report it,
+  /// cut it, sort again.
+  void check_cycles() {
+    auto needs = dependencies(draft_);
+    for (std::size_t i = 0; i < needs.size(); ++i) {
+      if (needs[i].size() > Limits::dependencies_max)
+        complain(pointer_to("/steps", spec_.steps[i].name), "too_many_dependencies",
+                 "waits for " + std::to_string(needs[i].size()) + " steps; at most " +
+                     std::to_string(Limits::dependencies_max) + " are allowed");
+      // A step that needs itself has its own message.
+      needs[i].erase(std::remove(needs[i].begin(), needs[i].end(), i), needs[i].end());
+    }
+    while (problems_.size() < Limits::problems_max) {
+      std::vector<bool> sorted(needs.size());
+      for (const std::size_t i : topological_order(needs)) sorted[i] = true;
+      const auto left = std::find(sorted.begin(), sorted.end(), false);
+      if (left == sorted.end()) return;
+      report_cycle(needs, sorted, static_cast<std::size_t>(left - sorted.begin()));
+    }
+  }
+
+  void report_cycle(std::vector<std::vector<std::size_t>>& needs, const std::vector<bool>& sorted,
+                    std::size_t from) {
+    // Every unsorted step needs another unsorted one: walking on must come round.
+    std::vector<std::size_t> path;
+    std::size_t at = from;
+    while (std::find(path.begin(), path.end(), at) == path.end()) {
+      path.push_back(at);
+      at = *std::find_if(needs[at].begin(), needs[at].end(),
+                         [&](std::size_t need) { return !sorted[need]; });
+    }
+    path.erase(path.begin(), std::find(path.begin(), path.end(), at));
+    std::rotate(path.begin(), std::min_element(path.begin(), path.end()), path.end());
+    std::string circle;
+    for (const std::size_t i : path) circle += spec_.steps[i].name + " -> ";
+    complain(pointer_to("/steps", spec_.steps[path.front()].name), "cycle",
+             "waits for itself: " + circle + spec_.steps[path.front()].name +
+                 " (each waits for the next); remove one of these dependencies");
+    for (const std::size_t i : path) needs[i].clear();
+  }
+
+  bool is_step(const std::string& name) const {
+    return std::binary_search(step_names_.begin(), step_names_.end(), std::string_view(name));
+  }
+
+  const FlowDraft& draft_;
+  const FlowSpec& spec_;
+  const StepTypes* types_;
+  std::vector<Problem> problems_;
+  Names step_names_;  // sorted, as the spec's steps are
+  Names type_names_;
+};
+
+}  // namespace
+
+const char* to_string(ParamInfo::Kind kind) {
+  switch (kind) {
+    case ParamInfo::Kind::any: return "any";
+    case ParamInfo::Kind::string: return "string";
+    case ParamInfo::Kind::integer: return "integer";
+    case ParamInfo::Kind::boolean: return "boolean";
+    case ParamInfo::Kind::object: return "object";
+    case ParamInfo::Kind::array: return "array";
+    case ParamInfo::Kind::string_array: return "string_array";
+    case ParamInfo::Kind::integer_array: return "integer_array";
+    case ParamInfo::Kind::string_object: return "string_object";
+  }
+  return "any";
+}
+
+std::vector<Problem> validate(const FlowDraft& draft, const StepTypes* types) {
+  return Validation(draft, types).run();
+}
+
+std::vector<Problem> missing_input(const Plan& plan, const json& input) {
+  std::vector<Problem> problems;
+  const auto check = [&](const Template& compiled) {
+    for (const Template::Use& use : compiled.uses())
+      if (use.reference.root == Reference::Root::input && !use.reference.optional &&
+          follow(input, use.reference.path) == nullptr && problems.size() < Limits::problems_max)
+        problems.push_back({use.pointer, "unresolved_reference",
+                            "{{" + use.reference.text + "}} is not in the run's input"});
+  };
+  for (const PlannedStep& step : plan.steps) check(step.with);
+  if (plan.output) check(*plan.output);
+  return problems;
+}
+
+}  // namespace pawl

@@ -1,0 +1,67 @@
+/// The store in one SQLite file.
+#pragma once
+
+#include <pawl/store.hpp>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace pawl {
+
+/// Holds a store's ownership as long as it lives.
+class OwnerLock {
+ public:
+  virtual ~OwnerLock() = default;
+};
+
+using TakeOwnerLock =
+    std::function<Result<std::unique_ptr<OwnerLock>>(const std::string& store_path)>;
+
+/// Takes ownership by an open-file-description lock on `STORE.lock`: the system drops it when the
+/// process dies, and children that the process starts do not keep it. The file holds the owner's
+/// pid.
+///
+/// Errors: Errc::in_use, naming the process, when the owner does not go away within `wait_ms`;
+/// Errc::io. Source: fcntl(2), "Open file description locks".
+Result<std::unique_ptr<OwnerLock>> take_file_lock(const std::string& store_path, int wait_ms);
+
+struct SqliteStoreOptions {
+  std::string path;
+
+  /// How long to wait for another owner to go away. A killed owner is gone at once.
+  int lock_wait_ms = 300;
+
+  /// Takes the ownership; `take_file_lock` if empty. For simulated disks.
+  TakeOwnerLock take_lock = {};
+
+  /// The name of a registered SQLite VFS; the system's if empty. For simulated disks.
+  std::string vfs = {};
+
+  /// WAL pages after which a commit also moves the log into the main file (SQLite's
+  /// wal_autocheckpoint). More makes such commits rarer and longer. No effect on what survives a
+  /// crash.
+  int checkpoint_pages = 4000;
+};
+
+/// Opens the store, or makes one where there is no file, and takes its ownership: a new epoch.
+///
+/// WAL with synchronous=FULL, always: whatever is answered survives power loss.
+/// Errors: Errc::in_use, Errc::foreign_file, Errc::newer_format, Errc::corrupt, Errc::full,
+/// Errc::io. Source: docs/durability.md; https://sqlite.org/wal.html;
+/// https://sqlite.org/pragma.html#pragma_synchronous
+Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteStoreOptions& options);
+
+/// Opens a store to look at it, while an owner works on it or not. Writes no SQL and never
+/// checkpoints; what it shows was durable at some moment after the call. Close it soon: an open
+/// reader lets the owner's log grow.
+///
+/// Errors: Errc::io when there is no such file; Errc::foreign_file, Errc::newer_format,
+/// Errc::corrupt.
+Result<std::unique_ptr<StoreView>> open_sqlite_reader(const std::string& path,
+                                                      const std::string& vfs = {});
+
+/// The store's own file name: absolute, symbolic links resolved. One store, one name.
+Result<std::string> canonical_store_path(const std::string& path);
+
+}  // namespace pawl

@@ -1,0 +1,156 @@
+/// Store: where runs are remembered. What it has answered is durable.
+#pragma once
+
+#include <pawl/digest.hpp>
+#include <pawl/error.hpp>
+#include <pawl/record.hpp>
+#include <pawl/run_state.hpp>
+
+#include <cstdint>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace pawl {
+
+/// A run's number within its store; ascending in the order of the starts, never reused.
+using RunKey = std::int64_t;
+
+// What can be written.
+
+/// Starts a run, unless its id is taken.
+///
+/// Same id, same flow and same input (equal digests) is the same run: already_exists. Anything else
+/// under that id is refused with Errc::run_differs, which says what differs.
+struct StartRun {
+  std::string run;  ///< the run's id
+  std::string flow_name;
+  std::shared_ptr<const std::string> flow;  ///< canonical JSON
+  Digest flow_digest;
+  std::string input;   ///< canonical JSON, defaults merged in
+  std::string folder;  ///< absolute
+};
+
+/// Adds a record to a run, unless it is there already. What counts as the same place:
+///
+/// - an output: one per step. Other bytes than the stored ones do not replace them; they are kept
+/// in a `diverged`
+///   receipt. The same bytes from another attempt leave a `succeeded` receipt.
+/// - a receipt: one per attempt; besides it, one `late` and one `diverged` receipt per attempt
+/// - opened: one per attempt · cancel_requested, ended: one per run · unblocked: any number
+///
+/// A receipt that would end an attempt of a step that has an output already is answered with that
+/// output. An output of an attempt that has ended is refused with Errc::attempt_ended; anything but
+/// `late` and `diverged` receipts after the run's end with Errc::run_ended.
+struct AppendRecord {
+  RunKey run = 0;
+  std::shared_ptr<Record>
+      record;  ///< the store fills in seq, epoch and at_ms; leave it alone until it has answered
+};
+
+/// Notes what an unfinished run waits for, so that it is found when it is due. A hint, derived from
+/// the records.
+struct ParkRun {
+  RunKey run = 0;
+  RunState state = RunState::running;
+  std::int64_t due_ms = 0;  ///< 0: now
+};
+
+using Write = std::variant<StartRun, AppendRecord, ParkRun>;
+
+enum class WriteStatus {
+  written,         ///< it is durable, and new
+  already_exists,  ///< it, or another record in its place, was durable before: see `stored`
+  refused,         ///< it was not written and never will be: see `error`
+};
+
+struct WriteReply {
+  WriteStatus status = WriteStatus::refused;
+  RunKey run = 0;
+  std::shared_ptr<const Record>
+      stored;             ///< the record as stored; with a new run, its `started` record
+  bool diverged = false;  ///< with already_exists: the stored record differs from the one given
+  RunState state =
+      RunState::running;  ///< with StartRun and already_exists: the run's state, as far as noted
+  Error error;            ///< with refused
+};
+
+// What can be read.
+
+struct RunRow {
+  RunKey key = 0;
+  std::string run;
+  std::string flow_name;
+  RunState state = RunState::running;  ///< as far as noted: exact for ended runs
+  std::int64_t due_ms = 0;
+  std::int64_t started_ms = 0;
+  std::int64_t ended_ms = 0;  ///< 0 while the run is unfinished
+};
+
+struct StoredRun {
+  RunRow row;
+  std::shared_ptr<const std::string> flow;  ///< canonical JSON
+  Digest flow_digest;
+  std::string input;  ///< canonical JSON
+  std::string folder;
+  std::vector<Record> records;  ///< in their order
+};
+
+struct RunFilter {
+  std::optional<RunState> state;
+  bool unfinished_only = false;
+  RunKey before = std::numeric_limits<RunKey>::max();  ///< only runs with a smaller key
+  std::size_t limit = 1000;
+};
+
+/// What readers of a store see. Only what is durable.
+///
+/// Errors: Errc::io, Errc::busy, Errc::corrupt.
+class StoreView {
+ public:
+  virtual ~StoreView() = default;
+
+  /// The run and all of its records; nothing if there is no such run.
+  virtual Result<std::optional<StoredRun>> load(const std::string& run) = 0;
+  virtual Result<std::optional<StoredRun>> load(RunKey key) = 0;
+
+  /// Runs, the newest first.
+  virtual Result<std::vector<RunRow>> list(const RunFilter& filter) = 0;
+
+  /// Unfinished runs that are due at `now_ms`, the earliest due first, then by key; at most
+  /// `limit`.
+  virtual Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) = 0;
+
+  /// The earliest due time after `now_ms` of an unfinished run; nothing if there is none.
+  virtual Result<std::optional<std::int64_t>> next_due_ms(std::int64_t now_ms) = 0;
+
+  virtual Result<std::int64_t> count_unfinished() = 0;
+};
+
+/// A store with the right to write: one owner at a time.
+///
+/// Threads: one at a time.
+class Store : public StoreView {
+ public:
+  /// Writes a batch in one transaction. When it returns, everything that it answers is durable.
+  ///
+  /// Given:   `now_ms`, stamped on the records.
+  /// Returns: one reply per write, in order. A write that is refused does not hinder the others.
+  /// Errors:  for the whole batch: Errc::io, Errc::full, Errc::busy: nothing was answered and
+  /// whether it lasted is
+  ///          unknown; write the same again. Errc::fenced: another owner took over; nothing was
+  ///          written and nothing will be.
+  virtual Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
+                                                std::int64_t now_ms) = 0;
+
+  /// The number of this ownership: higher than that of every owner before.
+  virtual std::int64_t epoch() const = 0;
+
+  /// Bytes that are committed and not yet in the main file; 0 for stores without a log.
+  virtual std::int64_t wal_bytes() const = 0;
+};
+
+}  // namespace pawl

@@ -1,0 +1,193 @@
+#include <pawl/memory_store.hpp>
+#include <pawl/run_document.hpp>
+
+#include "store/record_slot.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+struct ModelRun {
+  StoredRun stored;
+  std::map<std::pair<std::string, std::int64_t>, std::shared_ptr<const Record>> slots;
+};
+
+class MemoryStore final : public Store {
+ public:
+  Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
+                                        std::int64_t now_ms) override {
+    std::vector<WriteReply> replies;
+    for (const Write* write : batch)
+      replies.push_back(std::visit([&](const auto& what) { return apply(what, now_ms); }, *write));
+    return replies;
+  }
+
+  std::int64_t epoch() const override { return 1; }
+
+  std::int64_t wal_bytes() const override { return 0; }
+
+  Result<std::optional<StoredRun>> load(const std::string& run) override {
+    for (const auto& [key, model] : runs_)
+      if (model.stored.row.run == run) return std::optional(model.stored);
+    return std::optional<StoredRun>();
+  }
+
+  Result<std::optional<StoredRun>> load(RunKey key) override {
+    const auto found = runs_.find(key);
+    return found == runs_.end() ? std::optional<StoredRun>() : std::optional(found->second.stored);
+  }
+
+  Result<std::vector<RunRow>> list(const RunFilter& filter) override {
+    std::vector<RunRow> rows;
+    for (auto at = runs_.rbegin(); at != runs_.rend() && rows.size() < filter.limit; ++at) {
+      const RunRow& row = at->second.stored.row;
+      if (row.key < filter.before && (!filter.state || row.state == *filter.state) &&
+          !(filter.unfinished_only && is_ended(row.state)))
+        rows.push_back(row);
+    }
+    return rows;
+  }
+
+  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) override {
+    std::vector<RunRow> rows;
+    for (const auto& [key, model] : runs_)
+      if (!is_ended(model.stored.row.state) && model.stored.row.due_ms <= now_ms)
+        rows.push_back(model.stored.row);
+    std::sort(rows.begin(), rows.end(), [](const RunRow& a, const RunRow& b) {
+      return std::pair(a.due_ms, a.key) < std::pair(b.due_ms, b.key);
+    });
+    if (rows.size() > limit) rows.resize(limit);
+    return rows;
+  }
+
+  Result<std::optional<std::int64_t>> next_due_ms(std::int64_t now_ms) override {
+    std::optional<std::int64_t> next;
+    for (const auto& [key, model] : runs_) {
+      const RunRow& row = model.stored.row;
+      if (!is_ended(row.state) && row.due_ms > now_ms && (!next || row.due_ms < *next))
+        next = row.due_ms;
+    }
+    return next;
+  }
+
+  Result<std::int64_t> count_unfinished() override {
+    return std::count_if(runs_.begin(), runs_.end(),
+                         [](const auto& run) { return !is_ended(run.second.stored.row.state); });
+  }
+
+ private:
+  WriteReply apply(const StartRun& start, std::int64_t now_ms) {
+    for (auto& [key, model] : runs_) {
+      const StoredRun& stored = model.stored;
+      if (stored.row.run != start.run) continue;
+      if (stored.flow_digest != start.flow_digest || stored.input != start.input)
+        return refused(
+            make_error(Errc::run_differs,
+                       explain_difference(json::parse(*stored.flow), json::parse(stored.input),
+                                          json::parse(*start.flow), json::parse(start.input)),
+                       start.run));
+      return {WriteStatus::already_exists,
+              key,
+              model.slots.at({"", RecordSlot::started}),
+              false,
+              stored.row.state,
+              {}};
+    }
+    const RunKey key = ++last_key_;
+    ModelRun& model = runs_[key];
+    model.stored.row = {key, start.run, start.flow_name, RunState::running, 0, now_ms, 0};
+    model.stored.flow = start.flow;
+    model.stored.flow_digest = start.flow_digest;
+    model.stored.input = start.input;
+    model.stored.folder = start.folder;
+    auto started = std::make_shared<Record>();
+    started->kind = RecordKind::started;
+    return {WriteStatus::written, key, add(model, started, now_ms), false, RunState::running, {}};
+  }
+
+  WriteReply apply(const AppendRecord& append, std::int64_t now_ms) {
+    const auto found = runs_.find(append.run);
+    if (found == runs_.end()) return refused(make_error(Errc::unknown_run, "no run has this key"));
+    ModelRun& model = found->second;
+    const Record& record = *append.record;
+    if (const auto stored = find(model, record.step, slot_of(record)))
+      return existing(model, stored, record, now_ms);
+    if (ends_attempt(record))
+      if (const auto output = find(model, record.step, RecordSlot::output))
+        return {WriteStatus::already_exists, append.run, output, true, RunState::running, {}};
+    if (record.kind == RecordKind::output &&
+        find(model, record.step, RecordSlot::end(record.attempt)))
+      return refused(make_error(Errc::attempt_ended, "the attempt had ended before"));
+    if (is_ended(model.stored.row.state) && !lawful_after_end(record))
+      return refused(make_error(Errc::run_ended, "the run has ended"));
+    WriteReply reply{WriteStatus::written, append.run, add(model, append.record, now_ms), false,
+                     RunState::running,    {}};
+    if (record.kind == RecordKind::ended) {
+      model.stored.row.state = outcome_from(json::parse(record.body))->state;
+      model.stored.row.ended_ms = now_ms;
+    }
+    return reply;
+  }
+
+  WriteReply apply(const ParkRun& park, std::int64_t) {
+    const auto found = runs_.find(park.run);
+    if (found == runs_.end()) return refused(make_error(Errc::unknown_run, "no run has this key"));
+    RunRow& row = found->second.stored.row;
+    if (is_ended(row.state)) return refused(make_error(Errc::run_ended, "the run has ended"));
+    row.state = park.state;
+    row.due_ms = park.due_ms;
+    return {WriteStatus::written, park.run, nullptr, false, row.state, {}};
+  }
+
+  WriteReply existing(ModelRun& model, const std::shared_ptr<const Record>& stored,
+                      const Record& record, std::int64_t now_ms) {
+    WriteReply reply{WriteStatus::already_exists, model.stored.row.key, stored,
+                     !same_fact(*stored, record), RunState::running,    {}};
+    if (record.kind != RecordKind::output) return reply;
+    reply.diverged = stored->output_digest != record.output_digest;
+    if (same_fact(*stored, record)) return reply;
+    auto receipt = std::make_shared<Record>(receipt_beside_output(*stored, record));
+    if (!find(model, receipt->step, slot_of(*receipt))) add(model, receipt, now_ms);
+    return reply;
+  }
+
+  std::shared_ptr<const Record> find(const ModelRun& model, const std::string& step,
+                                     std::optional<std::int64_t> slot) const {
+    if (!slot) return nullptr;
+    const auto found = model.slots.find({step, *slot});
+    return found == model.slots.end() ? nullptr : found->second;
+  }
+
+  std::shared_ptr<const Record> add(ModelRun& model, const std::shared_ptr<Record>& record,
+                                    std::int64_t now_ms) {
+    record->seq = ++last_seq_;
+    record->epoch = epoch();
+    record->at_ms = now_ms;
+    model.stored.records.push_back(*record);
+    model.stored.records.back().value.reset();  // a real store gives bytes back, nothing parsed
+    if (const auto slot = slot_of(*record)) model.slots[{record->step, *slot}] = record;
+    return record;
+  }
+
+  static WriteReply refused(Error error) {
+    WriteReply reply;
+    reply.error = std::move(error);
+    return reply;
+  }
+
+  std::map<RunKey, ModelRun> runs_;
+  RunKey last_key_ = 0;
+  std::int64_t last_seq_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Store> make_memory_store() {
+  return std::make_unique<MemoryStore>();
+}
+
+}  // namespace pawl

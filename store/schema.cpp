@@ -1,0 +1,104 @@
+#include "store/schema.hpp"
+
+#include <SQLiteCpp/Transaction.h>
+
+#include <string>
+
+namespace pawl {
+
+namespace {
+
+// docs/durability.md explains every column. Run keys are integers and (run, step, slot) is the one
+// index besides the rows: rows of one run lie together, whatever its id looks like.
+constexpr const char* version_1 = R"sql(
+CREATE TABLE meta(
+  key   TEXT PRIMARY KEY,
+  value INTEGER NOT NULL
+) WITHOUT ROWID, STRICT;
+
+CREATE TABLE flows(
+  flow     INTEGER PRIMARY KEY,
+  digest   BLOB NOT NULL UNIQUE,
+  name     TEXT NOT NULL,
+  spec     TEXT NOT NULL,
+  checksum BLOB
+) STRICT;
+
+CREATE TABLE runs(
+  run          INTEGER PRIMARY KEY AUTOINCREMENT,
+  id           TEXT NOT NULL UNIQUE,
+  flow         INTEGER NOT NULL REFERENCES flows,
+  input        TEXT NOT NULL,
+  input_digest BLOB NOT NULL,
+  folder       TEXT NOT NULL,
+  state        INTEGER NOT NULL,
+  due_ms       INTEGER NOT NULL,
+  started_ms   INTEGER NOT NULL,
+  ended_ms     INTEGER NOT NULL,
+  checksum     BLOB
+) STRICT;
+
+CREATE INDEX runs_due ON runs(due_ms, run) WHERE state < 7;
+
+CREATE TABLE events(
+  seq           INTEGER PRIMARY KEY,
+  run           INTEGER NOT NULL REFERENCES runs,
+  step          TEXT NOT NULL,
+  slot          INTEGER,
+  kind          INTEGER NOT NULL,
+  attempt_end   INTEGER NOT NULL,
+  attempt       INTEGER NOT NULL,
+  epoch         INTEGER NOT NULL,
+  commit_seq    INTEGER NOT NULL,
+  at_ms         INTEGER NOT NULL,
+  started_ms    INTEGER NOT NULL,
+  duration_ms   INTEGER NOT NULL,
+  due_ms        INTEGER NOT NULL,
+  input_digest  BLOB,
+  output_digest BLOB,
+  body          TEXT,
+  checksum      BLOB,
+  UNIQUE(run, step, slot)
+) STRICT;
+
+INSERT INTO meta VALUES('epoch', 0);
+)sql";
+
+int pragma_value(SQLite::Database& db, const char* pragma) {
+  return db.execAndGet(std::string("PRAGMA ") + pragma).getInt();
+}
+
+bool has_no_tables(SQLite::Database& db) {
+  return db.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0;
+}
+
+}  // namespace
+
+Result<void> check_schema(SQLite::Database& db, const std::string& where) {
+  if (pragma_value(db, "application_id") != schema_application_id)
+    return make_error(Errc::foreign_file, "this SQLite file is not a pawl store", where);
+  const int version = pragma_value(db, "user_version");
+  if (version > schema_version)
+    return make_error(Errc::newer_format,
+                      "the store has format " + std::to_string(version) +
+                          ", this pawl knows up to " + std::to_string(schema_version) +
+                          "; use a newer pawl",
+                      where);
+  return {};
+}
+
+Result<void> prepare_schema(SQLite::Database& db, const std::string& where) {
+  SQLite::Transaction transaction(db, SQLite::TransactionBehavior::IMMEDIATE);
+  // A file without anything in it is new, or its making was cut short before this transaction.
+  const bool is_new = pragma_value(db, "application_id") == 0 && has_no_tables(db);
+  if (is_new) {
+    db.exec("PRAGMA application_id = " + std::to_string(schema_application_id));
+    db.exec("PRAGMA user_version = " + std::to_string(schema_version));
+    db.exec(version_1);
+  }
+  if (Result<void> checked = check_schema(db, where); !checked) return checked;
+  transaction.commit();
+  return {};
+}
+
+}  // namespace pawl

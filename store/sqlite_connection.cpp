@@ -1,0 +1,100 @@
+#include "store/sqlite_connection.hpp"
+
+#include "store/schema.hpp"
+
+#include <sqlite3.h>
+
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+constexpr int busy_timeout_ms = 5000;
+
+/// Whether the file has content of another application. Looked at before any setting is changed,
+/// because journal_mode=WAL already writes to the file.
+Result<void> refuse_foreign_file(SQLite::Database& db, const std::string& path) {
+  const bool empty = db.execAndGet("PRAGMA page_count").getInt() == 0 ||
+                     (db.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0 &&
+                      db.execAndGet("PRAGMA application_id").getInt() == 0);
+  if (empty) return {};
+  return check_schema(db, path);
+}
+
+}  // namespace
+
+SqliteConnection::SqliteConnection(const std::string& path, int flags, const std::string& vfs)
+    : db_(path, flags | SQLite::OPEN_NOMUTEX, busy_timeout_ms, vfs) {
+  sqlite3_extended_result_codes(db_.getHandle(), 1);
+}
+
+Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
+    const WriterOptions& options) {
+  std::unique_ptr<SqliteConnection> opened(new SqliteConnection(
+      options.path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, options.vfs));
+  if (Result<void> checked = refuse_foreign_file(opened->db_, options.path); !checked)
+    return checked.error();
+
+  struct Pragma {
+    std::string name, value, expected;
+  };
+
+  const Pragma pragmas[] = {
+      {"journal_mode", "WAL", "wal"},
+      {"synchronous", "FULL", "2"},
+      {"wal_autocheckpoint", std::to_string(options.checkpoint_pages),
+       std::to_string(options.checkpoint_pages)},
+      {"journal_size_limit", "67108864", "67108864"},
+      {"cache_size", "-16384", "-16384"},
+      {"trusted_schema", "OFF", "0"},
+  };
+  for (const Pragma& pragma : pragmas)
+    if (Result<void> set = opened->set_pragma(pragma.name, pragma.value, pragma.expected); !set)
+      return set.error();
+  if (Result<void> prepared = prepare_schema(opened->db_, options.path); !prepared)
+    return prepared.error();
+  return opened;
+}
+
+Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_reader(const std::string& path,
+                                                                        const std::string& vfs) {
+  std::unique_ptr<SqliteConnection> opened(new SqliteConnection(path, SQLite::OPEN_READONLY, vfs));
+  // The last connection to close a WAL file checkpoints it. A reader must not.
+  sqlite3_db_config(opened->db_.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  if (Result<void> checked = check_schema(opened->db_, path); !checked) return checked.error();
+  return opened;
+}
+
+Result<void> SqliteConnection::set_pragma(const std::string& name, const std::string& value,
+                                          const std::string& expected) {
+  // SQLite takes a value that it does not know for another one, in silence: read every setting
+  // back.
+  db_.exec("PRAGMA " + name + " = " + value);
+  const std::string actual = db_.execAndGet("PRAGMA " + name).getString();
+  if (actual == expected) return {};
+  return make_error(Errc::io,
+                    "SQLite's " + name + " is " + actual + " instead of " + expected +
+                        "; the file system may not support it",
+                    db_.getFilename());
+}
+
+SQLite::Statement& SqliteConnection::statement(const char* sql) {
+  auto found = statements_.find(sql);
+  if (found == statements_.end())
+    found = statements_
+                .emplace(std::piecewise_construct, std::forward_as_tuple(sql),
+                         std::forward_as_tuple(db_, sql))
+                .first;
+  found->second.tryReset();
+  found->second.clearBindings();
+  return found->second;
+}
+
+void SqliteConnection::roll_back() noexcept {
+  for (auto& [sql, statement] : statements_) statement.tryReset();
+  if (sqlite3_get_autocommit(db_.getHandle()) == 0)
+    sqlite3_exec(db_.getHandle(), "ROLLBACK", nullptr, nullptr, nullptr);
+}
+
+}  // namespace pawl

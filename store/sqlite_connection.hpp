@@ -1,0 +1,72 @@
+/// SqliteConnection: one open file, its settings checked, its prepared statements kept.
+#pragma once
+
+#include <pawl/error.hpp>
+
+#include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Statement.h>
+
+#include <map>
+#include <memory>
+#include <string>
+
+namespace pawl {
+
+/// Throws what SQLite throws, except where it gives a Result.
+///
+/// Source: https://sqlite.org/c3ref/open.html (NOMUTEX: one thread at a time)
+class SqliteConnection {
+ public:
+  struct WriterOptions {
+    std::string path;  ///< canonical
+    std::string vfs;
+    int checkpoint_pages;
+  };
+
+  /// Opens the file for writing, makes or migrates its tables, and sets WAL and synchronous=FULL. A
+  /// foreign file is left untouched.
+  static Result<std::unique_ptr<SqliteConnection>> open_writer(const WriterOptions& options);
+
+  /// Opens an existing store to read it, without ever checkpointing.
+  static Result<std::unique_ptr<SqliteConnection>> open_reader(const std::string& path,
+                                                               const std::string& vfs);
+
+  SQLite::Database& db() { return db_; }
+
+  /// The statement `sql`, prepared at its first use, reset and without bindings.
+  ///
+  /// Given: `sql`, a string literal: its address is the statement's name.
+  SQLite::Statement& statement(const char* sql);
+
+  /// Rolls an open transaction back, if there is one.
+  void roll_back() noexcept;
+
+ private:
+  SqliteConnection(const std::string& path, int flags, const std::string& vfs);
+
+  Result<void> set_pragma(const std::string& name, const std::string& value,
+                          const std::string& expected);
+
+  SQLite::Database db_;
+  std::map<const char*, SQLite::Statement> statements_;
+};
+
+/// Resets a statement when it goes out of scope: an unreset one keeps its transaction open.
+class StatementUse {
+ public:
+  explicit StatementUse(SQLite::Statement& statement) : statement_(statement) {}
+
+  ~StatementUse() { statement_.tryReset(); }
+
+  StatementUse(const StatementUse&) = delete;
+  StatementUse& operator=(const StatementUse&) = delete;
+
+  SQLite::Statement* operator->() { return &statement_; }
+
+  SQLite::Statement& operator*() { return statement_; }
+
+ private:
+  SQLite::Statement& statement_;
+};
+
+}  // namespace pawl

@@ -1,0 +1,34 @@
+#include "store/sqlite_error.hpp"
+
+#include <sqlite3.h>
+
+namespace pawl {
+
+namespace {
+
+Errc code_from_sqlite(int result_code) {
+  switch (result_code & 0xff) {
+    case SQLITE_FULL: return Errc::full;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return Errc::busy;
+    case SQLITE_CORRUPT: return Errc::corrupt;
+    case SQLITE_NOTADB: return Errc::foreign_file;
+    case SQLITE_TOOBIG: return Errc::too_large;
+    default: return Errc::io;
+  }
+}
+
+}  // namespace
+
+Error error_from_sqlite(const SQLite::Exception& exception, const std::string& where) {
+  const int code = exception.getExtendedErrorCode() > 0 ? exception.getExtendedErrorCode()
+                                                        : exception.getErrorCode();
+  std::string message(exception.what());
+  if (code > 0) message += " (SQLite " + std::to_string(code) + ")";
+  const Errc errc = code_from_sqlite(code);
+  if (errc == Errc::foreign_file) message = "this is not a pawl store: " + message;
+  if (errc == Errc::full) message += "; make space, nothing acknowledged is lost";
+  return make_error(errc, std::move(message), where);
+}
+
+}  // namespace pawl

@@ -1,0 +1,73 @@
+#include <pawl/sqlite_store.hpp>
+
+#include "store/sqlite_connection.hpp"
+#include "store/sqlite_error.hpp"
+#include "store/sqlite_reads.hpp"
+
+#include <SQLiteCpp/Transaction.h>
+
+#include <unistd.h>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+class SqliteReader final : public StoreView {
+ public:
+  SqliteReader(std::string path, std::unique_ptr<SqliteConnection> connection)
+      : path_(std::move(path)), connection_(std::move(connection)) {}
+
+  Result<std::optional<StoredRun>> load(const std::string& run) override {
+    return in_one_moment([&] { return read_run(*connection_, run); });
+  }
+
+  Result<std::optional<StoredRun>> load(RunKey key) override {
+    return in_one_moment([&] { return read_run(*connection_, key); });
+  }
+
+  Result<std::vector<RunRow>> list(const RunFilter& filter) override {
+    return in_one_moment([&] { return read_list(*connection_, filter); });
+  }
+
+  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) override {
+    return in_one_moment([&] { return read_due(*connection_, now_ms, limit); });
+  }
+
+  Result<std::optional<std::int64_t>> next_due_ms(std::int64_t now_ms) override {
+    return in_one_moment([&] { return read_next_due_ms(*connection_, now_ms); });
+  }
+
+  Result<std::int64_t> count_unfinished() override {
+    return in_one_moment([&] { return read_count_unfinished(*connection_); });
+  }
+
+ private:
+  /// A run's row and its records are two statements; a transaction keeps the owner's commits from
+  /// falling between.
+  template <class Read>
+  auto in_one_moment(Read&& read) -> decltype(read()) {
+    return guarded(path_, [&] {
+      SQLite::Transaction transaction(connection_->db());
+      return read();
+    });
+  }
+
+  std::string path_;
+  std::unique_ptr<SqliteConnection> connection_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<StoreView>> open_sqlite_reader(const std::string& path,
+                                                      const std::string& vfs) {
+  return guarded(path, [&]() -> Result<std::unique_ptr<StoreView>> {
+    if (vfs.empty() && ::access(path.c_str(), F_OK) != 0)
+      return make_error(Errc::io, "there is no such store", path);
+    auto opened = SqliteConnection::open_reader(path, vfs);
+    if (!opened) return opened.error();
+    return std::unique_ptr<StoreView>(std::make_unique<SqliteReader>(path, std::move(*opened)));
+  });
+}
+
+}  // namespace pawl

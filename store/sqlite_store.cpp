@@ -1,0 +1,201 @@
+#include <pawl/sqlite_store.hpp>
+
+#include "store/batch_points.hpp"
+#include "store/sqlite_connection.hpp"
+#include "store/sqlite_error.hpp"
+#include "store/sqlite_reads.hpp"
+#include "store/sqlite_writer.hpp"
+
+#include <SQLiteCpp/Transaction.h>
+#include <sqlite3.h>
+
+#include <climits>
+#include <cstdlib>
+#include <fcntl.h>
+#include <unistd.h>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+constexpr const char* begin = "BEGIN IMMEDIATE";
+constexpr const char* commit = "COMMIT";
+constexpr const char* select_epoch = "SELECT value FROM meta WHERE key = 'epoch'";
+constexpr const char* update_epoch = "UPDATE meta SET value = value + 1 WHERE key = 'epoch'";
+
+/// Invariants:
+/// 1. Nothing is answered before the COMMIT that holds it has returned.
+/// 2. Every transaction begins by checking that this owner's epoch is still the file's.
+/// 3. After an error of which the outcome is unknown the connection is opened anew before it is
+/// used again, and what
+///    was counted in memory is read back: a retry of COMMIT or fsync could report success for lost
+///    data.
+class SqliteStore final : public Store {
+ public:
+  SqliteStore(SqliteConnection::WriterOptions options, std::unique_ptr<OwnerLock> lock)
+      : options_(std::move(options)), lock_(std::move(lock)) {}
+
+  ~SqliteStore() override {
+    // The file is closed before the lock is given up.
+    writer_.reset();
+    connection_.reset();
+  }
+
+  Result<void> open() {
+    return guarded(options_.path, [&]() -> Result<void> {
+      auto opened = SqliteConnection::open_writer(options_);
+      if (!opened) return opened.error();
+      connection_ = std::move(*opened);
+      SQLite::Transaction transaction(connection_->db(), SQLite::TransactionBehavior::IMMEDIATE);
+      StatementUse(connection_->statement(update_epoch))->exec();
+      epoch_ = stored_epoch();
+      transaction.commit();
+      writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
+      return {};
+    });
+  }
+
+  Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
+                                        std::int64_t now_ms) override {
+    if (Result<void> ready = reconnect_if_broken(); !ready) return ready.error();
+    auto replies = guarded(options_.path, [&] { return write_transaction(batch, now_ms); });
+    if (!replies) {
+      connection_->roll_back();
+      broken_ = true;
+    }
+    return replies;
+  }
+
+  std::int64_t epoch() const override { return epoch_; }
+
+  std::int64_t wal_bytes() const override {
+    sqlite3_file* wal = nullptr;
+    sqlite3_int64 size = 0;
+    if (connection_ &&
+        sqlite3_file_control(connection_->db().getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER,
+                             &wal) == SQLITE_OK &&
+        wal != nullptr && wal->pMethods != nullptr)
+      wal->pMethods->xFileSize(wal, &size);
+    return size;
+  }
+
+  Result<std::optional<StoredRun>> load(const std::string& run) override {
+    return read([&] { return read_run(*connection_, run); });
+  }
+
+  Result<std::optional<StoredRun>> load(RunKey key) override {
+    return read([&] { return read_run(*connection_, key); });
+  }
+
+  Result<std::vector<RunRow>> list(const RunFilter& filter) override {
+    return read([&] { return read_list(*connection_, filter); });
+  }
+
+  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) override {
+    return read([&] { return read_due(*connection_, now_ms, limit); });
+  }
+
+  Result<std::optional<std::int64_t>> next_due_ms(std::int64_t now_ms) override {
+    return read([&] { return read_next_due_ms(*connection_, now_ms); });
+  }
+
+  Result<std::int64_t> count_unfinished() override {
+    return read([&] { return read_count_unfinished(*connection_); });
+  }
+
+ private:
+  Result<void> reconnect_if_broken() {
+    if (!broken_) return {};
+    writer_.reset();
+    connection_.reset();
+    return guarded(options_.path, [&]() -> Result<void> {
+      auto opened = SqliteConnection::open_writer(options_);
+      if (!opened) return opened.error();
+      connection_ = std::move(*opened);
+      writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
+      broken_ = false;
+      return {};
+    });
+  }
+
+  template <class Read>
+  auto read(Read&& read) -> decltype(read()) {
+    if (Result<void> ready = reconnect_if_broken(); !ready) return ready.error();
+    return guarded(options_.path, std::forward<Read>(read));
+  }
+
+  std::int64_t stored_epoch() {
+    StatementUse epoch(connection_->statement(select_epoch));
+    return epoch->executeStep() ? epoch->getColumn(0).getInt64() : -1;
+  }
+
+  Result<std::vector<WriteReply>> write_transaction(const std::vector<const Write*>& batch,
+                                                    std::int64_t now_ms) {
+    std::vector<WriteReply> replies;
+    replies.reserve(batch.size());
+    StatementUse(connection_->statement(begin))->exec();
+    if (const std::int64_t epoch = stored_epoch(); epoch != epoch_)
+      return make_error(Errc::fenced,
+                        "the store has a newer owner (epoch " + std::to_string(epoch) +
+                            "); this engine, epoch " + std::to_string(epoch_) + ", writes no more",
+                        options_.path);
+    writer_->begin(now_ms);
+    for (const Write* write : batch)
+      replies.push_back(std::visit([&](const auto& what) { return writer_->apply(what); }, *write));
+    batch_point("store.before_commit", batch);
+    StatementUse(connection_->statement(commit))->exec();
+    batch_point("store.after_commit", batch);
+    return replies;
+  }
+
+  SqliteConnection::WriterOptions options_;
+  std::unique_ptr<OwnerLock> lock_;
+  std::unique_ptr<SqliteConnection> connection_;
+  std::unique_ptr<SqliteWriter> writer_;
+  bool broken_ = false;
+  std::int64_t epoch_ = 0;
+};
+
+/// SQLite would make the file readable for everybody; runs hold what nobody else should see.
+void create_private_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);  // whatever hinders this will hinder SQLite too, which has the message
+}
+
+}  // namespace
+
+Result<std::string> canonical_store_path(const std::string& path) {
+  const auto slash = path.rfind('/');
+  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
+  if (name.empty() || name == "." || name == "..")
+    return make_error(Errc::invalid_argument, "a store needs a file name", path);
+  char resolved[PATH_MAX];
+  if (::realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);
+  const std::string folder = slash == std::string::npos ? "."
+                             : slash == 0               ? "/"
+                                                        : path.substr(0, slash);
+  if (::realpath(folder.c_str(), resolved) == nullptr)
+    return make_error(Errc::io, "the store's folder does not exist or cannot be entered", folder);
+  std::string canonical(resolved);
+  if (canonical != "/") canonical += '/';
+  return canonical + name;
+}
+
+Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteStoreOptions& options) {
+  SqliteConnection::WriterOptions writer{options.path, options.vfs, options.checkpoint_pages};
+  if (options.vfs.empty()) {
+    Result<std::string> path = canonical_store_path(options.path);
+    if (!path) return path.error();
+    writer.path = std::move(*path);
+  }
+  auto lock = options.take_lock ? options.take_lock(writer.path)
+                                : take_file_lock(writer.path, options.lock_wait_ms);
+  if (!lock) return lock.error();
+  if (options.vfs.empty()) create_private_file(writer.path);
+  auto store = std::make_unique<SqliteStore>(std::move(writer), std::move(*lock));
+  if (Result<void> opened = store->open(); !opened) return opened.error();
+  return std::unique_ptr<Store>(std::move(store));
+}
+
+}  // namespace pawl

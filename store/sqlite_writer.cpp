@@ -1,0 +1,236 @@
+#include "store/sqlite_writer.hpp"
+
+#include <pawl/run_document.hpp>
+
+#include "store/record_slot.hpp"
+#include "store/sqlite_reads.hpp"
+
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+constexpr const char* select_last_event =
+    "SELECT seq, commit_seq FROM events ORDER BY seq DESC LIMIT 1";
+constexpr const char* select_flow = "SELECT flow FROM flows WHERE digest = ?";
+constexpr const char* insert_flow_sql = "INSERT INTO flows(digest, name, spec) VALUES(?, ?, ?)";
+constexpr const char* select_same_run =
+    "SELECT r.run, r.state, f.digest, r.input_digest FROM runs r JOIN flows f ON f.flow = r.flow "
+    "WHERE r.id = ?";
+constexpr const char* insert_run_sql =
+    "INSERT INTO runs(id, flow, input, input_digest, folder, state, due_ms, started_ms, ended_ms) "
+    "VALUES(?, ?, ?, ?, ?, ?, 0, ?, 0)";
+constexpr const char* select_state = "SELECT state FROM runs WHERE run = ?";
+constexpr const char* select_slot = "SELECT 1 FROM events WHERE run = ? AND step = ? AND slot = ?";
+constexpr const char* insert_event_sql =
+    "INSERT INTO events(seq, run, step, slot, kind, attempt_end, attempt, epoch, commit_seq, "
+    "at_ms, started_ms, "
+    "duration_ms, due_ms, input_digest, output_digest, body) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
+    "?, ?, ?, ?, ?, ?) "
+    "ON CONFLICT DO NOTHING";
+constexpr const char* update_ended =
+    "UPDATE runs SET state = ?, due_ms = 0, ended_ms = ? WHERE run = ?";
+constexpr const char* update_parked = "UPDATE runs SET state = ?, due_ms = ? WHERE run = ?";
+
+WriteReply refused(Error error) {
+  WriteReply reply;
+  reply.error = std::move(error);
+  return reply;
+}
+
+}  // namespace
+
+SqliteWriter::SqliteWriter(SqliteConnection& connection, std::int64_t epoch)
+    : connection_(connection), epoch_(epoch) {
+  StatementUse last(connection_.statement(select_last_event));
+  if (!last->executeStep()) return;
+  seq_ = last->getColumn(0).getInt64();
+  commit_seq_ = last->getColumn(1).getInt64();
+}
+
+WriteReply SqliteWriter::apply(const StartRun& start) {
+  const Digest input_digest = digest_of(start.input);
+  {
+    StatementUse same(connection_.statement(select_same_run));
+    same->bindNoCopy(1, start.run);
+    if (same->executeStep()) return same_or_refused(start, input_digest, *same);
+  }
+  const RunKey key = insert_run(start, input_digest);
+  auto started = std::make_shared<Record>();
+  started->kind = RecordKind::started;
+  insert_event(key, *started);
+  return {WriteStatus::written, key, started, false, RunState::running, {}};
+}
+
+WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& input_digest,
+                                         SQLite::Statement& same) {
+  const RunKey key = same.getColumn(0).getInt64();
+  const int state = same.getColumn(1).getInt();
+  if (!is_run_state(state))
+    return refused(make_error(Errc::corrupt, "the run's row has an unknown state", start.run));
+  if (digest_from(same.getColumn(2)) == start.flow_digest &&
+      digest_from(same.getColumn(3)) == input_digest) {
+    auto started = read_record(connection_, key, "", RecordSlot::started);
+    if (!started) return refused(started.error());
+    return {WriteStatus::already_exists, key, *started, false, static_cast<RunState>(state), {}};
+  }
+  Result<std::optional<StoredRun>> stored = read_run(connection_, key);
+  if (!stored) return refused(stored.error());
+  const auto parsed = [](const std::string& text) { return json::parse(text, nullptr, false); };
+  return refused(
+      make_error(Errc::run_differs,
+                 "this run was started otherwise: " +
+                     explain_difference(parsed(*(*stored)->flow), parsed((*stored)->input),
+                                        parsed(*start.flow), parsed(start.input)) +
+                     "; choose another id, or repeat the first start",
+                 start.run));
+}
+
+std::int64_t SqliteWriter::flow_key(const StartRun& start) {
+  {
+    StatementUse found(connection_.statement(select_flow));
+    bind_digest(*found, 1, start.flow_digest);
+    if (found->executeStep()) return found->getColumn(0).getInt64();
+  }
+  StatementUse flow(connection_.statement(insert_flow_sql));
+  bind_digest(*flow, 1, start.flow_digest);
+  flow->bindNoCopy(2, start.flow_name);
+  flow->bindNoCopy(3, *start.flow);
+  flow->exec();
+  return connection_.db().getLastInsertRowid();
+}
+
+RunKey SqliteWriter::insert_run(const StartRun& start, const Digest& input_digest) {
+  const std::int64_t flow = flow_key(start);
+  StatementUse run(connection_.statement(insert_run_sql));
+  run->bindNoCopy(1, start.run);
+  run->bind(2, flow);
+  run->bindNoCopy(3, start.input);
+  bind_digest(*run, 4, input_digest);
+  run->bindNoCopy(5, start.folder);
+  run->bind(6, static_cast<int>(RunState::running));
+  run->bind(7, now_ms_);
+  run->exec();
+  return connection_.db().getLastInsertRowid();
+}
+
+WriteReply SqliteWriter::apply(const AppendRecord& append) {
+  Record& record = *append.record;
+  const int state = noted_state(append.run);
+  if (state == 0) return refused(make_error(Errc::unknown_run, "no run has this key"));
+  if (!is_run_state(state))
+    return refused(make_error(Errc::corrupt, "the run's row has an unknown state"));
+  const Objection why_not = objection(append, static_cast<RunState>(state));
+  if (why_not == Objection::none && insert_event(append.run, record)) {
+    if (record.kind == RecordKind::ended) note_end(append.run, record);
+    return {WriteStatus::written, append.run, append.record, false, RunState::running, {}};
+  }
+  // It may be a repetition of what was lawful when it was written first.
+  const auto slot = slot_of(record);
+  if (slot && is_taken(append.run, record.step, *slot))
+    return existing(append.run, record.step, *slot, record);
+  switch (why_not) {
+    case Objection::step_has_output:
+      return existing(append.run, record.step, RecordSlot::output, record);
+    case Objection::attempt_ended:
+      return refused(make_error(Errc::attempt_ended, "the attempt had ended before"));
+    case Objection::run_ended: return refused(make_error(Errc::run_ended, "the run has ended"));
+    case Objection::none: break;
+  }
+  return refused(
+      make_error(Errc::internal, "an event was not inserted and nothing stands in its place"));
+}
+
+SqliteWriter::Objection SqliteWriter::objection(const AppendRecord& append, RunState state) {
+  const Record& record = *append.record;
+  if (ends_attempt(record) && is_taken(append.run, record.step, RecordSlot::output))
+    return Objection::step_has_output;
+  if (record.kind == RecordKind::output &&
+      is_taken(append.run, record.step, RecordSlot::end(record.attempt)))
+    return Objection::attempt_ended;
+  if (is_ended(state) && !lawful_after_end(record)) return Objection::run_ended;
+  return Objection::none;
+}
+
+WriteReply SqliteWriter::existing(RunKey run, const std::string& step, std::int64_t slot,
+                                  const Record& record) {
+  auto found = read_record(connection_, run, step, slot);
+  if (!found) return refused(found.error());
+  const Record& stored = **found;
+  WriteReply reply{WriteStatus::already_exists, run, *found, !same_fact(stored, record),
+                   RunState::running,           {}};
+  if (record.kind != RecordKind::output) return reply;
+  reply.diverged = stored.output_digest != record.output_digest;
+  if (!same_fact(stored, record)) {
+    Record receipt = receipt_beside_output(stored, record);
+    insert_event(run, receipt);
+  }
+  return reply;
+}
+
+void SqliteWriter::note_end(RunKey run, const Record& record) {
+  // The writer is the machine: what it wrote is readable.
+  const Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false));
+  PAWL_ASSERT(outcome.has_value());
+  StatementUse ended(connection_.statement(update_ended));
+  ended->bind(1, static_cast<int>(outcome->state));
+  ended->bind(2, now_ms_);
+  ended->bind(3, run);
+  ended->exec();
+}
+
+WriteReply SqliteWriter::apply(const ParkRun& park) {
+  const int state = noted_state(park.run);
+  if (state == 0) return refused(make_error(Errc::unknown_run, "no run has this key"));
+  if (is_ended(static_cast<RunState>(state)))
+    return refused(make_error(Errc::run_ended, "the run has ended"));
+  StatementUse parked(connection_.statement(update_parked));
+  parked->bind(1, static_cast<int>(park.state));
+  parked->bind(2, park.due_ms);
+  parked->bind(3, park.run);
+  parked->exec();
+  return {WriteStatus::written, park.run, nullptr, false, park.state, {}};
+}
+
+int SqliteWriter::noted_state(RunKey run) {
+  StatementUse state(connection_.statement(select_state));
+  state->bind(1, run);
+  return state->executeStep() ? state->getColumn(0).getInt() : 0;
+}
+
+bool SqliteWriter::is_taken(RunKey run, const std::string& step, std::int64_t slot) {
+  StatementUse found(connection_.statement(select_slot));
+  found->bind(1, run);
+  found->bindNoCopy(2, step);
+  found->bind(3, slot);
+  return found->executeStep();
+}
+
+bool SqliteWriter::insert_event(RunKey run, Record& record) {
+  const auto slot = slot_of(record);
+  StatementUse event(connection_.statement(insert_event_sql));
+  event->bind(1, seq_ + 1);
+  event->bind(2, run);
+  event->bindNoCopy(3, record.step);
+  if (slot) event->bind(4, *slot);
+  event->bind(5, static_cast<int>(record.kind));
+  event->bind(6, static_cast<int>(record.end));
+  event->bind(7, record.attempt);
+  event->bind(8, epoch_);
+  event->bind(9, commit_seq_);
+  event->bind(10, now_ms_);
+  event->bind(11, record.started_ms);
+  event->bind(12, record.duration_ms);
+  event->bind(13, record.due_ms);
+  bind_digest(*event, 14, record.input_digest);
+  bind_digest(*event, 15, record.output_digest);
+  if (!record.body.empty()) event->bindNoCopy(16, record.body);
+  if (event->exec() == 0) return false;
+  record.seq = ++seq_;
+  record.epoch = epoch_;
+  record.at_ms = now_ms_;
+  return true;
+}
+
+}  // namespace pawl

@@ -1,0 +1,53 @@
+/// SqliteWriter: what each kind of write means in SQL, inside a transaction that somebody else
+/// begins and commits.
+#pragma once
+
+#include <pawl/store.hpp>
+
+#include "store/sqlite_connection.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace pawl {
+
+/// All members throw what SQLite throws; the transaction is lost then.
+class SqliteWriter {
+ public:
+  /// Given: `connection`, which must outlive this; `epoch`, stamped on every row.
+  SqliteWriter(SqliteConnection& connection, std::int64_t epoch);
+
+  /// Begins a transaction's worth of writes at `now_ms`.
+  void begin(std::int64_t now_ms) {
+    now_ms_ = now_ms;
+    ++commit_seq_;
+  }
+
+  WriteReply apply(const StartRun& start);
+  WriteReply apply(const AppendRecord& append);
+  WriteReply apply(const ParkRun& park);
+
+ private:
+  /// Why a record may not be written where it would have to be, if it is not there already.
+  enum class Objection { none, step_has_output, attempt_ended, run_ended };
+
+  Objection objection(const AppendRecord& append, RunState state);
+  WriteReply same_or_refused(const StartRun& start, const Digest& input_digest,
+                             SQLite::Statement& same);
+  WriteReply existing(RunKey run, const std::string& step, std::int64_t slot, const Record& record);
+  std::int64_t flow_key(const StartRun& start);
+  RunKey insert_run(const StartRun& start, const Digest& input_digest);
+  bool insert_event(RunKey run, Record& record);
+  void note_end(RunKey run, const Record& record);
+  int noted_state(RunKey run);
+  bool is_taken(RunKey run, const std::string& step, std::int64_t slot);
+
+  SqliteConnection& connection_;
+  std::int64_t epoch_;
+  std::int64_t seq_ = 0;         // of the last event in the file
+  std::int64_t commit_seq_ = 0;  // of the transaction that is being written
+  std::int64_t now_ms_ = 0;
+};
+
+}  // namespace pawl

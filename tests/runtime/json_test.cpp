@@ -1,0 +1,121 @@
+#include <pawl/json.hpp>
+#include <pawl/limits.hpp>
+
+#include "runtime/json_reader.hpp"
+#include "support/catch.hpp"
+
+#include <cmath>
+#include <limits>
+
+using namespace pawl;
+
+namespace {
+
+Error refusal(const std::string& text) {
+  Result<json> parsed = parse_json(text, 1000);
+  REQUIRE_FALSE(parsed.has_value());
+  return parsed.error();
+}
+
+}  // namespace
+
+TEST_CASE("json: values come back as they went in", "[runtime]") {
+  const std::string text =
+      GENERATE(R"(null)", R"(true)", R"(0)", R"(-1)", R"(18446744073709551615)",
+               R"(-9223372036854775808)", R"(0.1)", R"(1.0)", R"("\u0000 and \"quotes\" and ü")",
+               R"([])", R"({})", R"([1,[2,{"a":[]}]])", R"({"a":1,"b":{"c":[null]}})");
+  CAPTURE(text);
+  const json value = parse_json(text, 1000).value();
+  CHECK(parse_json(canonical_json(value, 1000).value(), 1000).value() == value);
+}
+
+TEST_CASE("json: equal values have equal canonical text", "[runtime]") {
+  const json one = parse_json(R"({"b": 1, "a": [1, 2.50]})", 1000).value();
+  const json other = parse_json("{\"a\":[1,2.5],\n\"b\":1}", 1000).value();
+  CHECK(canonical_json(one, 1000).value() == R"({"a":[1,2.5],"b":1})");
+  CHECK(canonical_json(other, 1000).value() == canonical_json(one, 1000).value());
+}
+
+TEST_CASE("json: a duplicate key is refused wherever it stands", "[runtime]") {
+  const Error error = refusal(R"({"a": {"x": 1, "y": [{"k": 1, "k": 2}]}})");
+  CHECK(error.code == Errc::invalid_json);
+  CHECK(error.where == "/a/y/0/k");
+}
+
+TEST_CASE("json: all duplicate keys are told at once, and the first value stands", "[runtime]") {
+  const JsonReading reading = read_json(R"({"a": 1, "a": 2, "b": {"c": 3, "c": {"d": 4}}})", 1000);
+  REQUIRE(reading.value);
+  CHECK(*reading.value == json({{"a", 1}, {"b", {{"c", 3}}}}));
+  REQUIRE(reading.problems.size() == 2);
+  CHECK(reading.problems[0].pointer == "/a");
+  CHECK(reading.problems[1].pointer == "/b/c");
+}
+
+TEST_CASE("json: numbers that would change in silence are refused", "[runtime]") {
+  CHECK(refusal("[18446744073709551616]").where == "/0");
+  CHECK(refusal("123456789012345678901234567890").code == Errc::invalid_json);
+  CHECK(refusal("-9223372036854775809").code == Errc::invalid_json);
+  CHECK(refusal("1e400").code == Errc::invalid_json);
+  CHECK(parse_json("12345678901234567890.0", 1000)
+            .has_value());  // written as a decimal: a double is meant
+}
+
+TEST_CASE("json: text that is no JSON is refused with line and column", "[runtime]") {
+  const std::string text =
+      GENERATE("", "{", "[1,]", "{\"a\" 1}", "nul", "1 2", "\"\x01\"", "{'a':1}", "NaN");
+  CAPTURE(text);
+  const Error error = refusal(text);
+  CHECK(error.code == Errc::invalid_json);
+  CHECK(error.message.find("line 1, column") != std::string::npos);
+}
+
+TEST_CASE("json: bytes that are not UTF-8 are refused, and the message about them is UTF-8",
+          "[runtime]") {
+  const std::string text = GENERATE("\"\xff\"", "\"\xc3(\"", "\"\xed\xa0\x80\"", "{\"\xfe\": 1}");
+  const Error error = refusal(text);
+  CHECK(error.code == Errc::invalid_json);
+  CHECK_NOTHROW(json(error.message).dump());
+}
+
+TEST_CASE("json: nesting is bounded, far beyond what a stack could hold", "[runtime]") {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+  };
+  CHECK(parse_json(nested(Limits::json_depth_max), 1 << 20).has_value());
+  CHECK_FALSE(parse_json(nested(Limits::json_depth_max + 1), 1 << 20).has_value());
+  CHECK_FALSE(parse_json(nested(100'000), 1 << 20).has_value());
+  CHECK(read_json(nested(200), 1 << 20).problems.at(0).code == "too_deep");
+}
+
+TEST_CASE("json: text over the limit is refused unread", "[runtime]") {
+  const Error error = refusal("\"" + std::string(2000, 'x') + "\"");
+  CHECK(error.code == Errc::too_large);
+}
+
+TEST_CASE("json: what has no canonical text is refused, not changed", "[runtime]") {
+  json deep = 1;
+  for (int i = 0; i < 2000; ++i) deep = json::array({std::move(deep)});
+  const json value =
+      GENERATE_COPY(values<json>({json(std::nan("")), json(std::numeric_limits<double>::infinity()),
+                                  json(std::string("\xff")), json::binary({1, 2}), deep}));
+  CHECK(canonical_json(json{{"x", value}}, 1 << 20).error().code == Errc::invalid_json);
+}
+
+TEST_CASE("json: a value whose text is too long is too large", "[runtime]") {
+  CHECK(canonical_json(std::string(100, 'x'), 102).has_value());
+  CHECK(canonical_json(std::string(101, 'x'), 102).error().code == Errc::too_large);
+}
+
+TEST_CASE("json: text from outside is made printable", "[runtime]") {
+  CHECK(printable_text("plain \"text\"\n", 100) == "plain \"text\"\n");
+  CHECK(printable_text("a\xff"
+                       "b",
+                       100) ==
+        "a\xEF\xBF\xBD"
+        "b");
+  CHECK(printable_text(std::string(50, 'x'), 10) == "xxxxxxxxxx... (cut)");
+}
+
+TEST_CASE("json: a pointer escapes what RFC 6901 asks to escape", "[runtime]") {
+  CHECK(pointer_to("/a", "b/c~d") == "/a/b~1c~0d");
+}

@@ -1,0 +1,120 @@
+#include <pawl/run_document.hpp>
+
+#include "support/catch.hpp"
+#include "support/story.hpp"
+
+using namespace pawl;
+
+namespace {
+
+const std::string flow_text = R"({"flow": "order", "steps": {
+  "reserve": {"run": "x"},
+  "charge": {"run": "x", "after": ["reserve"], "secret": ["output.token"]},
+  "ship": {"run": "x", "after": ["charge"]}}})";
+
+json document_of(const Story& story) {
+  return view_run(parse_flow(flow_text).value(), "r1", json::object(), story.records)
+      .value()
+      .document;
+}
+
+std::string explanation_of(const Story& story, const std::string& step, std::int64_t now_ms) {
+  std::string text;
+  for (const std::string& line :
+       explain_run(parse_flow(flow_text).value(), "r1", json::object(), story.records, step, now_ms)
+           .value())
+    text += line + "\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("document: a run under way shows open and ended attempts", "[runtime]") {
+  Story story(flow_text);
+  story.started();
+  story.output("reserve", 1, {{"n", 1}});
+  story.receipt("charge", 1, AttemptEnd::failed, 500);
+  story.opened("charge", 2);
+  const json document = document_of(story);
+  CHECK(document["run"] == "r1");
+  CHECK(document["flow"] == "order");
+  CHECK(document["state"] == "running");
+  CHECK(document["output"] == nullptr);
+  CHECK(document["error"] == nullptr);
+  CHECK(document["steps"]["reserve"]["state"] == "succeeded");
+  CHECK(document["steps"]["reserve"]["output"] == json{{"n", 1}});
+  CHECK(
+      document["steps"]["charge"]["attempts"].dump() ==
+      R"([{"attempt":1,"due_ms":500,"duration_ms":0,"end":"failed","error":{"code":"step_failed","message":"failed 1"},)"
+      R"("started_ms":0},{"attempt":2,"duration_ms":0,"end":"open","started_ms":0}])");
+  CHECK(document["steps"]["ship"]["state"] == "pending");
+}
+
+TEST_CASE("document: what a flow marks secret is not shown, in the step or in the run's output",
+          "[runtime]") {
+  const std::string text =
+      R"({"flow": "f", "steps": {"a": {"run": "x", "secret": ["output.token"]}}})";
+  Story story(text);
+  story.started();
+  story.output("a", 1, {{"token", "hunter2"}, {"n", 1}});
+  story.ended({RunState::succeeded, {{"a", {{"token", "hunter2"}, {"n", 1}}}}, std::nullopt});
+  const json document =
+      view_run(parse_flow(text).value(), "r1", json::object(), story.records).value().document;
+  CHECK(document.dump().find("hunter2") == std::string::npos);
+  CHECK(document["output"]["a"] == json{{"token", "[secret]"}, {"n", 1}});
+}
+
+TEST_CASE("document: a failed run names its step", "[runtime]") {
+  Story story(flow_text);
+  story.started();
+  story.receipt("reserve", 1, AttemptEnd::fatal);
+  story.ended({RunState::failed, nullptr, RunError{Errc::step_failed, "reserve", "fatal 1"}});
+  const json document = document_of(story);
+  CHECK(document["error"] ==
+        json{{"code", "step_failed"}, {"step", "reserve"}, {"message", "fatal 1"}});
+  CHECK(document["steps"]["charge"]["state"] == "not_started");
+}
+
+TEST_CASE("document: records that do not follow from each other are refused by name", "[runtime]") {
+  Story story(flow_text);
+  story.started();
+  story.output("reserve", 1);
+  std::vector<Record> records = story.records;
+  std::swap(records[0], records[1]);
+  const auto view = view_run(parse_flow(flow_text).value(), "r1", json::object(), records);
+  REQUIRE_FALSE(view.has_value());
+  CHECK(view.error().code == Errc::corrupt);
+  CHECK(view.error().where == "r1");
+}
+
+TEST_CASE("document: an explanation says what a step waits for and what became of its attempts",
+          "[runtime]") {
+  Story story(flow_text);
+  story.started();
+  story.output("reserve", 1);
+  story.receipt("charge", 1, AttemptEnd::lost);
+  story.receipt("charge", 2, AttemptEnd::failed, 90'000);
+  CHECK(explanation_of(story, "charge", 30'000) ==
+        "step charge (x): waiting\n"
+        "  attempt 1: lost (the process died; its effect may have happened): lost 1\n"
+        "  attempt 2: failed: failed 2\n"
+        "  the next attempt is due in 60 s\n");
+  CHECK(explanation_of(story, "ship", 0) == "step ship (x): pending, waits for charge\n");
+  CHECK(explanation_of(story, "", 90'000).find("run r1 (flow order): waiting\n") == 0);
+  CHECK(explain_run(parse_flow(flow_text).value(), "r1", json::object(), story.records, "shop", 0)
+            .error()
+            .code == Errc::invalid_argument);
+}
+
+TEST_CASE("document: a difference between two starts is told by its places", "[runtime]") {
+  const json flow{{"flow", "f"}, {"steps", {{"a", {{"run", "x"}}}}}};
+  json other = flow;
+  other["steps"]["a"]["run"] = "y";
+  other["steps"]["b"] = {{"run", "x"}};
+  CHECK(explain_difference(flow, {{"n", 1}}, other, {{"n", 2}}) ==
+        R"(flow /steps/a/run was "x", is now "y"; flow /steps/b is new; input /n was 1, is now 2)");
+  CHECK(explain_difference(flow, {{"n", 1}}, flow, json::object()) == "input /n is gone");
+  json many = json::object();
+  for (int i = 0; i < 9; ++i) many["k" + std::to_string(i)] = i;
+  CHECK(explain_difference(flow, json::object(), flow, many).find("others") != std::string::npos);
+}

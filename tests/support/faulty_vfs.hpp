@@ -1,0 +1,23 @@
+// A SQLite VFS in front of the system's, whose syncs and writes fail when a test says so.
+#pragma once
+
+#include <string>
+
+namespace pawl {
+
+struct FaultyVfs {
+  /// Registers the VFS once and gives its name.
+  static std::string name();
+
+  enum class Operation { sync, write };
+
+  /// The `nth` such operation from now on fails (1 for the next), and every later one too if
+  /// `forever`.
+  static void fail(Operation operation, int nth, int sqlite_code, bool forever = false);
+  static void heal();
+
+  /// Syncs that succeeded since the start.
+  static long syncs();
+};
+
+}  // namespace pawl

@@ -1,0 +1,139 @@
+// A run told event by event, and what the machine asked for, as text.
+#pragma once
+
+#include <pawl/flow.hpp>
+
+#include "runtime/attempt.hpp"
+#include "runtime/flow_machine.hpp"
+
+#include <string>
+
+namespace pawl {
+
+class Story {
+ public:
+  explicit Story(const std::string& flow, json input = json::object())
+      : machine(parse_flow(flow).value().plan(), RunId::trusted("r1"), std::move(input)) {}
+
+  // Records. Each gives what the machine then asked for; an unlawful one gives "unlawful".
+
+  std::string started(std::int64_t epoch = 1) {
+    return take(record(RecordKind::started, AttemptEnd::none, "", 0), epoch);
+  }
+
+  std::string output(const std::string& step, int attempt, const json& value = nullptr,
+                     std::int64_t epoch = 1) {
+    Record output = record(RecordKind::output, AttemptEnd::succeeded, step, attempt);
+    output.body = value.dump();
+    return take(std::move(output), epoch);
+  }
+
+  std::string receipt(const std::string& step, int attempt, AttemptEnd end, std::int64_t due_ms = 0,
+                      std::int64_t epoch = 1) {
+    Record receipt = record(RecordKind::receipt, end, step, attempt);
+    receipt.body =
+        error_body(Errc::step_failed, std::string(to_string(end)) + " " + std::to_string(attempt));
+    receipt.due_ms = due_ms;
+    return take(std::move(receipt), epoch);
+  }
+
+  std::string opened(const std::string& step, int attempt, std::int64_t epoch = 1) {
+    return take(record(RecordKind::opened, AttemptEnd::none, step, attempt), epoch);
+  }
+
+  std::string cancelled() {
+    return take(record(RecordKind::cancel_requested, AttemptEnd::none, "", 0), 1);
+  }
+
+  std::string unblocked() {
+    return take(record(RecordKind::unblocked, AttemptEnd::none, "", 0), 1);
+  }
+
+  std::string ended(const Outcome& outcome) {
+    Record ended = record(RecordKind::ended, AttemptEnd::none, "", 0);
+    ended.body = to_json_value(outcome).dump();
+    return take(std::move(ended), 1);
+  }
+
+  // Events of this process.
+
+  std::string resumed() { return told(machine.apply(Resumed{})); }
+
+  std::string over(const std::string& step, int attempt) {
+    return told(machine.apply(BackoffOver{at(step), attempt}));
+  }
+
+  std::string type_missing(const std::string& step) {
+    return told(machine.apply(StepTypeMissing{at(step)}));
+  }
+
+  std::size_t at(const std::string& step) const { return machine.plan().index.at(step); }
+
+  std::string state(const std::string& step) const {
+    return std::string(to_string(machine.step_state(at(step))));
+  }
+
+  FlowMachine machine;
+  std::vector<Record> records;  ///< those that were lawful, in order
+
+ private:
+  static Record record(RecordKind kind, AttemptEnd end, const std::string& step, int attempt) {
+    Record record;
+    record.kind = kind;
+    record.end = end;
+    record.step = step;
+    record.attempt = attempt;
+    return record;
+  }
+
+  std::string take(Record record, std::int64_t epoch) {
+    record.epoch = epoch;
+    record.seq = static_cast<std::int64_t>(records.size()) + 1;
+    Result<Commands> commands = machine.apply(Recorded{record});
+    if (commands) records.push_back(std::move(record));
+    return told(commands);
+  }
+
+  std::string told(const Result<Commands>& commands) const {
+    if (!commands) return "unlawful";
+    std::string text;
+    for (const Command& command : *commands) {
+      if (!text.empty()) text += "; ";
+      std::visit([&](const auto& what) { text += tell(what); }, command);
+    }
+    return text;
+  }
+
+  std::string name(std::size_t step, int attempt) const {
+    return machine.plan().steps[step].name.str() + "#" + std::to_string(attempt);
+  }
+
+  std::string tell(const StartAttempt& start) const {
+    return "start " + name(start.step, start.attempt) +
+           (start.with ? (start.with->empty() ? "" : " " + start.with->dump())
+                       : " " + std::string(to_string(start.with.error().code)));
+  }
+
+  std::string tell(const AwaitBackoff& wait) const {
+    return "wait " + name(wait.step, wait.attempt) + " until " + std::to_string(wait.due_ms) +
+           " at most " + std::to_string(wait.longest_ms);
+  }
+
+  std::string tell(const OpenAttempt& open) const {
+    return "open " + name(open.step, open.attempt);
+  }
+
+  std::string tell(const CancelAttempt& cancel) const {
+    return "cancel " + name(cancel.step, cancel.attempt);
+  }
+
+  std::string tell(const EndRun& end) const {
+    std::string text = "end " + std::string(to_string(end.outcome.state));
+    if (end.outcome.succeeded()) text += " " + end.outcome.output.dump();
+    if (end.outcome.error && end.outcome.error->code != Errc::cancelled)
+      text += " " + std::string(to_string(end.outcome.error->code)) + " " + end.outcome.error->step;
+    return text;
+  }
+};
+
+}  // namespace pawl
