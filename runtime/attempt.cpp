@@ -67,17 +67,23 @@ Record conclude_timed_out(const AttemptFacts& facts, std::int64_t timeout_ms) {
                  "no answer within " + std::to_string(timeout_ms) + " ms");
 }
 
-Record conclude_late(const AttemptFacts& facts, const StepResult& result) {
-  Record record = receipt(facts, AttemptEnd::late);
-  if (result.kind != StepResult::Kind::done) {
-    record.body = error_body(Errc::step_failed, result.message);
-    return record;
-  }
-  if (const Result<std::string> text = canonical_json(result.output, Limits::output_bytes_max))
-    record.output_digest = digest_of(*text);
+Record conclude_refused(const AttemptFacts& facts, const Error& why) {
+  Record record = receipt(facts, AttemptEnd::fatal);
   record.body =
-      error_body(Errc::deadline, "an output came after the attempt had ended; it was not used");
+      error_body(why.code, "the step's parameters: " + (why.where.empty() ? "" : why.where + ": ") +
+                               why.message);
   return record;
+}
+
+Record conclude_late(Record answer) {
+  if (answer.kind == RecordKind::output)
+    answer.body =
+        error_body(Errc::deadline, "an output came after the attempt had ended; it was not used");
+  answer.kind = RecordKind::receipt;
+  answer.end = AttemptEnd::late;
+  answer.due_ms = 0;
+  answer.value.reset();
+  return answer;
 }
 
 Record conclude_unanswered(const std::string& step, int attempt, AttemptEnd end) {

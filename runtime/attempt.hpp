@@ -33,8 +33,12 @@ Record conclude(const AttemptFacts& facts, StepResult result, Cancellation::Reas
 /// The receipt of an attempt that gave no answer within `timeout_ms`.
 Record conclude_timed_out(const AttemptFacts& facts, std::int64_t timeout_ms);
 
-/// The receipt of an answer that came after its attempt had ended.
-Record conclude_late(const AttemptFacts& facts, const StepResult& result);
+/// The receipt of an attempt that could not be performed: its parameters were refused.
+Record conclude_refused(const AttemptFacts& facts, const Error& why);
+
+/// The receipt of an answer that came after its attempt had ended: `answer` is what `conclude` made
+/// of it.
+Record conclude_late(Record answer);
 
 /// The receipt of an attempt whose process died or closed before it ended.
 Record conclude_unanswered(const std::string& step, int attempt, AttemptEnd end);

@@ -48,8 +48,11 @@ Result<Commands> FlowMachine::apply(const Event& event) {
       move_to(step, Phase::opening);
       commands.push_back(OpenAttempt{over->step, over->attempt});
     }
+  } else if (const auto* missing = std::get_if<StepTypeMissing>(&event)) {
+    take_missing_type(missing->step);
   } else {
-    take_missing_type(std::get<StepTypeMissing>(event).step);
+    end_asked_ = false;
+    return commands;
   }
   if (!resumed_ || outcome_) return commands;
   if (!stopping()) issue_starts(commands);
@@ -85,7 +88,7 @@ Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
   if (step.phase == Phase::pending)
     return unlawful(record, "comes before the outputs that the step waits for");
   if (step.phase == Phase::succeeded) return unlawful(record, "is the step's second output");
-  if (!step.attempt_open || record.attempt != step.attempt)
+  if (step.phase != Phase::open || record.attempt != step.attempt)
     return unlawful(record, "comes from an attempt that is not open");
   std::shared_ptr<const json> value = record.value;
   if (!value) {
@@ -112,7 +115,7 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
     case AttemptEnd::diverged: return {};  // kept for people; no state follows from them
     default: break;
   }
-  if (!step.attempt_open || record.attempt != step.attempt)
+  if (step.phase != Phase::open || record.attempt != step.attempt)
     return unlawful(record, "ends an attempt that is not open");
   Error error =
       record.end == AttemptEnd::lost || record.end == AttemptEnd::interrupted || record.body.empty()
@@ -169,10 +172,7 @@ void FlowMachine::take_unblocked() {
 
 void FlowMachine::take_missing_type(std::size_t i) {
   Step& step = steps_[i];
-  if (step.phase != Phase::backoff && !step.started) return;
-  if (step.started) --running_;
-  step.started = false;
-  move_to(step, Phase::unstartable);
+  if (step.phase == Phase::backoff) move_to(step, Phase::unstartable);
 }
 
 void FlowMachine::move_to(Step& step, Phase phase) {
@@ -185,7 +185,6 @@ void FlowMachine::open(std::size_t i, int attempt, std::int64_t epoch) {
   Step& step = steps_[i];
   move_to(step, Phase::open);
   step.attempt = attempt;
-  step.attempt_open = true;
   step.opened_epoch = epoch;
   ready_.push_back(i);
 }
@@ -193,7 +192,6 @@ void FlowMachine::open(std::size_t i, int attempt, std::int64_t epoch) {
 void FlowMachine::close_attempt(Step& step) {
   if (step.started) --running_;
   step.started = false;
-  step.attempt_open = false;
 }
 
 void FlowMachine::stop(Step& step) {

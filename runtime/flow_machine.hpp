@@ -33,12 +33,16 @@ struct BackoffOver {
   int attempt;
 };
 
-/// This process has no step type for a step that was to start.
+/// This process has no step type for a step whose next attempt was to come.
 struct StepTypeMissing {
   std::size_t step;
 };
 
-using Event = std::variant<Recorded, Resumed, BackoffOver, StepTypeMissing>;
+/// The `EndRun` that was asked for was not written, because another record about the run is being
+/// written: once that one is told, ask again.
+struct EndPostponed {};
+
+using Event = std::variant<Recorded, Resumed, BackoffOver, StepTypeMissing, EndPostponed>;
 
 // What the machine asks for.
 
@@ -125,10 +129,6 @@ class FlowMachine {
   /// before `Resumed`.
   std::vector<OpenAttemptRef> attempts_open_before(std::int64_t epoch) const;
 
-  /// Open attempts that were not started by this machine: an engine that closes in order records
-  /// that they were not.
-  std::vector<OpenAttemptRef> attempts_not_started() const;
-
   RunState state() const;
 
   /// With states that have one: why the run failed, was cancelled, or is blocked.
@@ -180,11 +180,10 @@ class FlowMachine {
 
   struct Step {
     Phase phase = Phase::pending;
-    std::size_t missing = 0;    // needed steps without an output
-    int attempt = 0;            // the open one, or the last one that ended
-    bool attempt_open = false;  // in open always, in unstartable perhaps
-    int failures = 0;           // ended attempts that count towards max_attempts
-    int lost_in_row = 0;        // lost attempts since the run last made progress
+    std::size_t missing = 0;  // needed steps without an output
+    int attempt = 0;          // the open one, or the last one that ended
+    int failures = 0;         // ended attempts that count towards max_attempts
+    int lost_in_row = 0;      // lost attempts since the run last made progress
     std::size_t lost_at_progress = 0;
     std::int64_t opened_epoch = 0;
     std::int64_t due_ms = 0;

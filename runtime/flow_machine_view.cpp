@@ -9,15 +9,7 @@ namespace pawl {
 std::vector<OpenAttemptRef> FlowMachine::attempts_open_before(std::int64_t epoch) const {
   std::vector<OpenAttemptRef> open;
   for (std::size_t i = 0; i < steps_.size(); ++i)
-    if (!outcome_ && steps_[i].attempt_open && steps_[i].opened_epoch < epoch)
-      open.push_back({i, steps_[i].attempt});
-  return open;
-}
-
-std::vector<OpenAttemptRef> FlowMachine::attempts_not_started() const {
-  std::vector<OpenAttemptRef> open;
-  for (std::size_t i = 0; i < steps_.size(); ++i)
-    if (!outcome_ && steps_[i].attempt_open && !steps_[i].started)
+    if (!outcome_ && steps_[i].phase == Phase::open && steps_[i].opened_epoch < epoch)
       open.push_back({i, steps_[i].attempt});
   return open;
 }

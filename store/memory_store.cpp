@@ -9,24 +9,44 @@
 
 namespace pawl {
 
+class MemoryFile {
+ public:
+  struct ModelRun {
+    StoredRun stored;
+    std::map<std::pair<std::string, std::int64_t>, std::shared_ptr<const Record>> slots;
+  };
+
+  std::map<RunKey, ModelRun> runs;
+  RunKey last_key = 0;
+  std::int64_t last_seq = 0;
+  std::int64_t last_at_ms = 0;
+  std::int64_t epoch = 0;
+};
+
 namespace {
 
-struct ModelRun {
-  StoredRun stored;
-  std::map<std::pair<std::string, std::int64_t>, std::shared_ptr<const Record>> slots;
-};
+using ModelRun = MemoryFile::ModelRun;
 
 class MemoryStore final : public Store {
  public:
+  MemoryStore(std::shared_ptr<MemoryFile> file, std::int64_t epoch)
+      : file_(std::move(file)),
+        runs_(file_->runs),
+        epoch_(epoch),
+        opened_at_ms_(file_->last_at_ms) {}
+
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
                                         std::int64_t now_ms) override {
+    if (file_->epoch != epoch_) return make_error(Errc::fenced, "the store has a newer owner");
     std::vector<WriteReply> replies;
     for (const Write* write : batch)
       replies.push_back(std::visit([&](const auto& what) { return apply(what, now_ms); }, *write));
     return replies;
   }
 
-  std::int64_t epoch() const override { return 1; }
+  std::int64_t epoch() const override { return epoch_; }
+
+  std::int64_t opened_at_ms() const override { return opened_at_ms_; }
 
   std::int64_t wal_bytes() const override { return 0; }
 
@@ -97,7 +117,7 @@ class MemoryStore final : public Store {
               stored.row.state,
               {}};
     }
-    const RunKey key = ++last_key_;
+    const RunKey key = ++file_->last_key;
     ModelRun& model = runs_[key];
     model.stored.row = {key, start.run, start.flow_name, RunState::running, 0, now_ms, 0};
     model.stored.flow = start.flow;
@@ -164,9 +184,10 @@ class MemoryStore final : public Store {
 
   std::shared_ptr<const Record> add(ModelRun& model, const std::shared_ptr<Record>& record,
                                     std::int64_t now_ms) {
-    record->seq = ++last_seq_;
-    record->epoch = epoch();
+    record->seq = ++file_->last_seq;
+    record->epoch = epoch_;
     record->at_ms = now_ms;
+    file_->last_at_ms = now_ms;
     model.stored.records.push_back(*record);
     model.stored.records.back().value.reset();  // a real store gives bytes back, nothing parsed
     if (const auto slot = slot_of(*record)) model.slots[{record->step, *slot}] = record;
@@ -179,15 +200,25 @@ class MemoryStore final : public Store {
     return reply;
   }
 
-  std::map<RunKey, ModelRun> runs_;
-  RunKey last_key_ = 0;
-  std::int64_t last_seq_ = 0;
+  std::shared_ptr<MemoryFile> file_;
+  std::map<RunKey, ModelRun>& runs_;
+  std::int64_t epoch_;
+  std::int64_t opened_at_ms_;
 };
 
 }  // namespace
 
-std::unique_ptr<Store> make_memory_store() {
-  return std::make_unique<MemoryStore>();
+std::shared_ptr<MemoryFile> make_memory_file() {
+  return std::make_shared<MemoryFile>();
+}
+
+std::unique_ptr<Store> open_memory_store(std::shared_ptr<MemoryFile> file) {
+  const std::int64_t epoch = ++file->epoch;
+  return std::make_unique<MemoryStore>(std::move(file), epoch);
+}
+
+std::unique_ptr<StoreView> open_memory_view(std::shared_ptr<MemoryFile> file) {
+  return std::make_unique<MemoryStore>(std::move(file), 0);  // of no epoch: it could write nothing
 }
 
 }  // namespace pawl

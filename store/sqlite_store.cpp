@@ -22,6 +22,7 @@ namespace {
 constexpr const char* begin = "BEGIN IMMEDIATE";
 constexpr const char* commit = "COMMIT";
 constexpr const char* select_epoch = "SELECT value FROM meta WHERE key = 'epoch'";
+constexpr const char* select_last_at_ms = "SELECT at_ms FROM events ORDER BY seq DESC LIMIT 1";
 constexpr const char* update_epoch = "UPDATE meta SET value = value + 1 WHERE key = 'epoch'";
 
 /// Invariants:
@@ -50,6 +51,8 @@ class SqliteStore final : public Store {
       SQLite::Transaction transaction(connection_->db(), SQLite::TransactionBehavior::IMMEDIATE);
       StatementUse(connection_->statement(update_epoch))->exec();
       epoch_ = stored_epoch();
+      if (StatementUse last(connection_->statement(select_last_at_ms)); last->executeStep())
+        opened_at_ms_ = last->getColumn(0).getInt64();
       transaction.commit();
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
       return {};
@@ -68,6 +71,8 @@ class SqliteStore final : public Store {
   }
 
   std::int64_t epoch() const override { return epoch_; }
+
+  std::int64_t opened_at_ms() const override { return opened_at_ms_; }
 
   std::int64_t wal_bytes() const override {
     sqlite3_file* wal = nullptr;
@@ -155,6 +160,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<SqliteWriter> writer_;
   bool broken_ = false;
   std::int64_t epoch_ = 0;
+  std::int64_t opened_at_ms_ = 0;
 };
 
 /// SQLite would make the file readable for everybody; runs hold what nobody else should see.

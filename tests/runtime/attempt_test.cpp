@@ -92,11 +92,22 @@ TEST_CASE("attempt: messages from outside are made storable", "[runtime]") {
 }
 
 TEST_CASE("attempt: a late answer leaves its digest and no output", "[runtime]") {
-  const Record record = conclude_late(facts_after(0), done(1));
+  const Record record = conclude_late(conclude(facts_after(0), done(1), none));
   CHECK(record.kind == RecordKind::receipt);
   CHECK(record.end == AttemptEnd::late);
   CHECK(record.output_digest == digest_of("1"));
-  CHECK(conclude_late(facts_after(0), retry("x")).end == AttemptEnd::late);
+  CHECK(record.body.find("not used") != std::string::npos);
+  const Record failed = conclude_late(conclude(facts_after(0), retry("x"), none));
+  CHECK(failed.end == AttemptEnd::late);
+  CHECK(failed.due_ms == 0);
+}
+
+TEST_CASE("attempt: refused parameters are told with their place", "[runtime]") {
+  const Record record =
+      conclude_refused(facts_after(0), make_error(Errc::unresolved_reference, "gone", "/steps/a"));
+  CHECK(record.end == AttemptEnd::fatal);
+  CHECK(error_from_body(record.body).code == Errc::unresolved_reference);
+  CHECK(error_from_body(record.body).message == "the step's parameters: /steps/a: gone");
 }
 
 TEST_CASE("attempt: an error's body reads back", "[runtime]") {

@@ -138,21 +138,6 @@ TEST_CASE("sqlite: the lock dies with its process, and children do not keep it",
   ::close(ready[1]);
 }
 
-TEST_CASE("sqlite: a writer of an older epoch is fenced and writes nothing", "[store]") {
-  TempFolder folder;
-  SqliteStoreOptions options{folder / "pawl.db"};
-  options.take_lock = take_no_lock;
-  auto old_owner = open_sqlite_store(options).value();
-  const RunKey key = put(*old_owner, start_run("r1")).run;
-  auto new_owner = open_sqlite_store(options).value();
-
-  const Write late = append(key, output_record("a", 1, "zombie"));
-  CHECK(old_owner->write({&late}, 1).error().code == Errc::fenced);
-  CHECK(old_owner->write({&late}, 1).error().code == Errc::fenced);
-  CHECK(new_owner->load("r1").value()->records.size() == 1);
-  CHECK(put(*new_owner, append(key, output_record("a", 1, "new"))).status == WriteStatus::written);
-}
-
 TEST_CASE("sqlite: a foreign file is refused and left as it was", "[store]") {
   TempFolder folder;
   const std::string path = folder / "other.db";

@@ -11,12 +11,25 @@ using namespace pawl;
 namespace {
 
 struct Memory {
-  std::unique_ptr<Store> store = make_memory_store();
+  std::shared_ptr<MemoryFile> file = make_memory_file();
+  std::unique_ptr<Store> store = open_memory_store(file);
+
+  std::unique_ptr<Store> open_again() { return open_memory_store(file); }
 };
+
+class NoLock : public OwnerLock {};
 
 struct Sqlite {
   TempFolder folder;
-  std::unique_ptr<Store> store = open_sqlite_store({folder / "pawl.db"}).value();
+  std::unique_ptr<Store> store = open_again();
+
+  std::unique_ptr<Store> open_again() {
+    SqliteStoreOptions options{folder / "pawl.db"};
+    options.take_lock = [](const std::string&) {
+      return Result<std::unique_ptr<OwnerLock>>(std::make_unique<NoLock>());
+    };
+    return open_sqlite_store(options).value();
+  }
 };
 
 std::string kinds_of(Store& store, const std::string& run) {
@@ -323,4 +336,30 @@ STORE_TEST("runs are found when they are due, and ended ones never") {
   CHECK(world.store->load(soon).value()->row.state == RunState::waiting);
   put(*world.store, ParkRun{now, RunState::blocked, 0});
   CHECK(world.store->load(now).value()->row.state == RunState::blocked);
+}
+
+STORE_TEST("what was answered is there for the next owner, whose epoch is higher") {
+  TestType world;
+  const std::int64_t first_epoch = world.store->epoch();
+  const RunKey key = put(*world.store, start_run("r1")).run;
+  CHECK(world.store->opened_at_ms() == 0);
+  put(*world.store, append(key, output_record("a", 1, "x")), 7777);
+  world.store.reset();
+  world.store = world.open_again();
+  CHECK(world.store->epoch() > first_epoch);
+  CHECK(world.store->opened_at_ms() == 7777);
+  CHECK(kinds_of(*world.store, "r1") == "started; output a1; ");
+  CHECK(world.store->load(key).value()->records.at(1).epoch == first_epoch);
+  CHECK(put(*world.store, start_run("r2")).run > key);
+}
+
+STORE_TEST("a writer of an older epoch is fenced and writes nothing") {
+  TestType world;
+  const RunKey key = put(*world.store, start_run("r1")).run;
+  const auto new_owner = world.open_again();
+  const Write late = append(key, output_record("a", 1, "zombie"));
+  CHECK(world.store->write({&late}, 1).error().code == Errc::fenced);
+  CHECK(world.store->write({&late}, 1).error().code == Errc::fenced);
+  CHECK(kinds_of(*new_owner, "r1") == "started; ");
+  CHECK(put(*new_owner, append(key, output_record("a", 1, "new"))).status == WriteStatus::written);
 }

@@ -67,6 +67,8 @@ class Story {
     return told(machine.apply(StepTypeMissing{at(step)}));
   }
 
+  std::string postponed() { return told(machine.apply(EndPostponed{})); }
+
   std::size_t at(const std::string& step) const { return machine.plan().index.at(step); }
 
   std::string state(const std::string& step) const {

@@ -34,7 +34,7 @@ enum class AttemptEnd : std::uint8_t {
   timed_out = 4,  ///< counts towards max_attempts
   lost = 5,       ///< was open when the process died; does not count
   late = 6,       ///< an answer that came after the attempt had ended; changes nothing
-  interrupted = 7,  ///< the engine closed; does not count
+  interrupted = 7,  ///< the engine closed, or could not perform it; does not count
   cancelled = 8,    ///< the run was cancelled
   diverged = 9,     ///< gave another output than the stored one, which stands
 };

@@ -149,6 +149,9 @@ class Store : public StoreView {
   /// The number of this ownership: higher than that of every owner before.
   virtual std::int64_t epoch() const = 0;
 
+  /// The time on the last record that was there when the store was opened; 0 for an empty store.
+  virtual std::int64_t opened_at_ms() const = 0;
+
   /// Bytes that are committed and not yet in the main file; 0 for stores without a log.
   virtual std::int64_t wal_bytes() const = 0;
 };

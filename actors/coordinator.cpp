@@ -1,0 +1,455 @@
+#include "actors/coordinator.hpp"
+
+#include <pawl/limits.hpp>
+#include <pawl/point.hpp>
+
+#include "actors/actor_manners.hpp"
+#include "actors/durable_write.hpp"
+#include "actors/recovery.hpp"
+#include "actors/step_runner.hpp"
+#include "runtime/attempt.hpp"
+
+#include <caf/actor_cast.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+/// A run that waits for longer than this is noted as waiting, and read back when its time comes.
+constexpr std::int64_t park_ms = 1000;
+
+EngineEvent event_of(EventKind kind, const std::string& run) {
+  EngineEvent event;
+  event.kind = kind;
+  event.run = run;
+  return event;
+}
+
+EngineEvent event_of(EventKind kind, const Dispatch& dispatch) {
+  EngineEvent event = event_of(kind, dispatch.call.run);
+  event.step = dispatch.call.step;
+  event.attempt = dispatch.call.attempt;
+  return event;
+}
+
+Record run_record(RecordKind kind) {
+  Record record;
+  record.kind = kind;
+  return record;
+}
+
+}  // namespace
+
+CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorConfig config) {
+  set_manners(self, config.reporter, Coordinator::name);
+  Coordinator& state = self->state;
+  self->set_down_handler([&state](caf::down_msg& down) { state.on_down(down); });
+  self->set_exit_handler([self](caf::exit_msg& exit) {
+    self->state.on_exit();
+    self->quit(std::move(exit.reason));
+  });
+  state.begin(std::move(config));
+  return {
+      [&state](const Message<StartRequest>& request) { state.on_start(request); },
+      [&state](const Message<WatchRequest>& request) { state.on_watch(request); },
+      [&state](const Message<CancelRequest>& request) { state.on_cancel(request); },
+      [&state](const Message<UnblockRequest>& request) { state.on_unblock(request); },
+      [&state](const Message<CloseRequest>& request) { state.on_close(request); },
+      [&state](const Message<StepCompleted>& completed) { state.on_completed(*completed); },
+      [&state](const Message<AttemptFailed>& failed) { state.on_failed(*failed); },
+      [&state](const Message<WriteRefused>& refused) { state.on_refused(*refused); },
+      [&state](const Message<Recovered>& recovered) { state.on_recovered(*recovered); },
+      [&state](const Message<Found>& found) { state.on_found(*found); },
+      [](const Later& work) { (*work)(); },
+  };
+}
+
+void Coordinator::begin(CoordinatorConfig config) {
+  config_ = std::move(config);
+  self_->monitor(config_.store);
+  recovery_ = self_->spawn<caf::monitored>(
+      recovery, RecoveryConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_),
+                               config_.epoch, config_.reporter});
+  backlog_ = config_.recover;
+  // Behind whatever is asked first.
+  after_waiting_mail(self_, [this] { scan_if_room(); });
+}
+
+// --- what a machine is told and asks for
+
+void Coordinator::tell(LiveRun& run, const Event& event) {
+  const std::string id = run.machine->run().str();
+  Result<Commands> commands = run.machine->apply(event);
+  if (!commands) return give_up(id, commands.error());
+  carry_out(run, *commands);
+  settle(id);
+}
+
+/// What was asked about a run that came back, such as a cancel, is durable before anything of it
+/// starts.
+void Coordinator::resume_if_quiet(const std::string& id) {
+  const auto found = live_.find(id);
+  if (found == live_.end() || found->second.resumed || found->second.writes > 0) return;
+  found->second.resumed = true;
+  tell(found->second, Resumed{});
+}
+
+void Coordinator::carry_out(LiveRun& run, const Commands& commands) {
+  for (const Command& command : commands)
+    std::visit([&](const auto& what) { carry_out(run, what); }, command);
+}
+
+void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
+  const PlannedStep& step = run.machine->plan().steps[start.step];
+  // Not performed, and not left open either: the receipt makes the machine wait, and the wait meets
+  // the missing type.
+  if (closing_ || !config_.performers->has(step.type)) {
+    Record receipt = conclude_unanswered(step.name.str(), start.attempt, AttemptEnd::interrupted);
+    return write_about(run, std::move(receipt));
+  }
+  auto dispatch = std::make_shared<Dispatch>();
+  dispatch->run = run.key;
+  dispatch->step = start.step;
+  dispatch->type = step.type;
+  dispatch->failures = start.failures;
+  dispatch->retry = step.retry;
+  dispatch->timeout_ms = step.timeout_ms;
+  dispatch->cancellation = std::make_shared<Cancellation>();
+  StepCall& call = dispatch->call;
+  call.run = run.machine->run().str();
+  call.step = step.name.str();
+  call.attempt = start.attempt;
+  call.key = idempotency_key(run.machine->run(), step.name);
+  call.folder = run.folder;
+  call.cancellation = dispatch->cancellation;
+  if (start.with)
+    call.with = *start.with;
+  else
+    dispatch->refused = start.with.error();
+  run.running[start.step] = dispatch;
+  queue_.push_back(std::move(dispatch));
+  start_queued();
+}
+
+void Coordinator::carry_out(LiveRun& run, const AwaitBackoff& wait) {
+  if (closing_) return;
+  if (!config_.performers->has(run.machine->plan().steps[wait.step].type)) {
+    const Result<Commands> commands = run.machine->apply(StepTypeMissing{wait.step});
+    if (commands) carry_out(run, *commands);
+    return;
+  }
+  const std::int64_t left_ms =
+      std::clamp<std::int64_t>(wait.due_ms - config_.seams.clock->now_ms(), 0, wait.longest_ms);
+  const TimePoint at = self_->clock().now() + std::chrono::milliseconds(left_ms);
+  backoffs_.emplace(at, Backoff{run.machine->run().str(), wait.step, wait.attempt});
+  set_alarm(at);
+}
+
+void Coordinator::carry_out(LiveRun& run, const OpenAttempt& open) {
+  if (closing_) return;
+  Record record = run_record(RecordKind::opened);
+  record.step = run.machine->plan().steps[open.step].name.str();
+  record.attempt = open.attempt;
+  write_about(run, std::move(record));
+}
+
+void Coordinator::carry_out(LiveRun& run, const CancelAttempt& cancel) {
+  const auto found = run.running.find(cancel.step);
+  if (found == run.running.end()) return;
+  const DispatchPtr dispatch = found->second;
+  dispatch->cancellation->set(Cancellation::Reason::cancelled);
+  const auto queued = std::find(queue_.begin(), queue_.end(), dispatch);
+  if (queued == queue_.end()) return;  // a step runner has it, and will tell
+  queue_.erase(queued);
+  run.running.erase(found);
+  write_about(
+      run, conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::cancelled));
+}
+
+void Coordinator::carry_out(LiveRun& run, const EndRun& end) {
+  // A cancel that is being written may change the end, and nothing may follow it.
+  if (run.writes > 0) {
+    const Result<Commands> none = run.machine->apply(EndPostponed{});
+    PAWL_ASSERT(none.has_value() && none->empty());
+    return;
+  }
+  point("run.before_end", run.machine->run().str());
+  Record record = run_record(RecordKind::ended);
+  record.body = to_json_value(end.outcome).dump();
+  write_about(run, std::move(record));
+}
+
+void Coordinator::write_about(LiveRun& run, Record record,
+                              std::shared_ptr<Ticket<Result<RunState>>> told) {
+  ++run.writes;
+  ++writes_;
+  const std::string id = run.machine->run().str();
+  write_until_known<WriteAnswer>(
+      self_, config_.store,
+      WritePtr(std::make_shared<const Write>(
+          AppendRecord{run.key, std::make_shared<Record>(std::move(record))})),
+      config_.reporter, event_of(EventKind::write_failed, id),
+      [this, id, told](const Result<WriteReply>& result) { on_written(id, result, told); });
+}
+
+void Coordinator::on_written(const std::string& id, const Result<WriteReply>& result,
+                             const std::shared_ptr<Ticket<Result<RunState>>>& told) {
+  --writes_;
+  if (!result) {
+    if (told) told->answer(result.error());
+    return lose(result.error());
+  }
+  const auto found = live_.find(id);
+  if (found == live_.end()) return answer_close_if_done();
+  LiveRun& run = found->second;
+  --run.writes;
+  if (result->status == WriteStatus::refused) {
+    if (told) told->answer(result->error);
+    return give_up(id, result->error);
+  }
+  if (result->stored->kind == RecordKind::ended) point("run.after_end", id);
+  // Taking it may end and drop the run; its state is told as it is now, with the record taken.
+  const std::shared_ptr<FlowMachine> machine = run.machine;
+  tell(run, Recorded{*result->stored});
+  resume_if_quiet(id);
+  if (told) told->answer(machine->state());
+}
+
+void Coordinator::settle(const std::string& id) {
+  const auto found = live_.find(id);
+  if (found == live_.end()) return;
+  LiveRun& run = found->second;
+  if (run.machine->outcome()) return finish(id);
+  if (!run.resumed) return;
+  const RunState state = run.machine->state();
+  count(run, state);
+  if (run.writes > 0 || !run.running.empty()) return;
+  if (state == RunState::blocked) {
+    EngineEvent event = event_of(EventKind::run_blocked, id);
+    event.state = state;
+    event.step = run.machine->error()->step;
+    event.message = run.machine->error()->message;
+    config_.reporter->event(event);
+    park(run, RunState::blocked, 0);
+    halted_.insert(id);
+    answer_waiters(id, Outcome{state, nullptr, run.machine->error()});
+    drop(id);
+  } else if (state == RunState::waiting && !closing_) {
+    const std::int64_t due_ms = run.machine->due_ms();
+    const std::int64_t left_ms = due_ms - config_.seams.clock->now_ms();
+    if (left_ms <= park_ms) return;
+    park(run, RunState::waiting, due_ms);
+    if (!config_.recover) return;  // nobody would read it back
+    const TimePoint at = self_->clock().now() + std::chrono::milliseconds(left_ms);
+    scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
+    set_alarm(at);
+    drop(id);
+  }
+  answer_close_if_done();
+}
+
+void Coordinator::finish(const std::string& id) {
+  LiveRun& run = live_.at(id);
+  const Outcome outcome = *run.machine->outcome();
+  ++config_.counters->ended_runs[static_cast<std::size_t>(outcome.state)];
+  EngineEvent event = event_of(EventKind::run_ended, id);
+  event.state = outcome.state;
+  if (outcome.error) {
+    event.step = outcome.error->step;
+    event.message = outcome.error->message;
+  }
+  config_.reporter->event(event);
+  drop(id);
+  answer_waiters(id, outcome);
+  scan_if_room();
+  answer_close_if_done();
+}
+
+void Coordinator::drop(const std::string& id) {
+  const auto found = live_.find(id);
+  if (found == live_.end()) return;
+  count(found->second, std::nullopt);
+  live_.erase(found);
+}
+
+void Coordinator::park(LiveRun& run, RunState state, std::int64_t due_ms) {
+  ++writes_;
+  // A hint: the records say the same. If it is not written, the run is looked at too early, and
+  // that is all.
+  self_
+      ->request(config_.store, caf::infinite,
+                WritePtr(std::make_shared<const Write>(ParkRun{run.key, state, due_ms})))
+      .then(
+          [this](const WriteAnswer&) {
+            --writes_;
+            answer_close_if_done();
+          },
+          [this](const caf::error&) { --writes_; });
+}
+
+void Coordinator::give_up(const std::string& id, const Error& error) {
+  config_.reporter->log(LogLevel::error, "the run " + id + " cannot go on: " + error.text());
+  halted_.insert(id);
+  answer_waiters(id, Outcome{RunState::blocked, nullptr, RunError{error.code, "", error.message}});
+  drop(id);
+  answer_close_if_done();
+}
+
+void Coordinator::answer_waiters(const std::string& id, const Outcome& outcome) {
+  const auto found = waiters_.find(id);
+  if (found == waiters_.end()) return;
+  const auto tickets = std::move(found->second);
+  waiters_.erase(found);
+  for (const auto& ticket : tickets) ticket->answer(outcome);
+}
+
+void Coordinator::count(LiveRun& run, std::optional<RunState> state) {
+  if (run.counted == state) return;
+  auto& counts = config_.counters->live_runs;
+  if (run.counted) --counts[static_cast<std::size_t>(*run.counted)];
+  if (state) ++counts[static_cast<std::size_t>(*state)];
+  run.counted = state;
+}
+
+// --- step runners
+
+void Coordinator::start_queued() {
+  while (!queue_.empty() && busy_.size() < config_.attempts_max) {
+    const DispatchPtr dispatch = std::move(queue_.front());
+    queue_.pop_front();
+    const StepRunnerActor runner = idle_runner();
+    point("run.before_dispatch", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
+    busy_[runner.id()] = Busy{runner, dispatch};
+    self_->send(runner, dispatch);
+  }
+  config_.counters->attempts_running = static_cast<std::int64_t>(busy_.size() + queue_.size());
+}
+
+StepRunnerActor Coordinator::idle_runner() {
+  if (idle_.empty())
+    return self_->spawn<caf::monitored>(
+        step_runner,
+        StepRunnerConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_), config_.seams,
+                         config_.reporter, config_.performers, config_.gate});
+  StepRunnerActor runner = std::move(idle_.back());
+  idle_.pop_back();
+  return runner;
+}
+
+/// The step runner that sends this message is free again. Gives the run, if it is still live.
+Coordinator::LiveRun* Coordinator::take_back(const DispatchPtr& dispatch) {
+  const auto runner = caf::actor_cast<StepRunnerActor>(self_->current_sender());
+  busy_.erase(runner.id());
+  idle_.push_back(runner);
+  start_queued();
+  const auto found = live_.find(dispatch->call.run);
+  if (found == live_.end()) return nullptr;
+  const auto running = found->second.running.find(dispatch->step);
+  if (running != found->second.running.end() && running->second == dispatch)
+    found->second.running.erase(running);
+  return &found->second;
+}
+
+void Coordinator::on_completed(const StepCompleted& completed) {
+  const Dispatch& dispatch = *completed.dispatch;
+  point("run.on_completion", dispatch.call.run, dispatch.call.step, dispatch.call.attempt);
+  LiveRun* run = take_back(completed.dispatch);
+  EngineEvent event = event_of(EventKind::step_completed, dispatch);
+  event.duration_ms = completed.record->duration_ms;
+  event.end = AttemptEnd::succeeded;
+  if (completed.diverged) {
+    EngineEvent diverged = event;
+    diverged.kind = EventKind::output_diverged;
+    diverged.end = AttemptEnd::diverged;
+    config_.reporter->event(diverged);
+  }
+  ++config_.counters->steps_completed;
+  config_.reporter->event(event);
+  if (run != nullptr) tell(*run, Recorded{*completed.record});
+  answer_close_if_done();
+}
+
+void Coordinator::on_failed(const AttemptFailed& failed) {
+  LiveRun* run = take_back(failed.dispatch);
+  EngineEvent event = event_of(EventKind::attempt_ended, *failed.dispatch);
+  event.duration_ms = failed.record->duration_ms;
+  event.end = failed.record->end;
+  if (!failed.record->body.empty()) event.message = error_from_body(failed.record->body).message;
+  config_.reporter->event(event);
+  if (run != nullptr) tell(*run, Recorded{*failed.record});
+  answer_close_if_done();
+}
+
+void Coordinator::on_refused(const WriteRefused& refused) {
+  take_back(refused.dispatch);
+  if (refused.error.code == Errc::fenced || refused.error.code == Errc::engine_lost)
+    return lose(refused.error);
+  give_up(refused.dispatch->call.run, refused.error);
+}
+
+void Coordinator::on_down(const caf::down_msg& down) {
+  const auto is_down = [&](const auto& actor) { return actor.address() == down.source; };
+  if (is_down(config_.store) || is_down(recovery_)) {
+    // Answers that it owed never come. What waits for them is dropped with this actor, and so are
+    // the tickets of everybody who asks later: each tells that the engine is lost.
+    lose(make_error(Errc::engine_lost,
+                    "a vital actor died: " + self_->system().render(down.reason)));
+    stop_own_actors();
+    return self_->quit(caf::exit_reason::unhandled_exception);
+  }
+  idle_.erase(std::remove_if(idle_.begin(), idle_.end(), is_down), idle_.end());
+  const auto found = busy_.find(down.source.id());
+  if (found == busy_.end()) return;
+  // A bug, or an exception such as out-of-memory, ended a step runner. Its attempt is lost, as in a
+  // crash.
+  const DispatchPtr dispatch = found->second.dispatch;
+  busy_.erase(found);
+  dispatch->cancellation->set(Cancellation::Reason::interrupted);
+  const auto run = live_.find(dispatch->call.run);
+  if (run == live_.end()) return;
+  run->second.running.erase(dispatch->step);
+  write_about(run->second,
+              conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::lost));
+}
+
+void Coordinator::on_exit() {
+  answer_everybody(make_error(Errc::closed, "the engine was closed"));
+  stop_own_actors();
+}
+
+void Coordinator::stop_own_actors() {
+  for (const StepRunnerActor& runner : idle_)
+    self_->send_exit(runner, caf::exit_reason::user_shutdown);
+  for (const auto& [id, busy] : busy_)
+    self_->send_exit(busy.runner, caf::exit_reason::user_shutdown);
+  self_->send_exit(recovery_, caf::exit_reason::user_shutdown);
+}
+
+// --- time
+
+void Coordinator::set_alarm(TimePoint at) {
+  alarm_.set(self_, at, [this] { on_alarm(); });
+}
+
+void Coordinator::on_alarm() {
+  const TimePoint now = self_->clock().now();
+  while (!backoffs_.empty() && backoffs_.begin()->first <= now) {
+    const Backoff over = std::move(backoffs_.begin()->second);
+    backoffs_.erase(backoffs_.begin());
+    if (const auto run = live_.find(over.run); run != live_.end())
+      tell(run->second, BackoffOver{over.step, over.attempt});
+  }
+  if (scan_at_ && *scan_at_ <= now) {
+    scan_at_.reset();
+    backlog_ = true;
+    scan_if_room();
+  }
+  if (!backoffs_.empty()) set_alarm(backoffs_.begin()->first);
+  if (scan_at_) set_alarm(*scan_at_);
+}
+
+}  // namespace pawl

@@ -1,0 +1,185 @@
+/// The coordinator: hosts the machines of the runs that are under way; messages become events,
+/// commands become messages.
+#pragma once
+
+#include "actors/alarm.hpp"
+#include "actors/answer_gate.hpp"
+#include "actors/counters.hpp"
+#include "actors/messages.hpp"
+#include "actors/reporter.hpp"
+#include "actors/step_performers.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <variant>
+#include <vector>
+
+namespace pawl {
+
+struct CoordinatorConfig {
+  StoreActor store;
+  std::int64_t epoch = 0;
+  EngineSeams seams;
+  std::shared_ptr<Reporter> reporter;
+  std::shared_ptr<Counters> counters;
+  std::shared_ptr<StepPerformers> performers;
+  std::shared_ptr<AnswerGate> gate;
+  bool recover = true;
+  std::size_t live_runs_max = 10'000;
+  std::size_t attempts_max = 4096;
+};
+
+class Coordinator;
+using CoordinatorSelf = CoordinatorActor::stateful_pointer<Coordinator>;
+
+CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorConfig config);
+
+/// Holds no rules: what may happen next is FlowMachine's to say.
+///
+/// Invariants:
+/// 1. A machine hears of a record only after the record is durable.
+/// 2. Each run has at most one machine, which lives while something can happen to it soon: a run
+/// that only waits for a
+///    far time, or for a person, is dropped and read back when its time comes.
+/// 3. Each started attempt is in its run's `running`, and with a step runner or in `queue_`.
+/// 4. Once `closing_`, nothing is started: an attempt that opens is recorded as interrupted
+/// instead, so that the next
+///    engine finds no open attempt that had never begun.
+class Coordinator {
+ public:
+  static inline const char* name = "coordinator";
+
+  explicit Coordinator(CoordinatorSelf self) : self_(self) {}
+
+  void begin(CoordinatorConfig config);
+
+  // From the engine (coordinator_desk.cpp).
+  void on_start(const Message<StartRequest>& request);
+  void on_watch(const Message<WatchRequest>& request);
+  void on_cancel(const Message<CancelRequest>& request);
+  void on_unblock(const Message<UnblockRequest>& request);
+  void on_close(const Message<CloseRequest>& request);
+
+  // From recovery (coordinator_desk.cpp).
+  void on_recovered(const Recovered& recovered);
+  void on_found(const Found& found);
+
+  // From step runners.
+  void on_completed(const StepCompleted& completed);
+  void on_failed(const AttemptFailed& failed);
+  void on_refused(const WriteRefused& refused);
+  void on_down(const caf::down_msg& down);
+
+  /// The engine is gone: so are this actor's own actors, and everybody who still waits is told.
+  void on_exit();
+
+  /// Nothing can be written any more: everybody who waits is told, and everybody who asks from now
+  /// on.
+  void lose(const Error& error);
+
+ private:
+  struct LiveRun {
+    RunKey key = 0;
+    std::string folder;
+    std::shared_ptr<FlowMachine> machine;
+    std::map<std::size_t, DispatchPtr> running;  // by step
+    std::size_t writes = 0;           // this actor's writes about the run that are not answered yet
+    bool resumed = false;             // the machine was told to go on
+    std::optional<RunState> counted;  // the state under which the counters know it
+  };
+
+  struct Busy {
+    StepRunnerActor runner;
+    DispatchPtr dispatch;
+  };
+
+  struct Backoff {
+    std::string run;
+    std::size_t step;
+    int attempt;
+  };
+
+  using Request =
+      std::variant<Message<WatchRequest>, Message<CancelRequest>, Message<UnblockRequest>>;
+  using TimePoint = Alarm::TimePoint;
+
+  // Runs (coordinator_desk.cpp).
+  void adopt(const std::string& id, RunKey key, const std::string& folder,
+             std::shared_ptr<FlowMachine> machine);
+  void fetch(const std::string& id, std::optional<Request> request);
+  void answer(const Request& request, const Error& error);
+  void answer(const Request& request, const Outcome& ended);
+  void serve(const Request& request);
+  void on_start_written(const Message<StartRequest>& request, const WriteReply& reply);
+  void scan_if_room();
+
+  bool has_room() const { return live_.size() + arriving_.size() < config_.live_runs_max; }
+
+  // Commands of machines.
+  void tell(LiveRun& run, const Event& event);
+  void resume_if_quiet(const std::string& id);
+  void carry_out(LiveRun& run, const Commands& commands);
+  void carry_out(LiveRun& run, const StartAttempt& start);
+  void carry_out(LiveRun& run, const AwaitBackoff& wait);
+  void carry_out(LiveRun& run, const OpenAttempt& open);
+  void carry_out(LiveRun& run, const CancelAttempt& cancel);
+  void carry_out(LiveRun& run, const EndRun& end);
+  void write_about(LiveRun& run, Record record,
+                   std::shared_ptr<Ticket<Result<RunState>>> told = nullptr);
+  void on_written(const std::string& id, const Result<WriteReply>& result,
+                  const std::shared_ptr<Ticket<Result<RunState>>>& told);
+  void settle(const std::string& id);
+  void finish(const std::string& id);
+  void drop(const std::string& id);
+  void park(LiveRun& run, RunState state, std::int64_t due_ms);
+  void give_up(const std::string& id, const Error& error);
+  void answer_waiters(const std::string& id, const Outcome& outcome);
+  void answer_everybody(const Error& error);
+  void count(LiveRun& run, std::optional<RunState> state);
+
+  // Step runners.
+  void start_queued();
+  StepRunnerActor idle_runner();
+  LiveRun* take_back(const DispatchPtr& dispatch);
+  void stop_own_actors();
+
+  void set_alarm(TimePoint at);
+  void on_alarm();
+  void answer_close_if_done();
+  std::vector<std::string> still_running() const;
+
+  CoordinatorSelf self_;
+  CoordinatorConfig config_;
+  RecoveryActor recovery_;
+  std::unordered_map<std::string, LiveRun> live_;  // by run id
+  std::unordered_map<std::string, std::vector<Request>>
+      arriving_;                            // being read back, and who asked for it
+  std::unordered_set<std::string> halted_;  // blocked or damaged: scans pass them over
+  std::unordered_map<std::string, std::vector<std::shared_ptr<Ticket<Outcome>>>> waiters_;
+
+  std::vector<StepRunnerActor> idle_;
+  std::map<caf::actor_id, Busy> busy_;  // by step runner
+  std::deque<DispatchPtr> queue_;       // attempts without a step runner
+
+  Alarm alarm_;
+  std::multimap<TimePoint, Backoff> backoffs_;
+  std::optional<TimePoint> scan_at_;
+  bool scanning_ = false;
+  bool backlog_ = false;  // the store has due runs that are not live
+
+  std::size_t writes_ = 0;  // all of this actor's writes that are not answered yet
+  bool closing_ = false;
+  std::vector<std::shared_ptr<Ticket<std::vector<std::string>>>> closers_;
+  std::optional<Error> lost_;
+};
+
+}  // namespace pawl

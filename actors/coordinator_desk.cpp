@@ -1,0 +1,297 @@
+// The coordinator's desk: what the engine asks for, and the runs that come back from the store.
+#include <pawl/point.hpp>
+
+#include "actors/coordinator.hpp"
+#include "actors/durable_write.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+/// Runs are read back in portions of this size.
+constexpr std::size_t scan_portion = 256;
+
+Outcome unfinished(const Error& why) {
+  return Outcome{RunState::running, nullptr, RunError{why.code, "", why.message}};
+}
+
+Error closed() {
+  return make_error(Errc::closed, "the engine was closed");
+}
+
+}  // namespace
+
+void Coordinator::on_start(const Message<StartRequest>& request) {
+  const auto& start = std::get<StartRun>(*request->start);
+  if (lost_ || closing_) {
+    request->started->answer(lost_ ? *lost_ : closed());
+    request->end->answer(unfinished(lost_ ? *lost_ : closed()));
+    return;
+  }
+  point("start.before_write", start.run);
+  ++writes_;
+  self_->request(config_.store, caf::infinite, request->start)
+      .then(
+          [this, request](const WriteAnswer& answer) {
+            --writes_;
+            const Result<WriteReply>& result = *answer;
+            if (result && result->status != WriteStatus::refused)
+              return on_start_written(request, *result);
+            // Not repeated here: the caller may do so, under the same id, whatever became of this
+            // try.
+            const Error error = result ? result->error : result.error();
+            request->started->answer(error);
+            request->end->answer(unfinished(error));
+            if (error.code == Errc::fenced) lose(error);
+            answer_close_if_done();
+          },
+          [this](const caf::error&) { --writes_; });
+}
+
+void Coordinator::on_start_written(const Message<StartRequest>& request, const WriteReply& reply) {
+  const auto& start = std::get<StartRun>(*request->start);
+  point("start.after_write", start.run);
+  waiters_[start.run].push_back(request->end);
+  request->started->answer(Result<void>());
+  if (reply.status == WriteStatus::already_exists) {
+    // Live, ended, or unfinished in the store: what is stored decides.
+    if (live_.count(start.run) == 0) fetch(start.run, std::nullopt);
+    return;
+  }
+  EngineEvent event;
+  event.kind = EventKind::run_started;
+  event.run = start.run;
+  config_.reporter->event(event);
+  if (arriving_.count(start.run) > 0) return;  // a scan was faster, and reads it back
+  if (!has_room() && config_.recover) {
+    backlog_ = true;  // it waits in the store
+    return answer_close_if_done();
+  }
+  auto machine = std::make_shared<FlowMachine>(request->flow.plan(), RunId::trusted(start.run),
+                                               request->input);
+  if (const Result<Commands> applied = machine->apply(Recorded{*reply.stored}); !applied)
+    return give_up(start.run, applied.error());
+  adopt(start.run, reply.run, start.folder, std::move(machine));
+}
+
+void Coordinator::adopt(const std::string& id, RunKey key, const std::string& folder,
+                        std::shared_ptr<FlowMachine> machine) {
+  LiveRun& run = live_[id];
+  run.key = key;
+  run.folder = folder;
+  run.machine = std::move(machine);
+  resume_if_quiet(id);
+}
+
+void Coordinator::on_watch(const Message<WatchRequest>& request) {
+  if (lost_ || closing_) return answer(request, lost_ ? *lost_ : closed());
+  if (live_.count(request->run) > 0) return serve(request);
+  fetch(request->run, request);
+}
+
+void Coordinator::on_cancel(const Message<CancelRequest>& request) {
+  if (lost_ || closing_) return answer(request, lost_ ? *lost_ : closed());
+  if (live_.count(request->run) > 0) return serve(request);
+  fetch(request->run, request);
+}
+
+void Coordinator::on_unblock(const Message<UnblockRequest>& request) {
+  if (lost_ || closing_) return answer(request, lost_ ? *lost_ : closed());
+  if (live_.count(request->run) > 0) return serve(request);
+  fetch(request->run, request);
+}
+
+/// Reads a run back, and serves `request` when it is there.
+void Coordinator::fetch(const std::string& id, std::optional<Request> request) {
+  const auto [arriving, is_first] = arriving_.try_emplace(id);
+  if (request) arriving->second.push_back(std::move(*request));
+  if (!is_first) return;
+  auto recover = std::make_shared<RecoverRequest>();
+  recover->run = id;
+  self_->send(recovery_, Message<RecoverRequest>(std::move(recover)));
+}
+
+void Coordinator::on_recovered(const Recovered& recovered) {
+  const auto arrived = arriving_.find(recovered.run);
+  if (arrived == arriving_.end()) return;
+  const std::vector<Request> requests = std::move(arrived->second);
+  arriving_.erase(arrived);
+  if (recovered.error) {
+    for (const Request& request : requests) answer(request, *recovered.error);
+    if (recovered.error->code == Errc::engine_lost || recovered.error->code == Errc::fenced)
+      return lose(*recovered.error);
+    return give_up(recovered.run, *recovered.error);
+  }
+  if (const std::optional<Outcome>& ended = recovered.machine->outcome()) {
+    for (const Request& request : requests) answer(request, *ended);
+    answer_waiters(recovered.run, *ended);
+    return answer_close_if_done();
+  }
+  halted_.erase(recovered.run);
+  EngineEvent event;
+  event.kind = EventKind::run_recovered;
+  event.run = recovered.run;
+  config_.reporter->event(event);
+  LiveRun& run = live_[recovered.run];
+  run.key = recovered.key;
+  run.folder = recovered.folder;
+  run.machine = recovered.machine;
+  if (recovered.noted != RunState::running) park(run, RunState::running, 0);
+  for (const Request& request : requests) serve(request);
+  resume_if_quiet(recovered.run);
+}
+
+/// Serves a request about a live run.
+void Coordinator::serve(const Request& request) {
+  if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
+    (*watch)->found->answer(Result<void>());
+    waiters_[(*watch)->run].push_back((*watch)->end);
+  } else if (const auto* cancel = std::get_if<Message<CancelRequest>>(&request)) {
+    LiveRun& run = live_.at((*cancel)->run);
+    const auto told = (*cancel)->answer;
+    // The end is being written, and comes first: the answer is that end.
+    if (run.machine->ending())
+      waiters_[(*cancel)->run].push_back(std::make_shared<Ticket<Outcome>>(
+          [told](const Outcome& end) { told->answer(end.state); }, unfinished(closed())));
+    else {
+      Record record;
+      record.kind = RecordKind::cancel_requested;
+      write_about(run, std::move(record), told);
+    }
+  } else {
+    const auto& unblock = std::get<Message<UnblockRequest>>(request);
+    Record record;
+    record.kind = RecordKind::unblocked;
+    write_about(live_.at(unblock->run), std::move(record), unblock->answer);
+  }
+}
+
+void Coordinator::answer(const Request& request, const Error& error) {
+  if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
+    (*watch)->found->answer(error);
+    (*watch)->end->answer(unfinished(error));
+  } else if (const auto* cancel = std::get_if<Message<CancelRequest>>(&request)) {
+    (*cancel)->answer->answer(error);
+  } else {
+    std::get<Message<UnblockRequest>>(request)->answer->answer(error);
+  }
+}
+
+void Coordinator::answer(const Request& request, const Outcome& ended) {
+  if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
+    (*watch)->found->answer(Result<void>());
+    (*watch)->end->answer(ended);
+  } else if (const auto* cancel = std::get_if<Message<CancelRequest>>(&request)) {
+    (*cancel)->answer->answer(ended.state);
+  } else {
+    std::get<Message<UnblockRequest>>(request)->answer->answer(ended.state);
+  }
+}
+
+// --- the store's backlog
+
+void Coordinator::scan_if_room() {
+  if (!config_.recover || !backlog_ || scanning_ || closing_ || lost_ || !has_room()) return;
+  // One portion at a time, and not for every place that becomes free.
+  if (live_.size() + arriving_.size() + scan_portion > config_.live_runs_max &&
+      live_.size() + arriving_.size() > config_.live_runs_max / 2)
+    return;
+  scanning_ = true;
+  // Runs that are live or halted stand in the store's list too, perhaps before all others.
+  const std::size_t limit = live_.size() + arriving_.size() + halted_.size() + scan_portion;
+  self_->send(recovery_, Message<ScanRequest>(std::make_shared<ScanRequest>(
+                             ScanRequest{config_.seams.clock->now_ms(), limit})));
+}
+
+void Coordinator::on_found(const Found& found) {
+  scanning_ = false;
+  if (closing_ || lost_) return;
+  if (found.error) {
+    if (found.error->code == Errc::engine_lost) return lose(*found.error);
+    config_.reporter->log(LogLevel::error,
+                          "unfinished runs cannot be read: " + found.error->text());
+    scan_at_ = self_->clock().now() + std::chrono::seconds(1);
+    return set_alarm(*scan_at_);
+  }
+  backlog_ = !found.complete;
+  for (const RunRow& row : found.rows) {
+    if (live_.count(row.run) > 0 || arriving_.count(row.run) > 0 || halted_.count(row.run) > 0)
+      continue;
+    if (!has_room()) {
+      backlog_ = true;
+      break;
+    }
+    fetch(row.run, std::nullopt);
+  }
+  if (found.next_due_ms) {
+    const std::int64_t left_ms = *found.next_due_ms - config_.seams.clock->now_ms();
+    const TimePoint at =
+        self_->clock().now() + std::chrono::milliseconds(std::max<std::int64_t>(left_ms, 0));
+    scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
+    set_alarm(*scan_at_);
+  }
+}
+
+// --- the end
+
+void Coordinator::on_close(const Message<CloseRequest>& request) {
+  if (request->at_once) return request->closed->answer(still_running());
+  closers_.push_back(request->closed);
+  if (!closing_) {
+    closing_ = true;
+    backoffs_.clear();
+    for (auto& [id, run] : live_)
+      for (auto& [step, dispatch] : run.running)
+        dispatch->cancellation->set(Cancellation::Reason::interrupted);
+    // What waits for a step runner has not begun.
+    for (const DispatchPtr& dispatch : std::exchange(queue_, {})) {
+      const auto found = live_.find(dispatch->call.run);
+      if (found == live_.end()) continue;
+      found->second.running.erase(dispatch->step);
+      write_about(found->second, conclude_unanswered(dispatch->call.step, dispatch->call.attempt,
+                                                     AttemptEnd::interrupted));
+    }
+  }
+  answer_close_if_done();
+}
+
+void Coordinator::answer_close_if_done() {
+  const bool done = lost_ || (busy_.empty() && queue_.empty() && arriving_.empty() && writes_ == 0);
+  if (!closing_ || !done) return;
+  for (const auto& closer : std::exchange(closers_, {})) closer->answer({});
+}
+
+std::vector<std::string> Coordinator::still_running() const {
+  std::vector<std::string> names;
+  for (const auto& [id, busy] : busy_) names.push_back(busy.dispatch->call.key);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+void Coordinator::lose(const Error& error) {
+  if (lost_) return;
+  lost_ = error;
+  config_.reporter->log(LogLevel::error, "the engine can write no more: " + error.text());
+  for (auto& [id, run] : live_)
+    for (auto& [step, dispatch] : run.running)
+      dispatch->cancellation->set(Cancellation::Reason::interrupted);
+  answer_everybody(error);
+  for (auto& [id, run] : live_) count(run, std::nullopt);
+  live_.clear();
+  queue_.clear();
+  backoffs_.clear();
+  answer_close_if_done();
+}
+
+void Coordinator::answer_everybody(const Error& error) {
+  for (const auto& [id, requests] : std::exchange(arriving_, {}))
+    for (const Request& request : requests) answer(request, error);
+  for (const auto& [id, tickets] : std::exchange(waiters_, {}))
+    for (const auto& ticket : tickets) ticket->answer(unfinished(error));
+}
+
+}  // namespace pawl

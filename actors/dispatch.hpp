@@ -1,0 +1,53 @@
+/// Dispatch: one attempt on its way from the coordinator through a step runner to the user's code.
+#pragma once
+
+#include <pawl/clock.hpp>
+#include <pawl/engine.hpp>
+#include <pawl/retry_policy.hpp>
+#include <pawl/step.hpp>
+#include <pawl/store.hpp>
+
+#include "runtime/attempt.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace pawl {
+
+/// What is known of an attempt before it runs, and the few marks it makes while it does.
+struct Dispatch {
+  RunKey run = 0;
+  std::size_t step = 0;  ///< in the run's plan
+  std::string type;
+  StepCall call;
+  int failures = 0;
+  RetryPolicy retry;
+  std::int64_t timeout_ms = 0;
+  std::optional<Error>
+      refused;  ///< why the attempt cannot be performed: its parameters did not resolve
+  std::shared_ptr<Cancellation> cancellation;
+
+  // Set by the thread that performs, before `began_us`, and read by others once that is not 0.
+  std::int64_t started_ms = 0;
+  Digest input_digest;
+  std::atomic<std::int64_t> began_us{0};
+};
+
+using DispatchPtr = std::shared_ptr<Dispatch>;
+
+/// Notes that the body is about to run.
+///
+/// Errors: what makes the parameters unfit to be stored.
+Result<void> begin_body(Dispatch& dispatch, const EngineSeams& seams);
+
+/// The facts of an attempt that ends now.
+AttemptFacts facts_of(const Dispatch& dispatch, const EngineSeams& seams);
+
+/// Performs an attempt by a function, from its first mark to the record that it leaves. Never
+/// throws.
+Record perform(const StepBody::Function& body, Dispatch& dispatch, const EngineSeams& seams);
+
+}  // namespace pawl

@@ -1,0 +1,51 @@
+/// A write that is repeated until its outcome is known.
+#pragma once
+
+#include "actors/actor_manners.hpp"
+#include "actors/messages.hpp"
+#include "actors/reporter.hpp"
+
+#include <caf/duration.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+namespace pawl {
+
+/// Whether the store may have written after all: the same bytes must be written again.
+inline bool outcome_unknown(Errc code) {
+  return code == Errc::io || code == Errc::full || code == Errc::busy;
+}
+
+/// Asks `store` to write, and again the very same if the outcome is unknown, until there is one.
+///
+/// Given: `write`, a WritePtr or a WriteGroupPtr, whose answer is an `Answer`. `then` gets the
+/// result: a reply,
+///        Errc::fenced, or Errc::engine_lost when the store's actor is gone; it runs on `self`.
+///        `about` fills the event that tells of a failed try.
+template <class Answer, class Self, class WriteMessage, class Then>
+void write_until_known(Self* self, const StoreActor& store, WriteMessage write,
+                       const std::shared_ptr<Reporter>& reporter, EngineEvent about, Then then,
+                       int tries = 0) {
+  using Known = std::decay_t<decltype(*std::declval<Answer>())>;
+  self->request(store, caf::infinite, write)
+      .then(
+          [=](const Answer& answer) mutable {
+            if (answer->has_value() || !outcome_unknown(answer->error().code)) return then(*answer);
+            about.kind = EventKind::write_failed;
+            about.message = answer->error().text();
+            reporter->event(about);
+            const auto delay = std::chrono::milliseconds(std::min(1000, 10 << std::min(tries, 7)));
+            later(self, delay, [=] {
+              write_until_known<Answer>(self, store, write, reporter, about, then, tries + 1);
+            });
+          },
+          [=](const caf::error&) mutable {
+            then(Known(make_error(Errc::engine_lost, "the store's actor is gone")));
+          });
+}
+
+}  // namespace pawl

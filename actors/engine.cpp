@@ -1,0 +1,221 @@
+#include <pawl/engine.hpp>
+#include <pawl/limits.hpp>
+#include <pawl/run_document.hpp>
+#include <pawl/sqlite_store.hpp>
+
+#include "actors/engine_core.hpp"
+#include "actors/real_seams.hpp"
+#include "actors/thread_pool.hpp"
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/atom.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+std::size_t thread_count(int asked) {
+  if (asked > 0) return static_cast<std::size_t>(asked);
+  return std::max<std::size_t>(4, std::thread::hardware_concurrency());
+}
+
+/// CAF's workers: one may sit in fsync while the others go on.
+std::size_t worker_count() {
+  return std::max<std::size_t>(3, std::thread::hardware_concurrency() + 1);
+}
+
+struct SystemConfig : caf::actor_system_config {
+  SystemConfig() {
+    // "stealing" polls while it is idle.
+    set("scheduler.policy", caf::atom("sharing"));
+    set("scheduler.max-threads", worker_count());
+    set("logger.file-verbosity", caf::atom("quiet"));
+    set("logger.console-verbosity", caf::atom("quiet"));
+  }
+};
+
+Error closed_error() {
+  return make_error(Errc::closed, "the engine was closed");
+}
+
+Result<json> document_of(StoreView& store, const std::string& run) {
+  Result<std::optional<StoredRun>> stored = store.load(run);
+  if (!stored) return stored.error();
+  if (!*stored) return make_error(Errc::unknown_run, "there is no such run in this store", run);
+  Result<Flow> flow = parse_flow(*(*stored)->flow);
+  if (!flow)
+    return make_error(Errc::corrupt, "the run's flow is not readable: " + flow.error().message,
+                      run);
+  Result<json> input = parse_json((*stored)->input, Limits::input_bytes_max);
+  if (!input)
+    return make_error(Errc::corrupt, "the run's input is not readable: " + input.error().message,
+                      run);
+  Result<RunView> view = view_run(*flow, run, *input, (*stored)->records);
+  if (!view) return view.error();
+  return std::move(view->document);
+}
+
+}  // namespace
+
+// --- Run
+
+const std::string& Run::id() const {
+  return state_->id;
+}
+
+Result<void> Run::started() const {
+  return state_->started.wait();
+}
+
+Outcome Run::wait() const {
+  return state_->end.wait();
+}
+
+std::optional<Outcome> Run::wait_for(std::int64_t timeout_ms) const {
+  return state_->end.wait_for(std::chrono::milliseconds(timeout_ms));
+}
+
+void Run::on_end(std::function<void(const Outcome&)> callback) const {
+  state_->end.on_set(
+      [callback = std::move(callback), weak = state_->callbacks](const Outcome& outcome) {
+        if (const auto callbacks = weak.lock())
+          callbacks->post([callback, outcome] { callback(outcome); });
+        else
+          callback(outcome);
+      });
+}
+
+// --- Engine
+
+class Engine::Impl {
+ public:
+  Impl(std::unique_ptr<Store> store, Steps steps, EngineOptions options)
+      : grace_ms_(options.close_grace_ms), callbacks_(std::make_shared<CallbackThread>()) {
+    if (!options.seams.clock) options.seams.clock = make_system_clock();
+    if (!options.seams.random) options.seams.random = make_system_random();
+    if (!options.seams.executor) {
+      pool_ = std::make_shared<ThreadPool>(thread_count(options.step_threads));
+      options.seams.executor = pool_;
+    }
+    types_ = steps.types();
+    core_ = std::make_shared<EngineCore>(system_, std::move(store),
+                                         std::make_shared<const Steps>(std::move(steps)),
+                                         std::move(options), callbacks_);
+  }
+
+  ~Impl() { close(grace_ms_); }
+
+  std::vector<std::string> close(std::int64_t grace_ms) {
+    if (closed_.exchange(true)) return {};
+    const auto stopped = core_->close(false)->wait_for(
+        std::chrono::milliseconds(std::max<std::int64_t>(grace_ms, 0)));
+    std::vector<std::string> still_running;
+    if (!stopped) still_running = core_->close(true)->wait();
+    core_->stop();
+    system_.await_all_actors_done();
+    if (pool_) pool_->close();
+    callbacks_->close();
+    return still_running;
+  }
+
+  bool is_closed() const { return closed_; }
+
+  EngineCore& core() { return *core_; }
+
+  const StepTypes& types() const { return types_; }
+
+ private:
+  std::int64_t grace_ms_;
+  StepTypes types_;
+  SystemConfig config_;
+  caf::actor_system system_{config_};
+  std::shared_ptr<ThreadPool> pool_;  // null when a test brought its own executor
+  std::shared_ptr<CallbackThread> callbacks_;
+  std::shared_ptr<EngineCore> core_;
+  std::atomic<bool> closed_{false};
+};
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Engine::Engine(Engine&&) noexcept = default;
+Engine& Engine::operator=(Engine&&) noexcept = default;
+Engine::~Engine() = default;
+
+Result<Engine> Engine::open(const std::string& path, Steps steps, EngineOptions options) {
+  SqliteStoreOptions store_options{path};
+  store_options.lock_wait_ms = options.lock_wait_ms;
+  store_options.checkpoint_pages = options.checkpoint_pages;
+  Result<std::unique_ptr<Store>> store = open_sqlite_store(store_options);
+  if (!store) return store.error();
+  return open(std::move(*store), std::move(steps), std::move(options));
+}
+
+Result<Engine> Engine::open(std::unique_ptr<Store> store, Steps steps, EngineOptions options) {
+  if (!steps.repeated().empty())
+    return make_error(Errc::invalid_argument,
+                      "the step type \"" + steps.repeated().front() + "\" was given twice");
+  return Engine(std::make_unique<Impl>(std::move(store), std::move(steps), std::move(options)));
+}
+
+Result<Run> Engine::start(const Flow& flow, std::string_view run, json input) {
+  Run started = submit(flow, run, std::move(input));
+  if (Result<void> result = started.started(); !result) return result.error();
+  return started;
+}
+
+Run Engine::submit(const Flow& flow, std::string_view run, json input) {
+  if (impl_->is_closed()) return impl_->core().refused(run, closed_error());
+  return impl_->core().submit(flow, run, input);
+}
+
+Result<Run> Engine::find(std::string_view run) {
+  if (impl_->is_closed()) return closed_error();
+  Run found = impl_->core().watch(run);
+  if (Result<void> result = found.started(); !result) return result.error();
+  return found;
+}
+
+Result<RunState> Engine::cancel(std::string_view run) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core().cancel(run)->wait();
+}
+
+Result<RunState> Engine::unblock(std::string_view run) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core().unblock(run)->wait();
+}
+
+Result<std::vector<RunRow>> Engine::list(const RunFilter& filter) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core()
+      .look<std::vector<RunRow>>([filter](StoreView& store) { return store.list(filter); })
+      ->wait();
+}
+
+Result<json> Engine::describe(std::string_view run) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core()
+      .look<json>([id = std::string(run)](StoreView& store) { return document_of(store, id); })
+      ->wait();
+}
+
+EngineStats Engine::stats() const {
+  return impl_->core().stats();
+}
+
+const StepTypes& Engine::step_types() const {
+  return impl_->types();
+}
+
+std::vector<std::string> Engine::close(std::int64_t grace_ms) {
+  return impl_->close(grace_ms);
+}
+
+}  // namespace pawl

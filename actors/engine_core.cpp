@@ -1,0 +1,187 @@
+#include "actors/engine_core.hpp"
+
+#include <pawl/limits.hpp>
+
+#include "actors/coordinator.hpp"
+#include "actors/forward_clock.hpp"
+#include "actors/store_actor.hpp"
+#include "runtime/nearest_name.hpp"
+#include "runtime/validate.hpp"
+
+#include <caf/exit_reason.hpp>
+#include <caf/send.hpp>
+
+#include <filesystem>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+/// Problems of a flow that only this program has: step types that it lacks.
+std::vector<Problem> unknown_types(const Plan& plan, const Steps& steps) {
+  std::vector<Problem> problems;
+  std::vector<std::string_view> known;
+  for (const PlannedStep& step : plan.steps) {
+    if (steps.bodies().count(step.type) > 0) continue;
+    if (known.empty())
+      for (const auto& [name, body] : steps.bodies()) known.push_back(name);
+    problems.push_back(
+        {pointer_to("/steps", step.name.str()) + "/run", "unknown_step_type",
+         "this program has no step type \"" + step.type + "\"" + did_you_mean(step.type, known)});
+  }
+  return problems;
+}
+
+std::string absolute_folder(const std::string& folder) {
+  std::error_code error;
+  const std::filesystem::path path =
+      std::filesystem::absolute(folder.empty() ? "." : folder, error);
+  return error ? folder : path.lexically_normal().string();
+}
+
+}  // namespace
+
+EngineCore::EngineCore(caf::actor_system& system, std::unique_ptr<Store> store,
+                       std::shared_ptr<const Steps> steps, EngineOptions options,
+                       std::shared_ptr<CallbackThread> callbacks)
+    : options_(std::move(options)),
+      reporter_(std::make_shared<Reporter>(options_.on_event, options_.on_log)),
+      counters_(std::make_shared<Counters>()),
+      performers_(std::make_shared<StepPerformers>(system, std::move(steps))),
+      gate_(std::make_shared<AnswerGate>()),
+      callbacks_(std::move(callbacks)) {
+  options_.folder = absolute_folder(options_.folder);
+  const std::int64_t epoch = store->epoch();
+  options_.seams.clock =
+      std::make_shared<ForwardClock>(options_.seams.clock, store->opened_at_ms());
+  store_ = system.spawn(store_actor,
+                        StoreActorConfig{std::move(store), options_.seams, reporter_, counters_});
+  coordinator_ =
+      system.spawn(coordinator, CoordinatorConfig{store_, epoch, options_.seams, reporter_,
+                                                  counters_, performers_, gate_, options_.recover,
+                                                  options_.live_runs_max, options_.attempts_max});
+}
+
+Error EngineCore::lost() {
+  return make_error(Errc::engine_lost,
+                    "a vital part of the engine died; close it and open it again");
+}
+
+std::shared_ptr<Run::State> EngineCore::make_state(const std::string& run) const {
+  return std::make_shared<Run::State>(run, callbacks_);
+}
+
+std::shared_ptr<Ticket<Result<void>>> EngineCore::started_ticket(
+    const std::shared_ptr<Run::State>& state) const {
+  return std::make_shared<Ticket<Result<void>>>(
+      [state](const Result<void>& started) { state->started.set(started); }, Result<void>(lost()));
+}
+
+std::shared_ptr<Ticket<Outcome>> EngineCore::end_ticket(
+    const std::shared_ptr<Run::State>& state) const {
+  const Error error = lost();
+  return std::make_shared<Ticket<Outcome>>(
+      [state](const Outcome& outcome) { state->end.set(outcome); },
+      Outcome{RunState::running, nullptr, RunError{error.code, "", error.message}});
+}
+
+Result<Message<StartRequest>> EngineCore::make_request(
+    const Flow& flow, const RunId& run, const json& input,
+    const std::shared_ptr<Run::State>& state) const {
+  if (!input.is_object())
+    return make_error(Errc::invalid_input,
+                      std::string("a run's input is an object, not ") + input.type_name(),
+                      run.str());
+  json merged = flow.plan()->input_defaults;
+  merged.update(input);
+  if (std::vector<Problem> problems = unknown_types(*flow.plan(), steps()); !problems.empty())
+    return Error{Errc::invalid_flow, "the flow has step types that this program lacks", run.str(),
+                 std::move(problems)};
+  if (std::vector<Problem> problems = missing_input(*flow.plan(), merged); !problems.empty())
+    return Error{Errc::invalid_input, "the input lacks what the flow needs", run.str(),
+                 std::move(problems)};
+  Result<std::string> text = canonical_json(merged, Limits::input_bytes_max);
+  if (!text)
+    return make_error(text.error().code == Errc::too_large ? Errc::too_large : Errc::invalid_input,
+                      "the input: " + text.error().message, run.str());
+  auto request = std::make_shared<StartRequest>(
+      StartRequest{flow, nullptr, std::move(merged), nullptr, nullptr});
+  // The plan owns its text, and the start shares it.
+  request->start = std::make_shared<const Write>(
+      StartRun{run.str(), flow.name(),
+               std::shared_ptr<const std::string>(flow.plan(), &flow.plan()->canonical),
+               flow.digest(), std::move(*text), options_.folder});
+  request->started = started_ticket(state);
+  request->end = end_ticket(state);
+  return Message<StartRequest>(std::move(request));
+}
+
+Run EngineCore::submit(const Flow& flow, std::string_view run, const json& input) {
+  Result<RunId> id =
+      run.empty() ? generate_run_id(options_.seams.clock->now_ms(), options_.seams.random->next())
+                  : RunId::parse(run);
+  if (!id) return refused(run, id.error());
+  const auto state = make_state(id->str());
+  Result<Message<StartRequest>> request = make_request(flow, *id, input, state);
+  if (!request) return refused(id->str(), request.error());
+  caf::anon_send(coordinator_, std::move(*request));
+  return Run(state);
+}
+
+Run EngineCore::refused(std::string_view run, const Error& error) const {
+  const auto state = make_state(std::string(run));
+  state->started.set(error);
+  state->end.set({RunState::running, nullptr, RunError{error.code, "", error.message}});
+  return Run(state);
+}
+
+Run EngineCore::watch(std::string_view run) {
+  const auto state = make_state(std::string(run));
+  caf::anon_send(coordinator_, Message<WatchRequest>(std::make_shared<WatchRequest>(WatchRequest{
+                                   state->id, started_ticket(state), end_ticket(state)})));
+  return Run(state);
+}
+
+PendingPtr<Result<RunState>> EngineCore::cancel(std::string_view run) {
+  auto pending = std::make_shared<Pending<Result<RunState>>>();
+  caf::anon_send(coordinator_,
+                 Message<CancelRequest>(std::make_shared<CancelRequest>(CancelRequest{
+                     std::string(run), make_ticket(pending, Result<RunState>(lost()))})));
+  return pending;
+}
+
+PendingPtr<Result<RunState>> EngineCore::unblock(std::string_view run) {
+  auto pending = std::make_shared<Pending<Result<RunState>>>();
+  caf::anon_send(coordinator_,
+                 Message<UnblockRequest>(std::make_shared<UnblockRequest>(UnblockRequest{
+                     std::string(run), make_ticket(pending, Result<RunState>(lost()))})));
+  return pending;
+}
+
+PendingPtr<std::vector<std::string>> EngineCore::close(bool at_once) {
+  auto pending = std::make_shared<Pending<std::vector<std::string>>>();
+  caf::anon_send(coordinator_, Message<CloseRequest>(std::make_shared<CloseRequest>(CloseRequest{
+                                   at_once, make_ticket(pending, std::vector<std::string>{})})));
+  return pending;
+}
+
+void EngineCore::stop() {
+  gate_->close();
+  caf::anon_send_exit(coordinator_, caf::exit_reason::user_shutdown);
+  caf::anon_send_exit(store_, caf::exit_reason::user_shutdown);
+  performers_->stop();
+}
+
+void EngineCore::send_look(std::function<void(StoreView&)> look) const {
+  caf::anon_send(store_,
+                 Look(std::make_shared<const std::function<void(StoreView&)>>(std::move(look))));
+}
+
+EngineStats EngineCore::stats() const {
+  EngineStats stats = counters_->stats();
+  stats.threads_hanging = static_cast<std::int64_t>(options_.seams.executor->hanging());
+  return stats;
+}
+
+}  // namespace pawl

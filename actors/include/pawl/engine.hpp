@@ -1,0 +1,202 @@
+/// Engine: runs flows in this process, on one store. Run: a handle on one of them.
+#pragma once
+
+#include <pawl/clock.hpp>
+#include <pawl/error.hpp>
+#include <pawl/executor.hpp>
+#include <pawl/flow.hpp>
+#include <pawl/observer.hpp>
+#include <pawl/run_state.hpp>
+#include <pawl/steps.hpp>
+#include <pawl/store.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pawl {
+
+/// What a test may put in the place of the real world. Null: the real one.
+struct EngineSeams {
+  std::shared_ptr<const Clock> clock;
+  std::shared_ptr<RandomSource> random;
+  std::shared_ptr<Executor> executor;
+};
+
+struct EngineOptions {
+  /// Threads for step functions; they may block. 0: four, or one per core if that is more. A step
+  /// that outlives its timeout keeps its thread; up to twice as many threads make up for such.
+  int step_threads = 0;
+
+  /// Whether to go on with every unfinished run in the store. Without it, only runs that are
+  /// started or found through this engine go on.
+  bool recover = true;
+
+  /// Runs held in memory at once. More may be started: they wait in the store, where they are as
+  /// safe.
+  std::size_t live_runs_max = 10'000;
+
+  /// Attempts under way at once, those that wait for a step thread or for the store included.
+  std::size_t attempts_max = 4096;
+
+  /// How long the destructor lets running steps finish; see `close`.
+  std::int64_t close_grace_ms = 5000;
+
+  /// The folder that relative paths of this engine's new runs count from; empty: the working
+  /// folder.
+  std::string folder = {};
+
+  /// Whether to listen on `STORE.sock` for what other processes want of this engine's runs (`pawl
+  /// cancel`).
+  bool control_socket = true;
+
+  /// See SqliteStoreOptions.
+  int lock_wait_ms = 300;
+  int checkpoint_pages = 4000;
+
+  EventListener on_event = {};
+  LogSink on_log = {};
+  EngineSeams seams = {};
+};
+
+/// Numbers about an engine, since it was opened.
+struct EngineStats {
+  std::map<RunState, std::int64_t> live_runs;   ///< runs in memory, by state
+  std::map<RunState, std::int64_t> ended_runs;  ///< runs that ended, by state
+  std::int64_t steps_completed = 0;
+  std::int64_t attempts_running = 0;  ///< those that wait for a thread or the store included
+  std::int64_t writes_waiting = 0;    ///< the store's queue
+  std::int64_t commits = 0;
+  std::int64_t writes = 0;         ///< in all commits
+  std::int64_t batch_max = 0;      ///< writes in the largest commit
+  std::int64_t commit_us_p50 = 0;  ///< of the last 1024 commits
+  std::int64_t commit_us_p99 = 0;
+  std::int64_t wal_bytes = 0;
+  std::int64_t threads_hanging = 0;  ///< held by steps that did not return in time
+
+  json to_json_value() const;
+};
+
+/// A handle on a run. Cheap to copy; outlives its engine, but then only says what it knew.
+///
+/// Threads: any.
+class Run {
+ public:
+  const std::string& id() const;
+
+  /// Waits until the start is durable, or refused. At once for runs from `start` and `find`.
+  ///
+  /// Errors: of `Engine::start`.
+  Result<void> started() const;
+
+  /// Waits until the run has ended, or cannot go on without a person (blocked).
+  ///
+  /// Returns: the end; or with a state that is no end, why the wait is over: `error.code` is what
+  /// blocks the run, or
+  ///          closed or engine_lost.
+  Outcome wait() const;
+
+  /// The same, but no longer than `timeout_ms`; nothing if the deadline passes. The run goes on.
+  std::optional<Outcome> wait_for(std::int64_t timeout_ms) const;
+
+  /// Calls `callback` once with what `wait` would return; at once if that is known. On a thread of
+  /// the engine, which it may not block for long, or on the caller's.
+  void on_end(std::function<void(const Outcome&)> callback) const;
+
+  class State;  // of the library
+
+  explicit Run(std::shared_ptr<State> state) : state_(std::move(state)) {}
+
+ private:
+  std::shared_ptr<State> state_;
+};
+
+/// Runs flows on one store, of which it is the only owner.
+///
+/// Threads:  every member from any thread; `close` once.
+/// Lifetime: do not fork without exec while an engine lives, and do not close it from a step or a
+/// callback. Source:   docs/ARCHITECTURE.md
+class Engine {
+ public:
+  /// Opens the store in the file `path`, or makes it, and goes on with what an earlier process
+  /// left.
+  ///
+  /// Errors: those of `open_sqlite_store`; Errc::invalid_argument for a step type given twice.
+  static Result<Engine> open(const std::string& path, Steps steps, EngineOptions options = {});
+
+  /// The same on any store.
+  static Result<Engine> open(std::unique_ptr<Store> store, Steps steps, EngineOptions options = {});
+
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+
+  /// Closes with the grace of the options.
+  ~Engine();
+
+  /// Starts a run and waits until that is durable.
+  ///
+  /// Given:  `run`, its id, or empty for a generated one; `input`, merged over the flow's defaults.
+  ///         The same id with the same flow and input is the same run, finished or not: nothing is
+  ///         started twice.
+  /// Errors: Errc::invalid_argument (the id), Errc::invalid_input, Errc::invalid_flow (a step type
+  /// that this engine
+  ///         has not), Errc::too_large, Errc::run_differs. With Errc::io, Errc::full and Errc::busy
+  ///         it is unknown whether the run was started: start it again under the same id.
+  Result<Run> start(const Flow& flow, std::string_view run = {}, json input = json::object());
+
+  /// The same without waiting: `Run::started` tells the rest.
+  Run submit(const Flow& flow, std::string_view run = {}, json input = json::object());
+
+  /// A handle on a run of this store, which goes on if it is unfinished.
+  ///
+  /// Errors: Errc::unknown_run, Errc::corrupt.
+  Result<Run> find(std::string_view run);
+
+  /// Asks a run to stop and waits until the request is durable. Its running steps are told, and
+  /// then it ends as cancelled; undone is nothing.
+  ///
+  /// Returns: cancelling, or the run's end if it has ended already.
+  /// Errors:  Errc::unknown_run; those of the store.
+  Result<RunState> cancel(std::string_view run);
+
+  /// Lets a run go on that a crash loop had blocked.
+  ///
+  /// Returns: the run's state afterwards.
+  /// Errors:  Errc::unknown_run; those of the store.
+  Result<RunState> unblock(std::string_view run);
+
+  /// Runs of the store, the newest first.
+  Result<std::vector<RunRow>> list(const RunFilter& filter = {});
+
+  /// The run's document: see run_document.hpp.
+  ///
+  /// Errors: Errc::unknown_run, Errc::corrupt.
+  Result<json> describe(std::string_view run);
+
+  EngineStats stats() const;
+
+  /// The step types that this engine performs.
+  const StepTypes& step_types() const;
+
+  /// Stops: starts nothing more, tells running steps to stop, gives them `grace_ms`, and gives up
+  /// the store.
+  ///
+  /// What did not stop in time goes on in its thread and its answer is dropped; the next engine
+  /// finds its attempt lost. What stopped in time has left its receipt. Returns: the steps that did
+  /// not stop, as `RUN/STEP`.
+  std::vector<std::string> close(std::int64_t grace_ms);
+
+ private:
+  class Impl;
+
+  explicit Engine(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace pawl

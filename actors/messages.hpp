@@ -1,0 +1,210 @@
+/// The protocol: every message between pawl's actors, and who sends it to whom. docs/protocol.md
+/// tells it as a story.
+///
+///     Engine      → coordinator   StartRequest, WatchRequest, CancelRequest, UnblockRequest,
+///     CloseRequest coordinator → step runner   DispatchPtr user's step → step runner   Answer (a
+///     function's), StepResult (an actor's, as the reply to a StepCallPtr) step runner → store
+///     WritePtr, answered by WriteAnswer step runner → coordinator   StepCompleted, AttemptFailed,
+///     WriteRefused coordinator → store         WritePtr, answered by WriteAnswer coordinator →
+///     recovery      RecoverRequest, ScanRequest recovery    → store         a run's id or key,
+///     answered by LoadAnswer; lost receipts as a WriteGroupPtr; DueQuery recovery    → coordinator
+///     Recovered, Found Engine      → store         Look
+///
+/// Expected failures are part of the answers. A caf::error means only that the other actor is gone.
+#pragma once
+
+#include <pawl/store.hpp>
+
+#include "actors/dispatch.hpp"
+#include "actors/ticket.hpp"
+#include "runtime/flow_machine.hpp"
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/typed_actor.hpp>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace pawl {
+
+// Step runner and coordinator to the store.
+
+/// Kept by its sender until it is answered, to be sent again, the very same, if the outcome is
+/// unknown.
+using WritePtr = std::shared_ptr<const Write>;
+using WriteAnswer = std::shared_ptr<const Result<WriteReply>>;
+
+/// Writes that become durable together or not at all.
+using WriteGroupPtr = std::shared_ptr<const std::vector<Write>>;
+using WriteGroupAnswer = std::shared_ptr<const Result<std::vector<WriteReply>>>;
+
+// Recovery to the store.
+
+struct DueQuery {
+  std::int64_t now_ms;
+  std::size_t limit;
+};
+
+struct DueRuns {
+  std::vector<RunRow> rows;
+  std::optional<std::int64_t> next_due_ms;  ///< the earliest after now_ms
+};
+
+using LoadAnswer = std::shared_ptr<const Result<std::optional<StoredRun>>>;
+using DueAnswer = std::shared_ptr<const Result<DueRuns>>;
+
+/// A look at the store for somebody outside the ring; runs on the store's actor, after what was
+/// written before.
+using Look = std::shared_ptr<const std::function<void(StoreView&)>>;
+
+// The user's step to the step runner.
+
+/// What an attempt answered, as the record that it leaves if it answered in time.
+struct Answer {
+  DispatchPtr dispatch;
+  std::shared_ptr<Record> record;
+};
+
+// Step runner to coordinator. Each carries the record as it is stored.
+
+/// The step's output is durable.
+struct StepCompleted {
+  DispatchPtr dispatch;
+  std::shared_ptr<const Record> record;
+  bool diverged = false;  ///< the attempt's own output was another one
+};
+
+/// The attempt's receipt is durable, and says that there is no output.
+struct AttemptFailed {
+  DispatchPtr dispatch;
+  std::shared_ptr<const Record> record;
+};
+
+/// The store refused the attempt's record, for good.
+struct WriteRefused {
+  DispatchPtr dispatch;
+  Error error;
+};
+
+// Coordinator and recovery.
+
+struct RecoverRequest {
+  std::string run;  ///< the id
+};
+
+struct ScanRequest {
+  std::int64_t now_ms;
+  std::size_t limit;
+};
+
+/// A run was read back and its lost attempts have their receipts.
+struct Recovered {
+  std::string run;
+  std::optional<Error> error;  ///< unknown_run, corrupt, ...: there is no machine then
+  RunKey key = 0;
+  RunState noted = RunState::running;  ///< the state that stands in the store's list of runs
+  std::string folder;
+  std::shared_ptr<FlowMachine> machine;  ///< handed over: the receiver is its only user
+};
+
+/// What a scan found.
+struct Found {
+  std::vector<RunRow> rows;
+  std::optional<std::int64_t> next_due_ms;
+  bool complete = true;  ///< there are no more that are due now
+  std::optional<Error> error;
+};
+
+// Engine to coordinator. Tickets are answered once, whatever happens to the actors.
+
+struct StartRequest {
+  Flow flow;
+  WritePtr start;  ///< a StartRun
+  json input;
+  std::shared_ptr<Ticket<Result<void>>> started;
+  std::shared_ptr<Ticket<Outcome>> end;
+};
+
+struct WatchRequest {
+  std::string run;
+  std::shared_ptr<Ticket<Result<void>>> found;
+  std::shared_ptr<Ticket<Outcome>> end;
+};
+
+struct CancelRequest {
+  std::string run;
+  std::shared_ptr<Ticket<Result<RunState>>> answer;
+};
+
+struct UnblockRequest {
+  std::string run;
+  std::shared_ptr<Ticket<Result<RunState>>> answer;
+};
+
+/// Start nothing more. Answered with the attempts that are still under way, as `RUN/STEP`: when
+/// there are none any more, or at once.
+struct CloseRequest {
+  bool at_once = false;
+  std::shared_ptr<Ticket<std::vector<std::string>>> closed;
+};
+
+template <class T>
+using Message = std::shared_ptr<const T>;
+
+/// What an actor asks itself to do when a wait is over, or when the mail that waits now has been
+/// read.
+using Later = std::shared_ptr<const std::function<void()>>;
+
+}  // namespace pawl
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WritePtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WriteAnswer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WriteGroupPtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WriteGroupAnswer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::LoadAnswer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DueAnswer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Look)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DispatchPtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Later)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::DueQuery>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Answer>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::StepCompleted>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AttemptFailed>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::WriteRefused>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::RecoverRequest>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::ScanRequest>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Recovered>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Found>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::StartRequest>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::WatchRequest>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::CancelRequest>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::UnblockRequest>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::CloseRequest>)
+
+namespace pawl {
+
+using StoreActor = caf::typed_actor<caf::replies_to<WritePtr>::with<WriteAnswer>,
+                                    caf::replies_to<WriteGroupPtr>::with<WriteGroupAnswer>,
+                                    caf::replies_to<Message<RecoverRequest>>::with<LoadAnswer>,
+                                    caf::replies_to<Message<DueQuery>>::with<DueAnswer>,
+                                    caf::reacts_to<Look>, caf::reacts_to<Later>>;
+
+using StepRunnerActor = caf::typed_actor<caf::reacts_to<DispatchPtr>,
+                                         caf::reacts_to<Message<Answer>>, caf::reacts_to<Later>>;
+
+using RecoveryActor = caf::typed_actor<caf::reacts_to<Message<RecoverRequest>>,
+                                       caf::reacts_to<Message<ScanRequest>>, caf::reacts_to<Later>>;
+
+using CoordinatorActor =
+    caf::typed_actor<caf::reacts_to<Message<StartRequest>>, caf::reacts_to<Message<WatchRequest>>,
+                     caf::reacts_to<Message<CancelRequest>>,
+                     caf::reacts_to<Message<UnblockRequest>>, caf::reacts_to<Message<CloseRequest>>,
+                     caf::reacts_to<Message<StepCompleted>>, caf::reacts_to<Message<AttemptFailed>>,
+                     caf::reacts_to<Message<WriteRefused>>, caf::reacts_to<Message<Recovered>>,
+                     caf::reacts_to<Message<Found>>, caf::reacts_to<Later>>;
+
+}  // namespace pawl

@@ -1,0 +1,151 @@
+#include "actors/recovery.hpp"
+
+#include <pawl/limits.hpp>
+#include <pawl/point.hpp>
+
+#include "actors/actor_manners.hpp"
+#include "actors/durable_write.hpp"
+#include "runtime/attempt.hpp"
+
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+using Self = RecoveryActor::stateful_pointer<RecoveryState>;
+
+/// Plans of other flows than these are made again when they are met again.
+constexpr std::size_t plans_max = 64;
+
+void hand_over(Self self, Recovered recovered) {
+  self->send(self->state.config.coordinator,
+             Message<Recovered>(std::make_shared<Recovered>(std::move(recovered))));
+}
+
+void give_up(Self self, const std::string& run, Error error) {
+  Recovered recovered;
+  recovered.run = run;
+  recovered.error = std::move(error);
+  hand_over(self, std::move(recovered));
+}
+
+Result<std::shared_ptr<const Plan>> plan_of(RecoveryState& state, const StoredRun& stored) {
+  const auto known = state.plans.find(stored.flow_digest);
+  if (known != state.plans.end()) return known->second;
+  Result<Flow> flow = parse_flow(*stored.flow);
+  if (!flow)
+    return make_error(Errc::corrupt, "the run's flow is not readable: " + flow.error().message,
+                      stored.row.run);
+  if (state.plans.size() >= plans_max) state.plans.clear();
+  state.plans.emplace(stored.flow_digest, flow->plan());
+  return flow->plan();
+}
+
+void on_receipts(Self self, Recovered recovered, const Result<std::vector<WriteReply>>& result) {
+  if (!result) return give_up(self, recovered.run, result.error());
+  point("recovery.after_lost", recovered.run);
+  for (const WriteReply& reply : *result) {
+    if (reply.status == WriteStatus::refused) return give_up(self, recovered.run, reply.error);
+    if (Result<Commands> applied = recovered.machine->apply(Recorded{*reply.stored}); !applied)
+      return give_up(self, recovered.run, applied.error());
+  }
+  hand_over(self, std::move(recovered));
+}
+
+/// All attempts that were open in an earlier epoch get their receipts in one transaction.
+void write_lost_receipts(Self self, Recovered recovered) {
+  const FlowMachine& machine = *recovered.machine;
+  auto group = std::make_shared<std::vector<Write>>();
+  for (const OpenAttemptRef& open : machine.attempts_open_before(self->state.config.epoch)) {
+    const std::string& step = machine.plan().steps[open.step].name.str();
+    point("recovery.before_lost", recovered.run, step, open.attempt);
+    group->push_back(AppendRecord{recovered.key, std::make_shared<Record>(conclude_unanswered(
+                                                     step, open.attempt, AttemptEnd::lost))});
+  }
+  if (group->empty()) return hand_over(self, std::move(recovered));
+  EngineEvent about;
+  about.run = recovered.run;
+  write_until_known<WriteGroupAnswer>(
+      self, self->state.config.store, WriteGroupPtr(group), self->state.config.reporter, about,
+      [self, recovered](const Result<std::vector<WriteReply>>& result) {
+        on_receipts(self, recovered, result);
+      });
+}
+
+void on_loaded(Self self, const std::string& run, const Result<std::optional<StoredRun>>& loaded) {
+  if (!loaded) return give_up(self, run, loaded.error());
+  if (!*loaded)
+    return give_up(self, run,
+                   make_error(Errc::unknown_run, "there is no such run in this store", run));
+  const StoredRun& stored = **loaded;
+  Result<std::shared_ptr<const Plan>> plan = plan_of(self->state, stored);
+  if (!plan) return give_up(self, run, plan.error());
+  Result<std::shared_ptr<FlowMachine>> machine = rebuild(stored, *plan);
+  if (!machine) return give_up(self, run, machine.error());
+  point("recovery.after_load", run);
+  write_lost_receipts(self, Recovered{run, std::nullopt, stored.row.key, stored.row.state,
+                                      stored.folder, std::move(*machine)});
+}
+
+void on_scanned(Self self, std::size_t limit, const Result<DueRuns>& due) {
+  auto found = std::make_shared<Found>();
+  if (due) {
+    found->rows = due->rows;
+    found->next_due_ms = due->next_due_ms;
+    found->complete = due->rows.size() < limit;
+  } else {
+    found->error = due.error();
+  }
+  self->send(self->state.config.coordinator, Message<Found>(std::move(found)));
+}
+
+Error store_gone() {
+  return make_error(Errc::engine_lost, "the store's actor is gone");
+}
+
+}  // namespace
+
+Result<std::shared_ptr<FlowMachine>> rebuild(const StoredRun& stored,
+                                             const std::shared_ptr<const Plan>& plan) {
+  Result<json> input = parse_json(stored.input, Limits::input_bytes_max);
+  if (!input)
+    return make_error(Errc::corrupt, "the run's input is not readable: " + input.error().message,
+                      stored.row.run);
+  auto machine =
+      std::make_shared<FlowMachine>(plan, RunId::trusted(stored.row.run), std::move(*input));
+  for (const Record& record : stored.records)
+    if (Result<Commands> applied = machine->apply(Recorded{record}); !applied) {
+      Error error = applied.error();
+      error.where = stored.row.run;
+      return error;
+    }
+  return machine;
+}
+
+RecoveryActor::behavior_type recovery(RecoveryActor::stateful_pointer<RecoveryState> self,
+                                      RecoveryConfig config) {
+  self->state.config = std::move(config);
+  set_manners(self, self->state.config.reporter, RecoveryState::name);
+  return {
+      [self](const Message<RecoverRequest>& request) {
+        const std::string run = request->run;
+        self->request(self->state.config.store, caf::infinite, request)
+            .then([self, run](const LoadAnswer& loaded) { on_loaded(self, run, *loaded); },
+                  [self, run](const caf::error&) { give_up(self, run, store_gone()); });
+      },
+      [self](const Message<ScanRequest>& request) {
+        const std::size_t limit = request->limit;
+        const Message<DueQuery> query =
+            std::make_shared<DueQuery>(DueQuery{request->now_ms, limit});
+        self->request(self->state.config.store, caf::infinite, query)
+            .then([self, limit](const DueAnswer& due) { on_scanned(self, limit, *due); },
+                  [self, limit](const caf::error&) {
+                    on_scanned(self, limit, Result<DueRuns>(store_gone()));
+                  });
+      },
+      [](const Later& work) { (*work)(); },
+  };
+}
+
+}  // namespace pawl

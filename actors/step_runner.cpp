@@ -1,0 +1,228 @@
+#include "actors/step_runner.hpp"
+
+#include <pawl/point.hpp>
+
+#include "actors/actor_manners.hpp"
+#include "actors/durable_write.hpp"
+#include "runtime/mutant.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/send.hpp>
+
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+using Self = StepRunnerActor::stateful_pointer<StepRunnerState>;
+using Phase = StepRunnerState::Phase;
+using TimePoint = Alarm::TimePoint;
+
+constexpr std::chrono::seconds store_stall{5};
+
+EngineEvent event_of(const Dispatch& dispatch, EventKind kind) {
+  EngineEvent event;
+  event.kind = kind;
+  event.run = dispatch.call.run;
+  event.step = dispatch.call.step;
+  event.attempt = dispatch.call.attempt;
+  return event;
+}
+
+void on_alarm(Self self);
+void perform_attempt(Self self);
+
+void set_deadline(Self self, TimePoint deadline) {
+  self->state.deadline = deadline;
+  if (deadline != TimePoint{}) self->state.alarm.set(self, deadline, [self] { on_alarm(self); });
+}
+
+/// Tells the coordinator what is durable now. The only place where a step completes.
+void complete(Self self, const DispatchPtr& dispatch, const std::shared_ptr<const Record>& stored,
+              bool diverged) {
+  if (stored->kind == RecordKind::output)
+    self->send(self->state.config.coordinator,
+               Message<StepCompleted>(
+                   std::make_shared<StepCompleted>(StepCompleted{dispatch, stored, diverged})));
+  else
+    self->send(
+        self->state.config.coordinator,
+        Message<AttemptFailed>(std::make_shared<AttemptFailed>(AttemptFailed{dispatch, stored})));
+}
+
+void become_idle(Self self) {
+  self->state.phase = Phase::idle;
+  self->state.current = nullptr;
+  self->state.deadline = TimePoint{};
+}
+
+void on_written(Self self, const std::shared_ptr<const Record>& record,
+                const Result<WriteReply>& result) {
+  if (mutant("complete_before_write")) return;
+  const DispatchPtr dispatch = self->state.current;
+  become_idle(self);
+  if (!result || result->status == WriteStatus::refused) {
+    const Error why = result ? result->error : result.error();
+    self->send(self->state.config.coordinator,
+               Message<WriteRefused>(std::make_shared<WriteRefused>(WriteRefused{dispatch, why})));
+    return;
+  }
+  const StepCall& call = dispatch->call;
+  point("step.after_write", call.run, call.step, call.attempt);
+  const bool diverged = result->diverged && record->kind == RecordKind::output;
+  complete(self, dispatch, result->stored, diverged);
+  point("step.after_completion", call.run, call.step, call.attempt);
+}
+
+/// The attempt has ended: its record is written, and again until the outcome is known; then it
+/// completes.
+void write_record(Self self, std::shared_ptr<Record> record) {
+  StepRunnerState& state = self->state;
+  const DispatchPtr dispatch = state.current;
+  state.phase = Phase::writing;
+  set_deadline(self, self->clock().now() + store_stall);
+  const StepCall& call = dispatch->call;
+  point("step.before_write", call.run, call.step, call.attempt);
+  if (mutant("complete_before_write")) {
+    become_idle(self);
+    complete(self, dispatch, record, false);
+  }
+  const WritePtr write = std::make_shared<const Write>(AppendRecord{dispatch->run, record});
+  if (mutant("rerun_body_on_write_error")) {
+    self->request(state.config.store, caf::infinite, write)
+        .then([self, record](const WriteAnswer& answer) {
+          if (!answer->has_value() && outcome_unknown(answer->error().code))
+            return perform_attempt(self);
+          on_written(self, record, *answer);
+        });
+    return;
+  }
+  write_until_known<WriteAnswer>(
+      self, state.config.store, write, state.config.reporter,
+      event_of(*dispatch, EventKind::write_failed),
+      [self, record](const Result<WriteReply>& result) { on_written(self, record, result); });
+}
+
+void on_answer(Self self, const Answer& answer) {
+  StepRunnerState& state = self->state;
+  if (state.phase == Phase::performing && answer.dispatch == state.current)
+    return write_record(self, answer.record);
+  EngineEvent event = event_of(*answer.dispatch, EventKind::late_answer);
+  state.config.reporter->event(event);
+  const auto receipt = std::make_shared<Record>(conclude_late(std::move(*answer.record)));
+  write_until_known<WriteAnswer>(
+      self, state.config.store,
+      WritePtr(std::make_shared<const Write>(AppendRecord{answer.dispatch->run, receipt})),
+      state.config.reporter, event, [](const Result<WriteReply>&) {});
+}
+
+void perform_by_function(Self self, const StepBody::Function* function) {
+  const StepRunnerConfig& config = self->state.config;
+  EngineSeams seams = config.seams;
+  seams.executor = nullptr;  // a job must not own the threads that it runs on
+  self->state.job = config.seams.executor->post(
+      [function, steps = config.performers->steps(), dispatch = self->state.current, seams,
+       gate = config.gate, runner = caf::actor_cast<caf::weak_actor_ptr>(self)] {
+        const auto record = std::make_shared<Record>(perform(*function, *dispatch, seams));
+        gate->pass([&] {
+          if (const auto alive = runner.lock())
+            caf::anon_send(caf::actor_cast<StepRunnerActor>(alive),
+                           Message<Answer>(std::make_shared<Answer>(Answer{dispatch, record})));
+        });
+      });
+}
+
+void perform_by_actor(Self self) {
+  const StepRunnerConfig& config = self->state.config;
+  const DispatchPtr dispatch = self->state.current;
+  if (const Result<void> begun = begin_body(*dispatch, config.seams); !begun)
+    return write_record(self, std::make_shared<Record>(conclude_refused(
+                                  facts_of(*dispatch, config.seams), begun.error())));
+  const StepCall& call = dispatch->call;
+  point("step.before_body", call.run, call.step, call.attempt);
+  const StepActor actor = config.performers->actor(dispatch->type);
+  const auto on_result = [self, dispatch](StepResult result) {
+    point("step.after_body", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
+    Record record = conclude(facts_of(*dispatch, self->state.config.seams), std::move(result),
+                             dispatch->cancellation->reason());
+    on_answer(self, Answer{dispatch, std::make_shared<Record>(std::move(record))});
+  };
+  self->request(actor, caf::infinite, StepCallPtr(dispatch, &call))
+      .then([on_result](const StepResult& result) { on_result(result); },
+            [on_result, self](const caf::error& error) {
+              on_result(retry("the step's actor gave no result: " + self->system().render(error)));
+            });
+}
+
+void perform_attempt(Self self) {
+  StepRunnerState& state = self->state;
+  state.phase = Phase::performing;
+  const Dispatch& dispatch = *state.current;
+  if (dispatch.refused)
+    return write_record(self, std::make_shared<Record>(conclude_refused(
+                                  facts_of(dispatch, state.config.seams), *dispatch.refused)));
+  set_deadline(self, dispatch.timeout_ms == 0
+                         ? TimePoint{}
+                         : self->clock().now() + std::chrono::milliseconds(dispatch.timeout_ms));
+  if (const auto* function = state.config.performers->function(dispatch.type))
+    perform_by_function(self, function);
+  else
+    perform_by_actor(self);
+}
+
+void time_out(Self self) {
+  StepRunnerState& state = self->state;
+  const Dispatch& dispatch = *state.current;
+  dispatch.cancellation->set(Cancellation::Reason::timed_out);
+  if (state.config.performers->function(dispatch.type) != nullptr &&
+      state.config.seams.executor->abandon(state.job) == Executor::Abandoned::exhausted) {
+    EngineEvent event = event_of(dispatch, EventKind::threads_hang);
+    event.message = std::to_string(state.config.seams.executor->hanging()) +
+                    " steps did not return in time and hold their threads, this one last; others "
+                    "may have to wait";
+    state.config.reporter->event(event);
+  }
+  write_record(self, std::make_shared<Record>(conclude_timed_out(
+                         facts_of(dispatch, state.config.seams), dispatch.timeout_ms)));
+}
+
+void on_alarm(Self self) {
+  StepRunnerState& state = self->state;
+  if (state.deadline == TimePoint{}) return;
+  const TimePoint now = self->clock().now();
+  if (now < state.deadline) return set_deadline(self, state.deadline);
+  if (state.phase == Phase::writing) {
+    state.deadline = TimePoint{};
+    state.config.reporter->event(event_of(*state.current, EventKind::store_stalled));
+    return;
+  }
+  // The timeout counts from the moment at which the body began, which may have waited for a thread
+  // until now.
+  const Dispatch& dispatch = *state.current;
+  const std::int64_t began_us = dispatch.began_us.load(std::memory_order_acquire);
+  const std::int64_t spent_us =
+      began_us == 0 ? 0 : state.config.seams.clock->steady_us() - began_us;
+  const std::int64_t left_us = dispatch.timeout_ms * 1000 - spent_us;
+  if (left_us > 0) return set_deadline(self, now + std::chrono::microseconds(left_us));
+  time_out(self);
+}
+
+}  // namespace
+
+StepRunnerActor::behavior_type step_runner(StepRunnerActor::stateful_pointer<StepRunnerState> self,
+                                           StepRunnerConfig config) {
+  self->state.config = std::move(config);
+  set_manners(self, self->state.config.reporter, StepRunnerState::name);
+  return {
+      [self](const DispatchPtr& dispatch) {
+        self->state.current = dispatch;
+        self->state.config.reporter->event(event_of(*dispatch, EventKind::step_started));
+        perform_attempt(self);
+      },
+      [self](const Message<Answer>& answer) { on_answer(self, *answer); },
+      [](const Later& work) { (*work)(); },
+  };
+}
+
+}  // namespace pawl

@@ -1,0 +1,47 @@
+/// The store actor: owns the store, and makes one transaction of all writes that wait.
+#pragma once
+
+#include "actors/counters.hpp"
+#include "actors/messages.hpp"
+#include "actors/reporter.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace pawl {
+
+struct StoreActorConfig {
+  std::shared_ptr<Store> store;  ///< handed over: the actor is its only user
+  EngineSeams seams;
+  std::shared_ptr<Reporter> reporter;
+  std::shared_ptr<Counters> counters;
+};
+
+/// Invariants:
+/// 1. No write is answered before the transaction that holds it has returned from the store.
+/// 2. A read runs when everything that was sent before it is committed.
+struct StoreActorState {
+  using Promise = caf::typed_response_promise<WriteAnswer>;
+
+  StoreActorConfig config;
+  std::vector<std::pair<WritePtr, Promise>> waiting;
+  bool commit_asked = false;  // a commit waits behind the mail
+
+  /// Writes what waits, and answers it.
+  void commit();
+
+  /// Writes one transaction.
+  Result<std::vector<WriteReply>> write(const std::vector<const Write*>& writes);
+
+  static inline const char* name = "store";
+};
+
+StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorState> self,
+                                      StoreActorConfig config);
+
+}  // namespace pawl

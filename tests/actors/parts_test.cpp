@@ -1,0 +1,205 @@
+// The small parts that the actors are made of.
+#include "actors/callback_thread.hpp"
+#include "actors/counters.hpp"
+#include "actors/forward_clock.hpp"
+#include "actors/pending.hpp"
+#include "actors/real_seams.hpp"
+#include "actors/thread_pool.hpp"
+#include "actors/ticket.hpp"
+#include "support/catch.hpp"
+
+#include <algorithm>
+#include <future>
+#include <set>
+#include <thread>
+
+using namespace pawl;
+
+TEST_CASE("parts: a thread pool runs every job once, on as many threads as it has", "[actors]") {
+  ThreadPool pool(3);
+  std::mutex mutex;
+  std::set<std::thread::id> threads;
+  std::promise<void> all;
+  int left = 300;
+  for (int i = 0; i < 300; ++i)
+    pool.post([&] {
+      const std::lock_guard<std::mutex> lock(mutex);
+      threads.insert(std::this_thread::get_id());
+      if (--left == 0) all.set_value();
+    });
+  all.get_future().wait();
+  CHECK(threads.size() <= 3);
+  pool.close();
+}
+
+TEST_CASE("parts: a job that hangs is made up for, up to twice the threads", "[actors]") {
+  ThreadPool pool(1);
+  std::promise<void> door;
+  const std::shared_future<void> open = door.get_future().share();
+  const auto hang = [&] {
+    std::promise<void> began;
+    const auto id = pool.post([&began, open] {
+      began.set_value();
+      open.wait();
+    });
+    began.get_future().wait();
+    return id;
+  };
+  const auto first = hang();
+  CHECK(pool.abandon(first) == Executor::Abandoned::replaced);
+  CHECK(pool.abandon(first) == Executor::Abandoned::replaced);
+  CHECK(pool.hanging() == 1);
+  const auto second = hang();  // runs on the thread that took the first one's place
+  CHECK(pool.abandon(second) == Executor::Abandoned::exhausted);
+  CHECK(pool.hanging() == 2);
+  std::promise<void> served;
+  pool.post([&] { served.set_value(); });
+  door.set_value();
+  served.get_future().wait();  // a thread that hung is back
+  pool.close();
+}
+
+TEST_CASE("parts: a job that has not begun can be taken back, and one that has ended is gone",
+          "[actors]") {
+  std::promise<void> door;
+  const std::shared_future<void> open = door.get_future().share();
+  const auto began = std::make_shared<std::promise<void>>();
+  ThreadPool pool(1);
+  pool.post([open, began] {
+    began->set_value();
+    open.wait();
+  });
+  began->get_future().wait();
+  bool ran = false;
+  const auto waiting = pool.post([&] { ran = true; });
+  CHECK(pool.abandon(waiting) == Executor::Abandoned::gone);
+  door.set_value();
+  std::promise<void> next;
+  pool.post([&] { next.set_value(); });
+  next.get_future().wait();
+  pool.close();
+  CHECK_FALSE(ran);
+  CHECK(pool.abandon(waiting) == Executor::Abandoned::gone);
+  pool.post([&] { ran = true; });
+  CHECK_FALSE(ran);
+}
+
+TEST_CASE("parts: a pool closes while a job hangs, and the job ends later without harm",
+          "[actors]") {
+  std::promise<void> door;
+  const std::shared_future<void> open = door.get_future().share();
+  const auto began = std::make_shared<std::promise<void>>();
+  const auto ended = std::make_shared<std::promise<void>>();
+  {
+    ThreadPool pool(2);
+    pool.post([open, began, ended] {
+      began->set_value();
+      open.wait();
+      ended->set_value();
+    });
+    began->get_future().wait();
+  }
+  door.set_value();
+  ended->get_future().wait();
+}
+
+TEST_CASE("parts: a ticket is answered once, by somebody or by nobody", "[actors]") {
+  std::vector<int> answers;
+  {
+    Ticket<int> ticket([&](int value) { answers.push_back(value); }, -1);
+    ticket.answer(1);
+    ticket.answer(2);
+  }
+  {
+    Ticket<int> dropped([&](int value) { answers.push_back(value); }, -1);
+  }
+  CHECK(answers == std::vector<int>{1, -1});
+}
+
+TEST_CASE("parts: a pending value reaches those who wait, and those who come late", "[actors]") {
+  Pending<int> pending;
+  std::vector<int> seen;
+  pending.on_set([&](int value) { seen.push_back(value); });
+  CHECK_FALSE(pending.wait_for(std::chrono::milliseconds(0)).has_value());
+  auto waiter = std::async(std::launch::async, [&] { return pending.wait(); });
+  pending.set(7);
+  pending.set(8);
+  CHECK(waiter.get() == 7);
+  pending.on_set([&](int value) { seen.push_back(value * 10); });
+  CHECK(seen == std::vector<int>{7, 70});
+}
+
+TEST_CASE("parts: callbacks run in order, off the caller's thread, and may throw", "[actors]") {
+  std::vector<int> order;
+  {
+    CallbackThread callbacks;
+    const auto here = std::this_thread::get_id();
+    for (int i = 0; i < 100; ++i)
+      callbacks.post([&, i, here] {
+        if (std::this_thread::get_id() != here) order.push_back(i);
+        if (i == 50) throw std::runtime_error("guest");
+      });
+    callbacks.close();
+    REQUIRE(order.size() == 100);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+    callbacks.post([&] { order.push_back(100); });
+  }
+  CHECK(order.back() == 100);
+}
+
+namespace {
+
+struct SetClock final : Clock {
+  std::int64_t now_ms() const override { return wall_ms; }
+
+  std::int64_t steady_us() const override { return steady; }
+
+  std::int64_t wall_ms = 1'000'000;
+  std::int64_t steady = 0;
+};
+
+}  // namespace
+
+TEST_CASE("parts: a forward clock follows its clock forward and runs on when it goes back",
+          "[actors]") {
+  const auto machine = std::make_shared<SetClock>();
+  const ForwardClock clock(machine, 500'000);
+  CHECK(clock.now_ms() == 1'000'000);
+  machine->steady += 5'000'000;
+  machine->wall_ms += 5'000;
+  CHECK(clock.now_ms() == 1'005'000);
+  machine->wall_ms -= 86'400'000;
+  machine->steady += 1'000'000;
+  CHECK(clock.now_ms() == 1'006'000);
+  machine->wall_ms = 2'000'000;
+  CHECK(clock.now_ms() == 2'000'000);
+}
+
+TEST_CASE("parts: a forward clock begins no earlier than what is known to have passed",
+          "[actors]") {
+  const auto machine = std::make_shared<SetClock>();
+  const ForwardClock clock(machine, 3'000'000);
+  machine->steady += 250'000;
+  CHECK(clock.now_ms() == 3'000'250);
+}
+
+TEST_CASE("parts: the real clock and the real chance move", "[actors]") {
+  const auto clock = make_system_clock();
+  CHECK(clock->now_ms() > 1'600'000'000'000);
+  const std::int64_t before = clock->steady_us();
+  CHECK(clock->steady_us() >= before);
+  const auto random = make_system_random();
+  std::set<std::uint64_t> numbers;
+  for (int i = 0; i < 1000; ++i) numbers.insert(random->next());
+  CHECK(numbers.size() == 1000);
+}
+
+TEST_CASE("parts: commit times are those of the last commits", "[actors]") {
+  Counters counters;
+  for (int i = 0; i < 3000; ++i) counters.note_commit(2, i < 1000 ? 1'000'000 : 10);
+  const EngineStats stats = counters.stats();
+  CHECK(stats.commits == 3000);
+  CHECK(stats.writes == 6000);
+  CHECK(stats.commit_us_p50 == 10);
+  CHECK(stats.commit_us_p99 == 10);
+}
