@@ -374,6 +374,8 @@ void Coordinator::on_completed(const StepCompleted& completed) {
 }
 
 void Coordinator::on_failed(const AttemptFailed& failed) {
+  const StepCall& call = failed.dispatch->call;
+  point("run.on_failure", call.run, call.step, call.attempt);
   LiveRun* run = take_back(failed.dispatch);
   EngineEvent event = event_of(EventKind::attempt_ended, *failed.dispatch);
   event.duration_ms = failed.record->duration_ms;

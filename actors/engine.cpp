@@ -3,6 +3,7 @@
 #include <pawl/run_document.hpp>
 #include <pawl/sqlite_store.hpp>
 
+#include "actors/control_socket.hpp"
 #include "actors/engine_core.hpp"
 #include "actors/real_seams.hpp"
 #include "actors/thread_pool.hpp"
@@ -112,8 +113,26 @@ class Engine::Impl {
 
   ~Impl() { close(grace_ms_); }
 
+  /// Serves other processes' questions about this engine's runs.
+  void listen(const std::string& store_path) {
+    auto opened =
+        ControlSocket::open(store_path, [core = core_](ControlVerb verb, const std::string& run) {
+          const auto answer = verb == ControlVerb::cancel ? core->cancel(run) : core->unblock(run);
+          const auto state = answer->wait_for(std::chrono::seconds(5));
+          return state ? *state
+                       : Result<RunState>(
+                             make_error(Errc::busy, "the store does not answer; ask again", run));
+        });
+    if (opened)
+      control_ = std::move(*opened);
+    else
+      core_->reporter()->log(LogLevel::warning,
+                             "other processes cannot reach this engine: " + opened.error().text());
+  }
+
   std::vector<std::string> close(std::int64_t grace_ms) {
     if (closed_.exchange(true)) return {};
+    control_.reset();
     const auto stopped = core_->close(false)->wait_for(
         std::chrono::milliseconds(std::max<std::int64_t>(grace_ms, 0)));
     std::vector<std::string> still_running;
@@ -139,6 +158,7 @@ class Engine::Impl {
   std::shared_ptr<ThreadPool> pool_;  // null when a test brought its own executor
   std::shared_ptr<CallbackThread> callbacks_;
   std::shared_ptr<EngineCore> core_;
+  std::unique_ptr<ControlSocket> control_;
   std::atomic<bool> closed_{false};
 };
 
@@ -154,7 +174,10 @@ Result<Engine> Engine::open(const std::string& path, Steps steps, EngineOptions 
   store_options.checkpoint_pages = options.checkpoint_pages;
   Result<std::unique_ptr<Store>> store = open_sqlite_store(store_options);
   if (!store) return store.error();
-  return open(std::move(*store), std::move(steps), std::move(options));
+  const bool listens = options.control_socket;
+  Result<Engine> engine = open(std::move(*store), std::move(steps), std::move(options));
+  if (engine && listens) engine->impl_->listen(canonical_store_path(path).value());
+  return engine;
 }
 
 Result<Engine> Engine::open(std::unique_ptr<Store> store, Steps steps, EngineOptions options) {

@@ -72,7 +72,8 @@ void on_written(Self self, const std::shared_ptr<const Record>& record,
   point("step.after_write", call.run, call.step, call.attempt);
   const bool diverged = result->diverged && record->kind == RecordKind::output;
   complete(self, dispatch, result->stored, diverged);
-  point("step.after_completion", call.run, call.step, call.attempt);
+  point(result->stored->kind == RecordKind::output ? "step.after_completion" : "step.after_failure",
+        call.run, call.step, call.attempt);
 }
 
 /// The attempt has ended: its record is written, and again until the outcome is known; then it

@@ -45,15 +45,19 @@ std::optional<RunError> FlowMachine::error() const {
 StepState FlowMachine::step_state(std::size_t i) const {
   const Step& step = steps_[i];
   const bool ended = outcome_.has_value();
+  // Where an ended run left a step that had begun, in an attempt before.
+  const StepState left = step.attempt <= 1 ? StepState::not_started
+                         : cancelling_     ? StepState::cancelled
+                                           : StepState::failed;
   switch (step.phase) {
     case Phase::pending: return ended ? StepState::not_started : StepState::pending;
-    case Phase::open: return ended ? StepState::not_started : StepState::running;
+    case Phase::open: return ended ? left : StepState::running;
     case Phase::backoff:
     case Phase::opening: return ended ? StepState::failed : StepState::waiting;
     case Phase::succeeded: return StepState::succeeded;
     case Phase::failed: return StepState::failed;
     case Phase::blocked:
-    case Phase::unstartable: return ended ? StepState::not_started : StepState::blocked;
+    case Phase::unstartable: return ended ? left : StepState::blocked;
     case Phase::stopped: return step.stopped_by_cancel ? StepState::cancelled : StepState::failed;
   }
   return StepState::pending;

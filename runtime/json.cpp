@@ -54,6 +54,14 @@ Result<std::string> canonical_json(const json& value, std::size_t bytes_max) {
   return text;
 }
 
+bool is_utf8(std::string_view text) {
+  try {
+    return !json(std::string(text)).dump().empty();
+  } catch (const json::exception&) {
+    return false;
+  }
+}
+
 std::string printable_text(std::string_view text, std::size_t bytes_max) {
   const bool cut = text.size() > bytes_max;
   if (cut) text = text.substr(0, bytes_max);

@@ -21,7 +21,9 @@ const std::vector<std::string_view>& protocol_points() {
       "step.after_body",        // the user's code has run, its result is only in memory
       "step.before_write",      // the step runner is about to ask the store
       "step.after_write",       // the result is durable, the coordinator was not told
+      "step.after_failure",     // the coordinator was told of a receipt: there is no output
       "step.after_completion",  // the coordinator was told
+      "run.on_failure",         // the coordinator is about to take a failed attempt
       "run.on_completion",      // the coordinator is about to take the completion
       "run.before_end",         // the run's end is known and not written
       "run.after_end",          // the run's end is durable, nobody was told

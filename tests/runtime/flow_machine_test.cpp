@@ -195,6 +195,16 @@ TEST_CASE("machine: a cancelled run that was recovered ends without starting any
   CHECK(story.resumed() == "end cancelled");
 }
 
+TEST_CASE("machine: a step that was lost and then cancelled had begun", "[runtime]") {
+  Story story(two);
+  story.started(1);
+  story.receipt("a", 1, AttemptEnd::lost, 0, 2);
+  story.cancelled();
+  story.ended({RunState::cancelled, nullptr, RunError{Errc::cancelled, "", ""}});
+  CHECK(story.state("a") == "cancelled");
+  CHECK(story.state("b") == "not_started");
+}
+
 TEST_CASE("machine: only attempts of earlier epochs were open at the crash", "[runtime]") {
   Story story(fork_join);
   story.started(1);

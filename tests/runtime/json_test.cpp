@@ -106,6 +106,13 @@ TEST_CASE("json: a value whose text is too long is too large", "[runtime]") {
   CHECK(canonical_json(std::string(101, 'x'), 102).error().code == Errc::too_large);
 }
 
+TEST_CASE("json: UTF-8 is told from other bytes", "[runtime]") {
+  CHECK(is_utf8(""));
+  CHECK(is_utf8(std::string("plain \0 \u00fc", 10)));
+  CHECK_FALSE(is_utf8("\xff"));
+  CHECK_FALSE(is_utf8("cut \xc3"));
+}
+
 TEST_CASE("json: text from outside is made printable", "[runtime]") {
   CHECK(printable_text("plain \"text\"\n", 100) == "plain \"text\"\n");
   CHECK(printable_text("a\xff"

@@ -31,6 +31,8 @@ Result<json> parse_json(std::string_view text, std::size_t bytes_max);
 ///         `Limits::json_depth_max`; Errc::too_large over `bytes_max` bytes.
 Result<std::string> canonical_json(const json& value, std::size_t bytes_max);
 
+bool is_utf8(std::string_view text);
+
 /// Gives `text` as valid UTF-8 of at most about `bytes_max` bytes: broken bytes become U+FFFD, a
 /// cut is marked. For messages from outside (exceptions, programs), which may hold anything.
 std::string printable_text(std::string_view text, std::size_t bytes_max);

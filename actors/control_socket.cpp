@@ -1,0 +1,214 @@
+#include "actors/control_socket.hpp"
+
+#include <pawl/record.hpp>
+#include <pawl/sqlite_store.hpp>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+constexpr std::size_t line_bytes_max = 64 * 1024;
+constexpr int line_wait_ms = 2000;
+
+/// A file descriptor that closes itself.
+class Fd {
+ public:
+  explicit Fd(int fd = -1) : fd_(fd) {}
+
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+
+  Fd& operator=(Fd&& other) noexcept {
+    Fd old(std::exchange(fd_, std::exchange(other.fd_, -1)));
+    return *this;
+  }
+
+  ~Fd() {
+    if (fd_ >= 0) ::close(fd_);
+  }
+
+  int get() const { return fd_; }
+
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_;
+};
+
+Error system_error(const std::string& what, const std::string& where) {
+  return make_error(Errc::io, what + ": " + std::strerror(errno), where);
+}
+
+/// A socket's address may have about 100 bytes; a path may have more. Through a descriptor of its
+/// folder any path fits.
+struct Address {
+  Fd folder;
+  sockaddr_un name{};
+};
+
+Result<Address> address_of(const std::string& socket_path) {
+  const auto slash = socket_path.rfind('/');
+  Address address;
+  address.folder =
+      Fd(::open(socket_path.substr(0, slash + 1).c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!address.folder) return system_error("the store's folder cannot be opened", socket_path);
+  address.name.sun_family = AF_UNIX;
+  const int size =
+      std::snprintf(address.name.sun_path, sizeof address.name.sun_path, "/proc/self/fd/%d/%s",
+                    address.folder.get(), socket_path.c_str() + slash + 1);
+  if (size < 0 || static_cast<std::size_t>(size) >= sizeof address.name.sun_path)
+    return make_error(Errc::io, "the store's file name is too long for a socket beside it",
+                      socket_path);
+  return address;
+}
+
+const sockaddr* generic(const sockaddr_un& name) {
+  return reinterpret_cast<const sockaddr*>(&name);
+}
+
+/// Reads up to a line break; nothing if none comes in time.
+std::string read_line(int fd, int timeout_ms) {
+  std::string line;
+  char buffer[4096];
+  while (line.size() < line_bytes_max) {
+    pollfd readable{fd, POLLIN, 0};
+    if (::poll(&readable, 1, timeout_ms) <= 0) return {};
+    const ssize_t size = ::recv(fd, buffer, sizeof buffer, 0);
+    if (size <= 0) return {};
+    line.append(buffer, static_cast<std::size_t>(size));
+    if (line.back() == '\n') return line;
+  }
+  return {};
+}
+
+bool send_all(int fd, const std::string& text) {
+  std::size_t sent = 0;
+  while (sent < text.size()) {
+    const ssize_t size = ::send(fd, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
+    if (size <= 0) return false;
+    sent += static_cast<std::size_t>(size);
+  }
+  return true;
+}
+
+const char* word(ControlVerb verb) {
+  switch (verb) {
+    case ControlVerb::cancel: return "cancel";
+    case ControlVerb::unblock: return "unblock";
+  }
+  return "";
+}
+
+json answer_to(const std::string& line, const ControlSocket::Serve& serve) {
+  const auto error = [](const Error& why) {
+    return json{{"error", {{"code", to_string(why.code)}, {"message", why.message}}}};
+  };
+  const json question = json::parse(line, nullptr, false);
+  if (!question.is_object() || !question.value("ask", json()).is_string() ||
+      !question.value("run", json()).is_string())
+    return error(make_error(Errc::invalid_argument, "a question is {\"ask\":VERB,\"run\":RUN}"));
+  for (const ControlVerb verb : {ControlVerb::cancel, ControlVerb::unblock}) {
+    if (question["ask"] != word(verb)) continue;
+    const Result<RunState> state = serve(verb, question["run"].get<std::string>());
+    if (!state) return error(state.error());
+    return json{{"state", to_string(*state)}};
+  }
+  return error(make_error(Errc::invalid_argument,
+                          "this engine does not know what was asked; it may be older"));
+}
+
+std::string socket_path_of(const std::string& store_path) {
+  return store_path + ".sock";
+}
+
+}  // namespace
+
+struct ControlSocket::Shared {
+  std::string path;
+  Serve serve;
+  Fd listener;
+  Fd stop_read;
+  Fd stop_write;
+  std::thread thread;
+
+  void listen() {
+    for (;;) {
+      pollfd waits[2] = {{listener.get(), POLLIN, 0}, {stop_read.get(), POLLIN, 0}};
+      if (::poll(waits, 2, -1) < 0 && errno != EINTR) return;
+      if (waits[1].revents != 0) return;
+      if (waits[0].revents == 0) continue;
+      const Fd caller(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      if (!caller) continue;
+      const std::string line = read_line(caller.get(), line_wait_ms);
+      if (!line.empty()) send_all(caller.get(), answer_to(line, serve).dump() + "\n");
+    }
+  }
+};
+
+ControlSocket::ControlSocket(std::unique_ptr<Shared> shared) : shared_(std::move(shared)) {}
+
+Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::string& store_path,
+                                                           Serve serve) {
+  auto shared = std::make_unique<Shared>();
+  shared->path = socket_path_of(store_path);
+  shared->serve = std::move(serve);
+  Result<Address> address = address_of(shared->path);
+  if (!address) return address.error();
+  ::unlink(shared->path.c_str());
+  shared->listener = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!shared->listener) return system_error("no socket", shared->path);
+  // Its file takes its mode from the descriptor, before anybody could open it.
+  if (::fchmod(shared->listener.get(), 0600) != 0 ||
+      ::bind(shared->listener.get(), generic(address->name), sizeof address->name) != 0 ||
+      ::chmod(shared->path.c_str(), 0600) != 0 || ::listen(shared->listener.get(), 16) != 0)
+    return system_error("the socket cannot be opened", shared->path);
+  int stop[2];
+  if (::pipe2(stop, O_CLOEXEC) != 0) return system_error("no pipe", shared->path);
+  shared->stop_read = Fd(stop[0]);
+  shared->stop_write = Fd(stop[1]);
+  Shared* const raw = shared.get();
+  shared->thread = std::thread([raw] { raw->listen(); });
+  return std::unique_ptr<ControlSocket>(new ControlSocket(std::move(shared)));
+}
+
+ControlSocket::~ControlSocket() {
+  ::unlink(shared_->path.c_str());
+  shared_->stop_write = Fd();  // closed: its other end wakes the thread
+  shared_->thread.join();
+}
+
+Result<RunState> ask_owner(const std::string& store_path, ControlVerb verb, const std::string& run,
+                           int timeout_ms) {
+  Result<std::string> canonical = canonical_store_path(store_path);
+  if (!canonical) return canonical.error();
+  const std::string path = socket_path_of(*canonical);
+  Result<Address> address = address_of(path);
+  if (!address) return address.error();
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return system_error("no socket", path);
+  if (::connect(socket.get(), generic(address->name), sizeof address->name) != 0)
+    return system_error("the store's owner does not listen", path);
+  if (!send_all(socket.get(), json{{"ask", word(verb)}, {"run", run}}.dump() + "\n"))
+    return system_error("the store's owner does not listen any more", path);
+  const json answer = json::parse(read_line(socket.get(), timeout_ms), nullptr, false);
+  if (!answer.is_object()) return make_error(Errc::io, "the store's owner does not answer", path);
+  if (answer.contains("error")) {
+    const json& error = answer["error"];
+    return make_error(errc_from(error.value("code", "")), error.value("message", ""), run);
+  }
+  if (const auto state = run_state_from(answer.value("state", ""))) return *state;
+  return make_error(Errc::io, "the store's owner answers what this pawl does not understand", path);
+}
+
+}  // namespace pawl

@@ -1,0 +1,24 @@
+/// The way to a store's owner for other processes: a Unix socket beside the store.
+#pragma once
+
+#include <pawl/error.hpp>
+#include <pawl/json.hpp>
+#include <pawl/run_state.hpp>
+
+#include <string>
+
+namespace pawl {
+
+/// What can be asked of an owner about one of its runs.
+enum class ControlVerb { cancel, unblock };
+
+/// Asks the engine that owns the store for something, and waits for its answer, which comes after
+/// the commit.
+///
+/// Given:   `store_path`, as the owner opened it or not: links are resolved.
+/// Returns: the run's state, as `Engine::cancel` and `Engine::unblock` do.
+/// Errors:  theirs; Errc::io when no owner listens, or it does not answer within `timeout_ms`.
+Result<RunState> ask_owner(const std::string& store_path, ControlVerb verb, const std::string& run,
+                           int timeout_ms);
+
+}  // namespace pawl

@@ -1,0 +1,39 @@
+/// Verification: whether a store file holds what pawl promises, as far as a file can show it.
+#pragma once
+
+#include <pawl/error.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace pawl {
+
+/// Something that no pawl writes.
+struct Finding {
+  std::string code;     ///< a stable word for programs
+  std::string run;      ///< the run's id; empty if no run is concerned
+  std::string message;  ///< what is wrong
+  std::string remedy;   ///< what a person can do
+};
+
+struct Verification {
+  std::int64_t runs = 0;
+  std::int64_t records = 0;
+  std::vector<Finding> findings;
+};
+
+/// Reads all of a store, while an owner works on it or not:
+///
+/// - SQLite's own check of the file, and that every row belongs to something
+/// - every flow, input and output is what its digest says
+/// - every run's records follow from each other (one output per step, never before the outputs that
+/// it needs; attempts
+///   without gaps; nothing after the end), and lead to the end that is noted
+/// - the log is in order: sequence, commits, epochs and times
+///
+/// Errors: of `open_sqlite_reader`; Errc::io, Errc::corrupt when the file cannot be read far
+/// enough.
+Result<Verification> verify_sqlite_store(const std::string& path);
+
+}  // namespace pawl

@@ -1,0 +1,417 @@
+// The pawl command as a program: arguments in, data on stdout, words on stderr, an exit code.
+#include <pawl/json.hpp>
+
+#include "support/catch.hpp"
+#include "support/process.hpp"
+#include "support/temp_folder.hpp"
+
+#include <chrono>
+#include <fstream>
+#include <sstream>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <thread>
+#include <unistd.h>
+
+using namespace pawl;
+
+namespace {
+
+/// A folder with a flow in it, and the command.
+struct Desk {
+  Desk() { write("flow.json", small); }
+
+  void write(const std::string& name, const std::string& text) {
+    std::ofstream(folder / name) << text;
+  }
+
+  ProcessEnd pawl(std::vector<std::string> arguments, const std::string& input = {}) {
+    arguments.insert(arguments.begin(), PAWL_COMMAND);
+    return run_process(arguments, folder.path(), {}, input);
+  }
+
+  std::vector<std::string> command(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), PAWL_COMMAND);
+    return arguments;
+  }
+
+  const std::string small = R"({"flow": "small", "input": {"who": "world"}, "steps": {
+    "hello": {"run": "shell", "with": {"argv": ["printf", "hello %s", "{{input.who}}"]}},
+    "keep": {"run": "file.write", "with": {"path": "out.txt", "text": "{{steps.hello.output.stdout}}"}},
+    "look": {"run": "file.read", "with": {"path": "out.txt"}, "after": ["keep"]}},
+    "output": {"text": "{{steps.look.output.text}}"}})";
+  const std::string slow = R"({"flow": "slow", "steps": {
+    "first": {"run": "echo"},
+    "long": {"run": "shell", "with": {"argv": ["sh", "-c", "echo began > began.txt; sleep 600"]}, "after": ["first"]}}})";
+  TempFolder folder;
+};
+
+}  // namespace
+
+TEST_CASE("command: run prints the output alone on stdout and words on stderr", "[tools]") {
+  Desk desk;
+  const ProcessEnd end = desk.pawl({"run", "flow.json", "--id", "r1"});
+  CHECK(end.code == 0);
+  CHECK(json::parse(end.out) == json{{"text", "hello world"}});
+  CHECK(end.err.find("done    hello") != std::string::npos);
+  CHECK(file_text(desk.folder / "out.txt") == "hello world");
+}
+
+TEST_CASE("command: the same run again prints the same bytes and runs nothing", "[tools]") {
+  Desk desk;
+  const ProcessEnd first = desk.pawl({"run", "flow.json", "--id", "r1", "--json"});
+  desk.write("out.txt", "changed");
+  const ProcessEnd again = desk.pawl({"run", "flow.json", "--id", "r1", "--json"});
+  CHECK(first.code == 0);
+  CHECK(again.code == 0);
+  CHECK(again.out == first.out);
+  CHECK(again.err.empty());
+  CHECK(file_text(desk.folder / "out.txt") == "changed");
+  const json document = json::parse(first.out);
+  CHECK(document["state"] == "succeeded");
+  CHECK(document["steps"]["hello"]["output"]["exit_code"] == 0);
+}
+
+TEST_CASE("command: the same id with another input or flow exits 2 and says what differs",
+          "[tools]") {
+  Desk desk;
+  desk.pawl({"run", "flow.json", "--id", "r1"});
+  const ProcessEnd input =
+      desk.pawl({"run", "flow.json", "--id", "r1", "--input", R"({"who": "you"})"});
+  CHECK(input.code == 2);
+  CHECK(input.out.empty());
+  CHECK(input.err.find(R"(input /who was "world", is now "you")") != std::string::npos);
+  desk.write("other.json", R"({"flow": "small", "steps": {"hello": {"run": "echo"}}})");
+  const ProcessEnd flow = desk.pawl({"run", "other.json", "--id", "r1", "--json"});
+  CHECK(flow.code == 2);
+  CHECK(json::parse(flow.out)["error"]["code"] == "run_differs");
+  // Equal input, spelt otherwise, is the same run.
+  CHECK(desk.pawl({"run", "flow.json", "--id", "r1", "--input", R"( {"who" : "world"} )"}).code ==
+        0);
+}
+
+TEST_CASE("command: input comes as text, from a file, or from stdin", "[tools]") {
+  Desk desk;
+  desk.write("in.json", R"({"who": "file"})");
+  CHECK(json::parse(desk.pawl({"run", "flow.json", "--input", R"({"who": "text"})"}).out)["text"] ==
+        "hello text");
+  CHECK(json::parse(desk.pawl({"run", "flow.json", "--input", "@in.json"}).out)["text"] ==
+        "hello file");
+  CHECK(json::parse(
+            desk.pawl({"run", "flow.json", "--input", "@-"}, R"({"who": "stdin"})").out)["text"] ==
+        "hello stdin");
+}
+
+TEST_CASE("command: bad usage and bad input exit 2 with a reason, and no store is made",
+          "[tools]") {
+  Desk desk;
+  desk.write("bad.json", R"({"flow": "f", "steps": {"a": {"run": "shel"}}})");
+  desk.write("deep.json", std::string(100'000, '['));
+  desk.write("latin.json", "{\"flow\": \"\xe9\"}");
+  const auto [arguments, words] = GENERATE(table<std::vector<std::string>, std::string>({
+      {std::vector<std::string>(), "subcommand"},
+      {{std::string("fly")}, "subcommand"},
+      {{std::string("run")}, "FLOW"},
+      {{"run", "none.json"}, "cannot be read"},
+      {{"run", "bad.json"}, "did you mean \"shell\"?"},
+      {{"run", "deep.json"}, "nested deeper"},
+      {{"run", "latin.json"}, "UTF-8"},
+      {{"run", "flow.json", "--id", "a b"}, "character that is not allowed"},
+      {{"run", "flow.json", "--input", "{"}, "--input"},
+      {{"run", "flow.json", "--input", "[]"}, "object"},
+      {{"run", "flow.json", "--input", "@none.json"}, "none.json"},
+      {{"run", "flow.json", "--input", R"({"a":1,"a":2})"}, "twice"},
+      {{"validate", "bad.json"}, ""},
+      {{"graph", "bad.json", "--format", "png"}, "png"},
+      {{"list", "--state", "flying"}, "no run is ever in the state"},
+  }));
+  CAPTURE(arguments);
+  const ProcessEnd end = desk.pawl(arguments);
+  CHECK(end.code == 2);
+  CHECK(end.err.find(words) != std::string::npos);
+  CHECK(::access((desk.folder / "pawl.db").c_str(), F_OK) != 0);
+}
+
+TEST_CASE(
+    "command: a failing program is retried, and the failed run exits 1 and names step and reason",
+    "[tools]") {
+  Desk desk;
+  desk.write("f.json", R"({"flow": "f", "steps": {
+    "a": {"run": "shell", "with": {"argv": ["sh", "-c", "echo $PAWL_KEY $PAWL_ATTEMPT >> tries; echo oops >&2; exit 7"]},
+          "retry": {"max_attempts": 2, "initial_ms": 1}},
+    "b": {"run": "echo", "after": ["a"]}}})");
+  const ProcessEnd end = desk.pawl({"run", "f.json", "--id", "r1", "--json"});
+  CHECK(end.code == 1);
+  CHECK(file_text(desk.folder / "tries") == "r1/a 1\nr1/a 2\n");
+  const json document = json::parse(end.out);
+  CHECK(document["state"] == "failed");
+  CHECK(document["error"] ==
+        json{{"code", "attempts_exhausted"}, {"step", "a"}, {"message", "exit code 7: oops"}});
+  CHECK(document["steps"]["b"]["state"] == "not_started");
+  const ProcessEnd why = desk.pawl({"why", "r1"});
+  CHECK(why.out.find("attempt 2: failed") != std::string::npos);
+  CHECK(desk.pawl({"run", "f.json", "--id", "r1"}).code == 1);
+}
+
+TEST_CASE(
+    "command: a second owner exits 3 within a second and names the first; looking works meanwhile",
+    "[tools]") {
+  Desk desk;
+  desk.write("slow.json", desk.slow);
+  Process owner(desk.command({"run", "slow.json", "--id", "r1"}), desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+  const auto began = std::chrono::steady_clock::now();
+  const ProcessEnd second = desk.pawl({"run", "slow.json", "--id", "r2", "--json"});
+  CHECK(second.code == 3);
+  CHECK(json::parse(second.out)["error"]["code"] == "in_use");
+  CHECK(second.err.find("process " + std::to_string(owner.id())) != std::string::npos);
+  CHECK(std::chrono::steady_clock::now() - began < std::chrono::seconds(1));
+  const ProcessEnd show = desk.pawl({"show", "r1", "--json"});
+  CHECK(show.code == 0);
+  CHECK(json::parse(show.out)["steps"]["long"]["state"] == "running");
+  CHECK(desk.pawl({"list"}).out.find("r1") != std::string::npos);
+  CHECK(desk.pawl({"why", "r1", "long"}).out.find("attempt 1 is open") != std::string::npos);
+  CHECK(desk.pawl({"verify"}).code == 0);
+}
+
+TEST_CASE("command: cancel reaches the owner through its socket, which is private", "[tools]") {
+  Desk desk;
+  desk.write("slow.json", desk.slow);
+  Process owner(desk.command({"run", "slow.json", "--id", "r1"}), desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+
+  struct stat status {};
+
+  REQUIRE(::stat((desk.folder / "pawl.db.sock").c_str(), &status) == 0);
+  CHECK((status.st_mode & 0777) == 0600);
+  const ProcessEnd cancel = desk.pawl({"cancel", "r1", "--json"});
+  CHECK(cancel.code == 0);
+  CHECK(json::parse(cancel.out) == json{{"run", "r1"}, {"state", "cancelling"}});
+  CHECK(desk.pawl({"cancel", "nobody"}).code == 2);
+  const ProcessEnd end = owner.wait();
+  CHECK(end.code == 1);
+  CHECK(json::parse(desk.pawl({"show", "r1", "--json"}).out)["state"] == "cancelled");
+  CHECK(::access((desk.folder / "pawl.db.sock").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("command: rubbish on the owner's socket is answered, or dropped, and harms nothing",
+          "[tools]") {
+  Desk desk;
+  desk.write("slow.json", desk.slow);
+  Process owner(desk.command({"run", "slow.json", "--id", "r1"}), desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+  const auto ask = [&](const std::string& text) {
+    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    const std::string path = desk.folder / "pawl.db.sock";
+    path.copy(name.sun_path, sizeof name.sun_path - 1);
+    REQUIRE(::connect(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) == 0);
+    REQUIRE(::send(fd, text.data(), text.size(), MSG_NOSIGNAL) ==
+            static_cast<ssize_t>(text.size()));
+    ::shutdown(fd, SHUT_WR);
+    char answer[4096] = {};
+    if (::recv(fd, answer, sizeof answer - 1, 0) < 0) answer[0] = '\0';
+    ::close(fd);
+    return std::string(answer);
+  };
+  CHECK(ask("hello\n").find("invalid_argument") != std::string::npos);
+  CHECK(ask("{\"ask\":\"fly\",\"run\":\"r1\"}\n").find("invalid_argument") != std::string::npos);
+  CHECK(ask("{\"ask\":1}\n").find("invalid_argument") != std::string::npos);
+  CHECK(ask("no line end").empty());
+  CHECK(ask("").empty());
+  CHECK(desk.pawl({"cancel", "r1"}).code == 0);
+  CHECK(owner.wait().code == 1);
+}
+
+TEST_CASE("command: without an owner, cancel ends the run itself", "[tools]") {
+  Desk desk;
+  desk.write("slow.json", desk.slow);
+  {
+    Process owner(desk.command({"run", "slow.json", "--id", "r1"}), desk.folder.path());
+    REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+    owner.signal(SIGKILL);
+    CHECK(owner.wait().killed());
+  }
+  const ProcessEnd cancel = desk.pawl({"cancel", "r1"});
+  CHECK(cancel.code == 0);
+  CHECK(cancel.out == "r1: cancelled\n");
+  CHECK(desk.pawl({"cancel", "r1"}).code == 0);
+  desk.pawl({"run", "flow.json", "--id", "done"});
+  CHECK(desk.pawl({"cancel", "done"}).code == 1);
+  CHECK(desk.pawl({"cancel", "r1", "--store", "none.db"}).code == 3);
+  CHECK(::access((desk.folder / "none.db").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("command: Ctrl-C lets steps clean up, exits 4, and the run can be resumed", "[tools]") {
+  Desk desk;
+  desk.write(
+      "trap.json",
+      R"({"flow": "trap", "steps": {"a": {"run": "shell", "retry": {"max_attempts": 1}, "with": {"argv": ["sh", "-c",
+    "trap 'echo cleaned > cleaned.txt; exit 1' TERM; if [ -e cleaned.txt ]; then exit 0; fi; echo x > began.txt; sleep 600 & wait"]}}}})");
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
+  Process owner(desk.command({"run", "trap.json", "--id", "r1"}), desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+  owner.signal(signal);
+  const ProcessEnd end = owner.wait();
+  CHECK(end.code == 4);
+  CHECK(end.err.find("pawl resume") != std::string::npos);
+  CHECK(file_text(desk.folder / "cleaned.txt") == "cleaned\n");
+  const json attempts =
+      json::parse(desk.pawl({"show", "r1", "--json"}).out)["steps"]["a"]["attempts"];
+  CHECK(attempts[0]["end"] == "interrupted");
+  const ProcessEnd resumed = desk.pawl({"resume"});
+  CHECK(resumed.code == 0);
+  CHECK(resumed.out == "r1: succeeded\n");
+}
+
+TEST_CASE("command: a second Ctrl-C ends everything at once", "[tools]") {
+  Desk desk;
+  desk.write("deaf.json",
+             R"({"flow": "deaf", "steps": {"a": {"run": "shell", "with": {"argv": ["sh", "-c",
+    "trap '' TERM; echo $$ > pid.txt; while :; do sleep 1; done"]}}}})");
+  Process owner(desk.command({"run", "deaf.json", "--id", "r1"}), desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "pid.txt").empty(); }));
+  owner.signal(SIGINT);
+  // The first one must have been taken before the second: two pending signals of one kind are one.
+  detail::pause_briefly();
+  const auto ended = [&] { return ::kill(owner.id(), 0) != 0; };
+  ProcessEnd end;
+  std::thread again([&] {
+    for (int i = 0; i < 1000 && !ended(); ++i) {
+      owner.signal(SIGINT);
+      detail::pause_briefly();
+    }
+  });
+  end = owner.wait(4'000);
+  again.join();
+  CHECK(end.code == 4);
+  const int program = std::stoi(file_text(desk.folder / "pid.txt"));
+  CHECK(wait_until([&] { return ::kill(program, 0) != 0; }));
+}
+
+TEST_CASE("command: when pawl is killed its programs die with it, whole families of them",
+          "[tools]") {
+  Desk desk;
+  desk.write("family.json",
+             R"({"flow": "family", "steps": {"a": {"run": "shell", "with": {"argv": ["sh", "-c",
+    "sh -c 'echo $$ >> pids.txt; sleep 600' & setsid sh -c 'echo $$ >> pids.txt; sleep 600' & echo $$ >> pids.txt; wait"]}}}})");
+  Process owner(desk.command({"run", "family.json", "--id", "r1"}), desk.folder.path());
+  const auto pids = [&] {
+    std::vector<int> numbers;
+    std::istringstream lines(file_text(desk.folder / "pids.txt"));
+    for (int number = 0; lines >> number;) numbers.push_back(number);
+    return numbers;
+  };
+  REQUIRE(wait_until([&] { return pids().size() == 3; }));
+  owner.signal(SIGKILL);
+  owner.wait();
+  for (const int pid : pids()) CHECK(wait_until([&] { return ::kill(pid, 0) != 0; }, 10'000));
+}
+
+TEST_CASE("command: a resumed run never meets a program of its former self", "[tools]") {
+  Desk desk;
+  // Each program takes the place named `alone`, and complains if somebody is there.
+  desk.write("alone.json",
+             R"({"flow": "alone", "steps": {"a": {"run": "shell", "with": {"argv": ["sh", "-c",
+    "if [ -e alone ] && kill -0 $(cat alone) 2>/dev/null; then echo met > met.txt; fi; echo $$ > alone; echo x >> tries.txt; if [ $(wc -l < tries.txt) -gt 8 ]; then exit 0; fi; sleep 600"]}}}})");
+  for (std::size_t kills = 1; kills <= 8; ++kills) {
+    Process owner(desk.command({"run", "alone.json", "--id", "r1"}), desk.folder.path());
+    REQUIRE(wait_until([&] { return file_text(desk.folder / "tries.txt").size() == 2 * kills; }));
+    owner.signal(SIGKILL);
+    owner.wait();
+  }
+  CHECK(desk.pawl({"run", "alone.json", "--id", "r1"}).code == 0);
+  CHECK(file_text(desk.folder / "met.txt").empty());
+}
+
+TEST_CASE(
+    "command: resume goes on with all unfinished runs and exits with the highest of their codes",
+    "[tools]") {
+  Desk desk;
+  desk.write(
+      "gate.json",
+      R"({"flow": "gate", "input": {"code": 0}, "steps": {"a": {"run": "shell", "retry": {"max_attempts": 1}, "with": {"argv": ["sh", "-c",
+    "if [ -e go.txt ]; then exit $1; fi; echo x >> began.txt; sleep 600", "x", "{{input.code}}"]}}}})");
+  for (const auto& [run, input] : {std::pair("good", "{}"), std::pair("bad", R"({"code": 5})")}) {
+    ::unlink((desk.folder / "began.txt").c_str());
+    Process owner(desk.command({"run", "gate.json", "--id", run, "--input", input}),
+                  desk.folder.path());
+    REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+    owner.signal(SIGKILL);
+    owner.wait();
+  }
+  desk.write("go.txt", "");
+  const ProcessEnd resumed = desk.pawl({"resume", "--json"});
+  CHECK(resumed.code == 1);
+  std::istringstream lines(resumed.out);
+  std::string good;
+  std::string bad;
+  std::getline(lines, good);
+  std::getline(lines, bad);
+  CHECK(json::parse(good)["run"] == "good");
+  CHECK(json::parse(good)["state"] == "succeeded");
+  CHECK(json::parse(bad)["state"] == "failed");
+  CHECK_FALSE(json::parse(bad).contains("steps"));
+  const ProcessEnd nothing = desk.pawl({"resume"});
+  CHECK(nothing.code == 0);
+  CHECK(nothing.err == "nothing to resume\n");
+}
+
+TEST_CASE("command: list, show and verify speak JSON, one document per line", "[tools]") {
+  Desk desk;
+  for (const char* run : {"r1", "r2", "r3"}) desk.pawl({"run", "flow.json", "--id", run});
+  const ProcessEnd list = desk.pawl({"list", "--json", "--limit", "2"});
+  std::istringstream lines(list.out);
+  std::string line;
+  std::getline(lines, line);
+  CHECK(json::parse(line)["run"] == "r3");
+  CHECK(json::parse(line)["output"] == json{{"text", "hello world"}});
+  CHECK_FALSE(json::parse(line).contains("steps"));
+  std::getline(lines, line);
+  CHECK(json::parse(line)["run"] == "r2");
+  CHECK_FALSE(std::getline(lines, line));
+  CHECK(json::parse(desk.pawl({"verify", "--json"}).out) ==
+        json{{"ok", true}, {"runs", 3}, {"records", 15}, {"findings", json::array()}});
+  CHECK(desk.pawl({"show", "r9"}).code == 2);
+  CHECK(desk.pawl({"list", "--state", "failed", "--json"}).out.empty());
+  CHECK(json::parse(desk.pawl({"steps", "--json"})
+                        .out.substr(0, desk.pawl({"steps", "--json"}).out.find('\n')))["type"] ==
+        "echo");
+}
+
+TEST_CASE("command: validate reports every problem, or ok", "[tools]") {
+  Desk desk;
+  CHECK(desk.pawl({"validate", "flow.json"}).out == "ok\n");
+  CHECK(json::parse(desk.pawl({"validate", "flow.json", "--json"}).out) ==
+        json{{"ok", true}, {"problems", json::array()}});
+  desk.write(
+      "bad.json",
+      R"({"flow": "f", "steps": {"a": {"run": "shell", "with": {"argv": "ls"}}, "b": {"run": "sleep"}}})");
+  const ProcessEnd bad = desk.pawl({"validate", "bad.json"});
+  CHECK(bad.code == 2);
+  CHECK(bad.out.find("bad.json: /steps/a/with/argv: expected string_array") == 0);
+  CHECK(bad.out.find("/steps/b/with: sleep needs \"ms\"") != std::string::npos);
+  CHECK(desk.pawl({"graph", "flow.json"}).out.find("digraph \"small\"") == 0);
+  CHECK(desk.pawl({"graph", "flow.json", "--format", "mermaid"}).out.find("flowchart LR") == 0);
+}
+
+TEST_CASE("command: what is not a store is refused and left alone", "[tools]") {
+  Desk desk;
+  desk.write("text.db", std::string(5000, 'x'));
+  const std::string before = file_text(desk.folder / "text.db");
+  for (const char* verb : {"list", "verify", "resume"})
+    CHECK(desk.pawl({verb, "--store", "text.db"}).code == 3);
+  CHECK(desk.pawl({"run", "flow.json", "--store", "text.db"}).code == 3);
+  CHECK(desk.pawl({"list", "--store", "none.db"}).code == 3);
+  CHECK(desk.pawl({"run", "flow.json", "--store", "none/x.db"}).code == 3);
+  CHECK(file_text(desk.folder / "text.db") == before);
+}
+
+TEST_CASE("command: stdout that cannot be written is an error", "[tools]") {
+  Desk desk;
+  CHECK(run_process({"sh", "-c", std::string(PAWL_COMMAND) + " steps > /dev/full"},
+                    desk.folder.path())
+            .code == 3);
+}

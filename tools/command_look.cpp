@@ -1,0 +1,187 @@
+// Commands that only look: list, show, why, verify. They may look while an engine works on the
+// store.
+#include <pawl/flow.hpp>
+#include <pawl/limits.hpp>
+#include <pawl/run_document.hpp>
+#include <pawl/sqlite_store.hpp>
+#include <pawl/verify.hpp>
+
+#include "tools/commands.hpp"
+
+#include <chrono>
+#include <utility>
+
+namespace pawl::tools {
+
+namespace {
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
+
+/// A stored run, read and understood.
+struct ReadRun {
+  StoredRun stored;
+  Flow flow;
+  json input;
+};
+
+Result<ReadRun> understand(StoredRun stored) {
+  Result<Flow> flow = parse_flow(*stored.flow);
+  if (!flow)
+    return make_error(Errc::corrupt, "the run's flow is not readable: " + flow.error().message,
+                      stored.row.run);
+  Result<json> input = parse_json(stored.input, Limits::input_bytes_max);
+  if (!input)
+    return make_error(Errc::corrupt, "the run's input is not readable: " + input.error().message,
+                      stored.row.run);
+  return ReadRun{std::move(stored), std::move(*flow), std::move(*input)};
+}
+
+/// Reads one run and closes the store at once.
+Result<ReadRun> read_one(const Settings& settings, const std::string& run) {
+  Result<std::unique_ptr<StoreView>> store = open_sqlite_reader(settings.store);
+  if (!store) return store.error();
+  Result<std::optional<StoredRun>> stored = (*store)->load(run);
+  if (!stored) return stored.error();
+  if (!*stored)
+    return make_error(Errc::unknown_run, "there is no such run in " + settings.store, run);
+  return understand(std::move(**stored));
+}
+
+Result<RunView> view(const ReadRun& run) {
+  return view_run(run.flow, run.stored.row.run, run.input, run.stored.records);
+}
+
+void show_step(Console& console, const std::string& name, const json& step) {
+  console.data("  " + name + ": " + step["state"].get<std::string>());
+  for (const json& attempt : step["attempts"]) {
+    std::string line = "    attempt " + std::to_string(attempt["attempt"].get<int>()) + ": " +
+                       attempt["end"].get<std::string>();
+    if (attempt["duration_ms"].get<std::int64_t>() > 0)
+      line += " after " + duration_text(attempt["duration_ms"].get<std::int64_t>());
+    if (attempt.contains("error")) line += ": " + attempt["error"]["message"].get<std::string>();
+    if (attempt.contains("due_ms"))
+      line += " (next attempt due " + time_text(attempt["due_ms"].get<std::int64_t>()) + ")";
+    console.data(line);
+  }
+  if (!step["output"].is_null())
+    console.data("    output: " + printable_text(step["output"].dump(), 300));
+}
+
+}  // namespace
+
+ExitCode list_command(const Settings& settings, const ListArguments& arguments) {
+  Console console(settings);
+  RunFilter filter;
+  filter.limit = arguments.limit;
+  if (!arguments.state.empty()) {
+    filter.state = run_state_from(arguments.state);
+    if (!filter.state)
+      return console.error(make_error(Errc::invalid_argument,
+                                      "no run is ever in the state \"" + arguments.state + "\""));
+  }
+  Result<std::unique_ptr<StoreView>> store = open_sqlite_reader(settings.store);
+  if (!store) return console.error(store.error());
+  const Result<std::vector<RunRow>> rows = (*store)->list(filter);
+  if (!rows) return console.error(rows.error());
+  std::vector<std::vector<std::string>> lines{{"RUN", "FLOW", "STATE", "STARTED", "TOOK"}};
+  ExitCode code = ExitCode::succeeded;
+  for (const RunRow& row : *rows) {
+    if (console.json_wanted()) {
+      Result<std::optional<StoredRun>> stored = (*store)->load(row.key);
+      if (!stored || !*stored) {
+        code = console.error(stored ? make_error(Errc::corrupt, "the run's flow is gone", row.run)
+                                    : stored.error());
+        continue;
+      }
+      const Result<ReadRun> run = understand(std::move(**stored));
+      Result<RunView> seen = run ? view(*run) : Result<RunView>(run.error());
+      if (!seen) {
+        code = console.error(seen.error());
+        continue;
+      }
+      seen->document.erase("steps");
+      console.document(seen->document);
+    } else {
+      lines.push_back({row.run, row.flow_name, std::string(to_string(row.state)),
+                       time_text(row.started_ms),
+                       row.ended_ms > 0 ? duration_text(row.ended_ms - row.started_ms) : ""});
+    }
+  }
+  if (!console.json_wanted())
+    for (const std::string& line : table(lines)) console.data(line);
+  return code;
+}
+
+ExitCode show_command(const Settings& settings, const std::string& id) {
+  Console console(settings);
+  const Result<ReadRun> run = read_one(settings, id);
+  if (!run) return console.error(run.error());
+  const Result<RunView> seen = view(*run);
+  if (!seen) return console.error(seen.error());
+  const json& document = seen->document;
+  if (console.json_wanted()) {
+    console.document(document);
+    return ExitCode::succeeded;
+  }
+  const RunRow& row = run->stored.row;
+  console.data("run " + id + " (flow " + run->flow.name() +
+               "): " + document["state"].get<std::string>());
+  console.data("  started " + time_text(row.started_ms) + " in " + run->stored.folder +
+               (row.ended_ms > 0 ? ", took " + duration_text(row.ended_ms - row.started_ms) : ""));
+  if (!document["error"].is_null()) {
+    const std::string step = document["error"]["step"].get<std::string>();
+    console.data("  " + document["error"]["code"].get<std::string>() +
+                 (step.empty() ? "" : ", step " + step) + ": " +
+                 document["error"]["message"].get<std::string>());
+  }
+  for (const auto& [name, step] : document["steps"].items()) show_step(console, name, step);
+  if (seen->state == RunState::succeeded)
+    console.data("output: " + printable_text(document["output"].dump(2), 4000));
+  return ExitCode::succeeded;
+}
+
+ExitCode why_command(const Settings& settings, const std::string& id, const std::string& step) {
+  Console console(settings);
+  const Result<ReadRun> run = read_one(settings, id);
+  if (!run) return console.error(run.error());
+  const auto lines = explain_run(run->flow, id, run->input, run->stored.records, step, now_ms());
+  if (!lines) return console.error(lines.error());
+  if (console.json_wanted()) {
+    console.document(json{{"run", id}, {"step", step}, {"lines", *lines}});
+    return ExitCode::succeeded;
+  }
+  for (const std::string& line : *lines) console.data(line);
+  return ExitCode::succeeded;
+}
+
+ExitCode verify_command(const Settings& settings) {
+  Console console(settings);
+  const Result<Verification> verified = verify_sqlite_store(settings.store);
+  if (!verified) return console.error(verified.error());
+  if (console.json_wanted()) {
+    json findings = json::array();
+    for (const Finding& finding : verified->findings)
+      findings.push_back(json{{"code", finding.code},
+                              {"run", finding.run},
+                              {"message", printable_text(finding.message, Limits::error_bytes_max)},
+                              {"remedy", finding.remedy}});
+    console.document(json{{"ok", verified->findings.empty()},
+                          {"runs", verified->runs},
+                          {"records", verified->records},
+                          {"findings", findings}});
+  } else {
+    for (const Finding& finding : verified->findings)
+      console.data(finding.code + (finding.run.empty() ? "" : ": run " + finding.run) + ": " +
+                   finding.message + "; " + finding.remedy);
+    console.data((verified->findings.empty() ? "ok: " : "") + std::to_string(verified->runs) +
+                 " runs, " + std::to_string(verified->records) + " records, " +
+                 std::to_string(verified->findings.size()) + " findings");
+  }
+  return verified->findings.empty() ? ExitCode::succeeded : ExitCode::store;
+}
+
+}  // namespace pawl::tools

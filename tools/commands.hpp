@@ -1,0 +1,43 @@
+/// The commands, one function each; docs/command.md tells what each does.
+#pragma once
+
+#include "tools/console.hpp"
+#include "tools/exit_code.hpp"
+
+#include <optional>
+#include <string>
+
+namespace pawl::tools {
+
+struct RunArguments {
+  std::string flow;   ///< the flow's file
+  std::string run;    ///< the run's id; empty for a generated one
+  std::string input;  ///< JSON, or @FILE, or @- for stdin; empty for none
+};
+
+struct ListArguments {
+  std::string state;  ///< a state's name; empty for all
+  std::size_t limit = 1000;
+};
+
+// command_run.cpp
+ExitCode run_command(const Settings& settings, const RunArguments& arguments);
+ExitCode resume_command(const Settings& settings);
+
+// command_look.cpp
+ExitCode list_command(const Settings& settings, const ListArguments& arguments);
+ExitCode show_command(const Settings& settings, const std::string& run);
+ExitCode why_command(const Settings& settings, const std::string& run, const std::string& step);
+ExitCode verify_command(const Settings& settings);
+
+// command_flow.cpp
+ExitCode validate_command(const Settings& settings, const std::string& flow);
+ExitCode graph_command(const Settings& settings, const std::string& flow,
+                       const std::string& format);
+ExitCode steps_command(const Settings& settings);
+
+// command_ask.cpp
+ExitCode cancel_command(const Settings& settings, const std::string& run);
+ExitCode unblock_command(const Settings& settings, const std::string& run);
+
+}  // namespace pawl::tools

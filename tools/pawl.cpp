@@ -1,0 +1,143 @@
+// The pawl command: arguments in, one command, an exit code out.
+#include <pawl/kill_points.hpp>
+
+#include "tools/commands.hpp"
+#include "tools/version.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <exception>
+#include <functional>
+#include <iostream>
+
+namespace {
+
+using namespace pawl::tools;
+
+const char* const footer =
+    "Exit codes: 0 succeeded; 1 the run failed or was cancelled; 2 bad usage, unknown run, invalid "
+    "flow, or the same "
+    "id with another flow or input; 3 the store refused or failed; 4 unfinished, can be resumed.";
+
+struct Arguments {
+  Settings settings;
+  RunArguments run;
+  ListArguments list;
+  std::string flow;
+  std::string id;
+  std::string step;
+  std::string format = "dot";
+};
+
+using Command = std::function<ExitCode()>;
+
+/// Adds a subcommand with the options that all have.
+CLI::App* add(CLI::App& app, Arguments& arguments, Command& chosen, const std::string& name,
+              const std::string& help, Command command, bool with_store = true) {
+  CLI::App* const sub = app.add_subcommand(name, help);
+  sub->add_flag("--json", arguments.settings.json, "Documents on stdout, one per line");
+  if (with_store)
+    sub->add_option("--store", arguments.settings.store, "The store's file (default: pawl.db)")
+        ->envname("PAWL_STORE");
+  sub->callback([&chosen, command] { chosen = command; });
+  return sub;
+}
+
+void add_talk(CLI::App* sub, Settings& settings) {
+  sub->add_flag("-q,--quiet", settings.quiet, "No words about progress");
+  sub->add_flag("-v,--verbose", settings.verbosity, "The engine's log on stderr; -vv: all of it");
+}
+
+void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
+  CLI::App* run = add(app, a, chosen, "run", "Start a run, or go on with it, and wait for its end",
+                      [&a] { return run_command(a.settings, a.run); });
+  run->add_option("FLOW", a.run.flow, "The flow's file")->required();
+  run->add_option("--id", a.run.run,
+                  "The run's id; default: a generated one. The same id is the same run");
+  run->add_option("--input", a.run.input, "The run's input: JSON, or @FILE, or @- for stdin");
+  add_talk(run, a.settings);
+
+  CLI::App* resume = add(app, a, chosen, "resume", "Go on with every unfinished run, and wait",
+                         [&a] { return resume_command(a.settings); });
+  add_talk(resume, a.settings);
+
+  CLI::App* list = add(app, a, chosen, "list", "The store's runs, the newest first",
+                       [&a] { return list_command(a.settings, a.list); });
+  list->add_option("--state", a.list.state, "Only runs in this state");
+  list->add_option("--limit", a.list.limit, "At most so many (default: 1000)");
+
+  add(app, a, chosen, "show", "One run: its steps and their attempts",
+      [&a] { return show_command(a.settings, a.id); })
+      ->add_option("RUN", a.id, "The run's id")
+      ->required();
+
+  CLI::App* why =
+      add(app, a, chosen, "why", "Why a run, or one step of it, waits, failed or has not begun",
+          [&a] { return why_command(a.settings, a.id, a.step); });
+  why->add_option("RUN", a.id, "The run's id")->required();
+  why->add_option("STEP", a.step, "The step's name");
+
+  add(app, a, chosen, "cancel", "Ask a run to stop",
+      [&a] { return cancel_command(a.settings, a.id); })
+      ->add_option("RUN", a.id, "The run's id")
+      ->required();
+
+  add(app, a, chosen, "unblock", "Let a run go on that a crash loop had blocked",
+      [&a] { return unblock_command(a.settings, a.id); })
+      ->add_option("RUN", a.id, "The run's id")
+      ->required();
+
+  add(app, a, chosen, "verify", "Check a store file", [&a] { return verify_command(a.settings); });
+
+  add(
+      app, a, chosen, "validate", "All problems of a flow, or ok",
+      [&a] { return validate_command(a.settings, a.flow); }, false)
+      ->add_option("FLOW", a.flow, "The flow's file")
+      ->required();
+
+  CLI::App* graph = add(
+      app, a, chosen, "graph", "The flow as a graph",
+      [&a] { return graph_command(a.settings, a.flow, a.format); }, false);
+  graph->add_option("FLOW", a.flow, "The flow's file")->required();
+  graph->add_option("--format", a.format, "dot (default) or mermaid")
+      ->check(CLI::IsMember({"dot", "mermaid"}));
+
+  add(
+      app, a, chosen, "steps", "The step types that this program knows",
+      [&a] { return steps_command(a.settings); }, false);
+}
+
+int main_guarded(int argc, char** argv) {
+  CLI::App app("pawl: flows that survive crashes", "pawl");
+  app.set_version_flag("--version", std::string("pawl ") + version);
+  app.require_subcommand(1);
+  app.footer(footer);
+  Arguments arguments;
+  Command chosen;
+  add_commands(app, arguments, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+  }
+  Console console(arguments.settings);
+  if (const pawl::Result<void> armed = pawl::lab::arm_points_from_environment(); !armed)
+    return static_cast<int>(console.error(armed.error()));
+  ExitCode code = chosen();
+  if (!console.flush()) {
+    std::cerr << "pawl: stdout cannot be written\n";
+    code = ExitCode::store;
+  }
+  return static_cast<int>(code);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return main_guarded(argc, argv);
+  } catch (const std::exception& exception) {
+    std::cerr << "pawl: bug: " << exception.what() << '\n';
+    return static_cast<int>(ExitCode::store);
+  }
+}
