@@ -73,10 +73,12 @@ class Coordinator {
   void on_recovered(const Recovered& recovered);
   void on_found(const Found& found);
 
-  // From step runners.
+  // From step runners (coordinator_crew.cpp).
   void on_completed(const StepCompleted& completed);
   void on_failed(const AttemptFailed& failed);
   void on_refused(const WriteRefused& refused);
+
+  /// One of the actors that this one depends on died.
   void on_down(const caf::down_msg& down);
 
   /// The engine is gone: so are this actor's own actors, and everybody who still waits is told.
@@ -146,7 +148,7 @@ class Coordinator {
   void answer_everybody(const Error& error);
   void count(LiveRun& run, std::optional<RunState> state);
 
-  // Step runners.
+  // Step runners (coordinator_crew.cpp).
   void start_queued();
   StepRunnerActor idle_runner();
   LiveRun* take_back(const DispatchPtr& dispatch);

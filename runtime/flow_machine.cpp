@@ -2,6 +2,8 @@
 
 #include <pawl/limits.hpp>
 
+#include "runtime/mutant.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -46,7 +48,7 @@ Result<Commands> FlowMachine::apply(const Event& event) {
     // A wait that a cancel or a failure overtook is over without consequence.
     if (step.phase == Phase::backoff && step.attempt + 1 == over->attempt && !stopping()) {
       move_to(step, Phase::opening);
-      commands.push_back(OpenAttempt{over->step, over->attempt});
+      commands.emplace_back(OpenAttempt{over->step, over->attempt});
     }
   } else if (const auto* missing = std::get_if<StepTypeMissing>(&event)) {
     take_missing_type(missing->step);
@@ -207,7 +209,7 @@ void FlowMachine::fail_step(std::size_t i, Errc code, Error error) {
 
 void FlowMachine::count_failure(std::size_t i, const Record& record, Error error) {
   Step& step = steps_[i];
-  ++step.failures;
+  if (resumed_ || !mutant("attempts_from_zero_after_restart")) ++step.failures;
   if (step.failures >= plan_->steps[i].retry.max_attempts)
     return fail_step(i, Errc::attempts_exhausted, std::move(error));
   step.error = std::move(error);
@@ -241,7 +243,8 @@ void FlowMachine::issue_starts(Commands& commands) {
   // A replay may have come by the same step several times.
   sort_and_unique(ready_);
   for (const std::size_t i : ready_)
-    if (steps_[i].phase == Phase::open && !steps_[i].started) commands.push_back(start_command(i));
+    if (steps_[i].phase == Phase::open && !steps_[i].started)
+      commands.emplace_back(start_command(i));
   ready_.clear();
   sort_and_unique(to_wait_);
   for (const std::size_t i : to_wait_) {
@@ -249,7 +252,7 @@ void FlowMachine::issue_starts(Commands& commands) {
     if (step.phase != Phase::backoff) continue;
     const std::int64_t longest =
         step.failures == 0 ? 0 : longest_delay_ms(plan_->steps[i].retry, step.failures);
-    commands.push_back(
+    commands.emplace_back(
         AwaitBackoff{i, step.attempt + 1, step.due_ms, step.due_ms == 0 ? 0 : longest});
   }
   to_wait_.clear();
@@ -268,7 +271,7 @@ void FlowMachine::issue_end(Commands& commands) {
   if (cancelling_ && !cancel_asked_) {
     cancel_asked_ = true;
     for (std::size_t i = 0; i < steps_.size(); ++i)
-      if (steps_[i].started) commands.push_back(CancelAttempt{i, steps_[i].attempt});
+      if (steps_[i].started) commands.emplace_back(CancelAttempt{i, steps_[i].attempt});
   }
   if (end_asked_ || running_ > 0) return;
   Outcome outcome;
@@ -284,7 +287,7 @@ void FlowMachine::issue_end(Commands& commands) {
     return;
   }
   end_asked_ = true;
-  commands.push_back(EndRun{std::move(outcome)});
+  commands.emplace_back(EndRun{std::move(outcome)});
 }
 
 Outcome FlowMachine::success() const {

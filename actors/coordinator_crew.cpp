@@ -1,0 +1,142 @@
+// The coordinator's crew: its step runners, and what they tell.
+#include <pawl/point.hpp>
+
+#include "actors/coordinator.hpp"
+#include "actors/step_runner.hpp"
+#include "runtime/attempt.hpp"
+
+#include <caf/actor_cast.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+EngineEvent event_of(EventKind kind, const Dispatch& dispatch) {
+  EngineEvent event;
+  event.kind = kind;
+  event.run = dispatch.call.run;
+  event.step = dispatch.call.step;
+  event.attempt = dispatch.call.attempt;
+  return event;
+}
+
+}  // namespace
+
+void Coordinator::start_queued() {
+  while (!queue_.empty() && busy_.size() < config_.attempts_max) {
+    const DispatchPtr dispatch = std::move(queue_.front());
+    queue_.pop_front();
+    const StepRunnerActor runner = idle_runner();
+    point("run.before_dispatch", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
+    busy_[runner.id()] = Busy{runner, dispatch};
+    self_->send(runner, dispatch);
+  }
+  config_.counters->attempts_running = static_cast<std::int64_t>(busy_.size() + queue_.size());
+}
+
+StepRunnerActor Coordinator::idle_runner() {
+  if (idle_.empty())
+    return self_->spawn<caf::monitored>(
+        step_runner,
+        StepRunnerConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_), config_.seams,
+                         config_.reporter, config_.performers, config_.gate});
+  StepRunnerActor runner = std::move(idle_.back());
+  idle_.pop_back();
+  return runner;
+}
+
+/// The step runner that sends this message is free again. Gives the run, if it is still live.
+Coordinator::LiveRun* Coordinator::take_back(const DispatchPtr& dispatch) {
+  const auto runner = caf::actor_cast<StepRunnerActor>(self_->current_sender());
+  busy_.erase(runner.id());
+  idle_.push_back(runner);
+  start_queued();
+  const auto found = live_.find(dispatch->call.run);
+  if (found == live_.end()) return nullptr;
+  const auto running = found->second.running.find(dispatch->step);
+  if (running != found->second.running.end() && running->second == dispatch)
+    found->second.running.erase(running);
+  return &found->second;
+}
+
+void Coordinator::on_completed(const StepCompleted& completed) {
+  const Dispatch& dispatch = *completed.dispatch;
+  point("run.on_completion", dispatch.call.run, dispatch.call.step, dispatch.call.attempt);
+  LiveRun* run = take_back(completed.dispatch);
+  EngineEvent event = event_of(EventKind::step_completed, dispatch);
+  event.duration_ms = completed.record->duration_ms;
+  event.end = AttemptEnd::succeeded;
+  if (completed.diverged) {
+    EngineEvent diverged = event;
+    diverged.kind = EventKind::output_diverged;
+    diverged.end = AttemptEnd::diverged;
+    config_.reporter->event(diverged);
+  }
+  ++config_.counters->steps_completed;
+  config_.reporter->event(event);
+  if (run != nullptr) tell(*run, Recorded{*completed.record});
+  answer_close_if_done();
+}
+
+void Coordinator::on_failed(const AttemptFailed& failed) {
+  const StepCall& call = failed.dispatch->call;
+  point("run.on_failure", call.run, call.step, call.attempt);
+  LiveRun* run = take_back(failed.dispatch);
+  EngineEvent event = event_of(EventKind::attempt_ended, *failed.dispatch);
+  event.duration_ms = failed.record->duration_ms;
+  event.end = failed.record->end;
+  if (!failed.record->body.empty()) event.message = error_from_body(failed.record->body).message;
+  config_.reporter->event(event);
+  if (run != nullptr) tell(*run, Recorded{*failed.record});
+  answer_close_if_done();
+}
+
+void Coordinator::on_refused(const WriteRefused& refused) {
+  take_back(refused.dispatch);
+  if (refused.error.code == Errc::fenced || refused.error.code == Errc::engine_lost)
+    return lose(refused.error);
+  give_up(refused.dispatch->call.run, refused.error);
+}
+
+void Coordinator::on_down(const caf::down_msg& down) {
+  const auto is_down = [&](const auto& actor) { return actor.address() == down.source; };
+  if (is_down(config_.store) || is_down(recovery_)) {
+    // Answers that it owed never come. What waits for them is dropped with this actor, and so are
+    // the tickets of everybody who asks later: each tells that the engine is lost.
+    lose(make_error(Errc::engine_lost,
+                    "a vital actor died: " + self_->system().render(down.reason)));
+    stop_own_actors();
+    return self_->quit(caf::exit_reason::unhandled_exception);
+  }
+  idle_.erase(std::remove_if(idle_.begin(), idle_.end(), is_down), idle_.end());
+  const auto found = busy_.find(down.source.id());
+  if (found == busy_.end()) return;
+  // A bug, or an exception such as out-of-memory, ended a step runner. Its attempt is lost, as in a
+  // crash.
+  const DispatchPtr dispatch = found->second.dispatch;
+  busy_.erase(found);
+  dispatch->cancellation->set(Cancellation::Reason::interrupted);
+  const auto run = live_.find(dispatch->call.run);
+  if (run == live_.end()) return;
+  run->second.running.erase(dispatch->step);
+  write_about(run->second,
+              conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::lost));
+}
+
+void Coordinator::on_exit() {
+  answer_everybody(make_error(Errc::closed, "the engine was closed"));
+  stop_own_actors();
+}
+
+void Coordinator::stop_own_actors() {
+  for (const StepRunnerActor& runner : idle_)
+    self_->send_exit(runner, caf::exit_reason::user_shutdown);
+  for (const auto& [id, busy] : busy_)
+    self_->send_exit(busy.runner, caf::exit_reason::user_shutdown);
+  self_->send_exit(recovery_, caf::exit_reason::user_shutdown);
+}
+
+}  // namespace pawl
