@@ -72,8 +72,9 @@ TEST_CASE("engine: the store is free as soon as the engine is closed", "[actors]
   }
 }
 
-TEST_CASE("engine: a second engine on the store is told who has it; one on another store is fine",
-          "[actors]") {
+TEST_CASE(
+    "engine: a second engine on the store is told who has it, and one on another store is fine",
+    "[actors]") {
   TempFolder folder;
   Engine engine = Engine::open(folder / "pawl.db", {{"add", add}}).value();
   EngineOptions options;

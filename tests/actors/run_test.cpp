@@ -192,7 +192,7 @@ TEST_CASE("run: typed steps convert both ways, and refuse what does not fit", "[
   CHECK(good.wait().error->message.find("the parameters do not fit") == 0);
 }
 
-TEST_CASE("run: an attempt without an answer times out; its late answer changes nothing",
+TEST_CASE("run: an attempt without an answer times out, and its late answer changes nothing",
           "[actors]") {
   World* here = nullptr;
   int attempts = 0;

@@ -237,7 +237,7 @@ STORE_TEST("an output of an attempt that has ended is refused") {
         WriteStatus::written);
 }
 
-STORE_TEST("an attempt ends once; another end is answered with the first") {
+STORE_TEST("an attempt ends once, and another end is answered with the first") {
   TestType world;
   const RunKey key = put(*world.store, start_run("r1")).run;
   put(*world.store, append(key, receipt_record("a", 1, AttemptEnd::timed_out)));

@@ -18,6 +18,7 @@
 #include <mutex>
 #include <random>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -146,10 +147,11 @@ class World {
     return core_->submit(parse_flow(flow).value(), run, input);
   }
 
-  /// Everything that can happen without time passing, in an order that the seed picks.
+  /// Everything that can happen without time passing, in an order that the seed picks. Throws when
+  /// that has no end.
   void run() {
-    while (step()) {
-    }
+    for (int steps = 0; step(); ++steps)
+      if (steps > 500'000) throw std::runtime_error("the world does not come to rest");
   }
 
   /// The same, and then `ms` pass, in which timers go off.

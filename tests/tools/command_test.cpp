@@ -155,7 +155,8 @@ TEST_CASE(
 }
 
 TEST_CASE(
-    "command: a second owner exits 3 within a second and names the first; looking works meanwhile",
+    "command: a second owner exits 3 within a second and names the first, and looking works "
+    "meanwhile",
     "[tools]") {
   Desk desk;
   desk.write("slow.json", desk.slow);

@@ -107,7 +107,8 @@ TEST_CASE("steps: what can never run fails for good, with the reason", "[tools]"
   CHECK(result.message.find(words) != std::string::npos);
 }
 
-TEST_CASE("steps: shell's output is text, or base64 when asked; too much of it fails", "[tools]") {
+TEST_CASE("steps: shell's output is text, or base64 when asked, and too much of it fails",
+          "[tools]") {
   Bench bench;
   CHECK(bench.shell("printf '\\377\\000'").kind == StepResult::Kind::fail);
   CHECK(bench.shell("printf '\\377\\000'", {{"encoding", "base64"}}).output["stdout"] == "/wA=");
