@@ -69,6 +69,7 @@ void Coordinator::on_completed(const StepCompleted& completed) {
   EngineEvent event = event_of(EventKind::step_completed, dispatch);
   event.duration_ms = completed.record->duration_ms;
   event.end = AttemptEnd::succeeded;
+  event.output_digest = completed.record->output_digest;
   if (completed.diverged) {
     EngineEvent diverged = event;
     diverged.kind = EventKind::output_diverged;

@@ -63,6 +63,19 @@ Result<json> document_of(StoreView& store, const std::string& run) {
   return std::move(view->document);
 }
 
+/// Hands the value to `callback` on the engine's thread for callbacks; without one, on the thread
+/// that sets it.
+template <class T>
+void call_when_set(Pending<T>& pending, std::function<void(const T&)> callback,
+                   std::weak_ptr<CallbackThread> thread) {
+  pending.on_set([callback = std::move(callback), weak = std::move(thread)](const T& value) {
+    if (const auto callbacks = weak.lock())
+      callbacks->post([callback, value] { callback(value); });
+    else
+      callback(value);
+  });
+}
+
 }  // namespace
 
 // --- Run
@@ -83,14 +96,12 @@ std::optional<Outcome> Run::wait_for(std::int64_t timeout_ms) const {
   return state_->end.wait_for(std::chrono::milliseconds(timeout_ms));
 }
 
+void Run::on_started(std::function<void(const Result<void>&)> callback) const {
+  call_when_set(state_->started, std::move(callback), state_->callbacks);
+}
+
 void Run::on_end(std::function<void(const Outcome&)> callback) const {
-  state_->end.on_set(
-      [callback = std::move(callback), weak = state_->callbacks](const Outcome& outcome) {
-        if (const auto callbacks = weak.lock())
-          callbacks->post([callback, outcome] { callback(outcome); });
-        else
-          callback(outcome);
-      });
+  call_when_set(state_->end, std::move(callback), state_->callbacks);
 }
 
 // --- Engine

@@ -150,11 +150,11 @@ class Verifier {
 
 }  // namespace
 
-Result<Verification> verify_sqlite_store(const std::string& path) {
+Result<Verification> verify_sqlite_store(const std::string& path, const std::string& vfs) {
   return guarded(path, [&]() -> Result<Verification> {
-    if (::access(path.c_str(), F_OK) != 0)
+    if (vfs.empty() && ::access(path.c_str(), F_OK) != 0)
       return make_error(Errc::io, "there is no such store", path);
-    auto connection = SqliteConnection::open_reader(path, {});
+    auto connection = SqliteConnection::open_reader(path, vfs);
     if (!connection) return connection.error();
     SQLite::Transaction one_moment((*connection)->db());
     return Verifier(**connection).run();

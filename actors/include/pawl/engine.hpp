@@ -94,6 +94,10 @@ class Run {
   /// Errors: of `Engine::start`.
   Result<void> started() const;
 
+  /// Calls `callback` once with what `started` would return; at once if that is known. Threads as
+  /// with `on_end`.
+  void on_started(std::function<void(const Result<void>&)> callback) const;
+
   /// Waits until the run has ended, or cannot go on without a person (blocked).
   ///
   /// Returns: the end; or with a state that is no end, why the wait is over: `error.code` is what

@@ -38,7 +38,8 @@ struct EngineEvent {
   std::int64_t duration_ms = 0;  ///< of the attempt's body
   AttemptEnd end = AttemptEnd::none;
   RunState state = RunState::running;
-  std::string message;  ///< for a person; may be empty
+  Digest output_digest;  ///< with step_completed: of the stored output
+  std::string message;   ///< for a person; may be empty
 };
 
 enum class LogLevel { debug, info, warning, error };

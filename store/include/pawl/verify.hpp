@@ -32,8 +32,9 @@ struct Verification {
 ///   without gaps; nothing after the end), and lead to the end that is noted
 /// - the log is in order: sequence, commits, epochs and times
 ///
+/// Given:  `vfs`, the name of a registered SQLite VFS; the system's if empty. For simulated disks.
 /// Errors: of `open_sqlite_reader`; Errc::io, Errc::corrupt when the file cannot be read far
 /// enough.
-Result<Verification> verify_sqlite_store(const std::string& path);
+Result<Verification> verify_sqlite_store(const std::string& path, const std::string& vfs = {});
 
 }  // namespace pawl
