@@ -1,34 +1,36 @@
-// How many durable steps a second, and how near that is to what the disk and the store can do. `./dev bench [FOLDER]`
+// How many durable steps a second, and how near that is to what the disk and the store can do.
+// `./dev bench [FOLDER]`
 //
 // In the same minute, on the same disk:
 //   flush    4 KiB are appended to a file and synced, again and again: the disk's own rate
-//   store    the store alone writes the rows of steps, in batches as large as the engine's were: the limit
-//   engine   1,000 runs of 10 sequential steps at once; and one run of 1,000 steps
+//   store    the store alone writes the rows of steps, in batches as large as the engine's were:
+//   the limit engine   1,000 runs of 10 sequential steps at once; and one run of 1,000 steps
 // Each three times, in turns, so that a busy moment shows as such.
+#include <pawl/engine.hpp>
+#include <pawl/flow.hpp>
+#include <pawl/sqlite_store.hpp>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <fcntl.h>
 #include <fstream>
 #include <string>
-#include <thread>
-#include <vector>
-
-#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
+#include <thread>
 #include <unistd.h>
-
-#include <pawl/engine.hpp>
-#include <pawl/flow.hpp>
-#include <pawl/sqlite_store.hpp>
+#include <vector>
 
 namespace {
 
 using namespace pawl;
 using Clock = std::chrono::steady_clock;
 
-double seconds_since(Clock::time_point began) { return std::chrono::duration<double>(Clock::now() - began).count(); }
+double seconds_since(Clock::time_point began) {
+  return std::chrono::duration<double>(Clock::now() - began).count();
+}
 
 double cpu_seconds() {
   rusage usage{};
@@ -65,7 +67,8 @@ class Folder {
   }
 
   ~Folder() {
-    for (const char* name : {"flush", "bench.db", "bench.db-wal", "bench.db-shm", "bench.db.lock", "bench.db.sock"})
+    for (const char* name :
+         {"flush", "bench.db", "bench.db-wal", "bench.db-shm", "bench.db.lock", "bench.db.sock"})
       ::unlink((path_ + "/" + name).c_str());
     ::rmdir(path_.c_str());
   }
@@ -93,12 +96,15 @@ Flush measure_flush(const std::string& parent) {
   const auto began = Clock::now();
   while (seconds_since(began) < 1.0) {
     const auto one = Clock::now();
-    if (::write(fd, page.data(), page.size()) != static_cast<ssize_t>(page.size()) || ::fdatasync(fd) != 0) std::exit(1);
+    if (::write(fd, page.data(), page.size()) != static_cast<ssize_t>(page.size()) ||
+        ::fdatasync(fd) != 0)
+      std::exit(1);
     us.push_back(seconds_since(one) * 1e6);
   }
   ::close(fd);
   std::sort(us.begin(), us.end());
-  return {static_cast<double>(us.size()) / seconds_since(began), us[us.size() / 2], us[us.size() * 99 / 100]};
+  return {static_cast<double>(us.size()) / seconds_since(began), us[us.size() / 2],
+          us[us.size() * 99 / 100]};
 }
 
 /// Steps per second of the store alone: the rows that a step writes, `batch` at once.
@@ -108,8 +114,9 @@ double measure_store(const std::string& parent, int batch, int steps) {
   const Flow flow = parse_flow(chain_of(1)).value();
   std::vector<RunKey> runs;
   for (int i = 0; i < batch; ++i) {
-    const Write start = StartRun{"r" + std::to_string(i), flow.name(), std::make_shared<std::string>(flow.canonical()),
-                                 flow.digest(), "{}", "/"};
+    const Write start = StartRun{
+        "r" + std::to_string(i), flow.name(), std::make_shared<std::string>(flow.canonical()),
+        flow.digest(),           "{}",        "/"};
     runs.push_back(store->write({&start}, 1).value().at(0).run);
   }
   const std::string body = step_output.dump();
@@ -146,7 +153,9 @@ struct EngineRate {
 EngineRate measure_engine(const std::string& parent, int runs, int steps) {
   const Folder folder(parent);
   const Flow flow = parse_flow(chain_of(steps)).value();
-  Engine engine = Engine::open(folder / "bench.db", {{"step", [](const StepCall&) { return done(step_output); }}}).value();
+  Engine engine = Engine::open(folder / "bench.db",
+                               {{"step", [](const StepCall&) { return done(step_output); }}})
+                      .value();
   const double cpu_before = cpu_seconds();
   const auto began = Clock::now();
   std::vector<Run> handles;
@@ -173,10 +182,12 @@ void print_machine(const std::string& parent) {
       processor = line.substr(line.find(':') + 2);
       break;
     }
-  std::printf("machine   %s, %u cores, %s %s\n", processor.c_str(), std::thread::hardware_concurrency(), system.sysname,
-              system.release);
-  std::printf("settings  WAL, synchronous=FULL, page 4096, checkpoint every 4000 pages; a step's output: %zu bytes; in %s\n",
-              step_output.dump().size(), parent.c_str());
+  std::printf("machine   %s, %u cores, %s %s\n", processor.c_str(),
+              std::thread::hardware_concurrency(), system.sysname, system.release);
+  std::printf(
+      "settings  WAL, synchronous=FULL, page 4096, checkpoint every 4000 pages; a step's output: "
+      "%zu bytes; in %s\n",
+      step_output.dump().size(), parent.c_str());
 }
 
 void measure(const std::string& parent, const char* name, int runs, int steps) {
@@ -185,10 +196,12 @@ void measure(const std::string& parent, const char* name, int runs, int steps) {
     const EngineRate engine = measure_engine(parent, runs, steps);
     const int batch = std::max(1, static_cast<int>(engine.batch + 0.5));
     const double limit = measure_store(parent, batch, std::min(runs * steps, batch * 2000));
-    std::printf("%-28s %9.0f steps/s  %5.2f of the store alone (%.0f/s in batches of %d)  flushes %.0f/s p50 %.0f us "
-                "p99 %.0f us  commit p50 %.0f us  cpu %.1f us/step\n",
-                name, engine.steps_per_second, engine.steps_per_second / limit, limit, batch, flush.per_second,
-                flush.p50_us, flush.p99_us, engine.commit_p50_us, engine.cpu_us_per_step);
+    std::printf(
+        "%-28s %9.0f steps/s  %5.2f of the store alone (%.0f/s in batches of %d)  flushes %.0f/s "
+        "p50 %.0f us "
+        "p99 %.0f us  commit p50 %.0f us  cpu %.1f us/step\n",
+        name, engine.steps_per_second, engine.steps_per_second / limit, limit, batch,
+        flush.per_second, flush.p50_us, flush.p99_us, engine.commit_p50_us, engine.cpu_us_per_step);
     std::printf("%s\n", json{{"bench", name},
                              {"runs", runs},
                              {"steps", steps},

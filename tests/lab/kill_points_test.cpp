@@ -1,13 +1,12 @@
 #include <pawl/kill_points.hpp>
 
-#include <fstream>
-
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/temp_folder.hpp"
+
+#include <fstream>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace pawl;
 using lab::PointVisit;
@@ -38,9 +37,11 @@ void three_points() {
 }  // namespace
 
 TEST_CASE("points: a visit reads back from its text", "[lab]") {
-  for (const PointVisit& visit : {PointVisit{"step.before_body", "a", 2, 1}, PointVisit{"store.before_begin", "", 0, 7}})
+  for (const PointVisit& visit :
+       {PointVisit{"step.before_body", "a", 2, 1}, PointVisit{"store.before_begin", "", 0, 7}})
     CHECK(PointVisit::parse(visit.text()).value() == visit);
-  for (const char* bad : {"", "x", "x/y", "x/y/1", "x/y/1/0", "x/y/z/1", "/y/1/1", "x/y/-1/1", "x/y/1/1x"}) {
+  for (const char* bad :
+       {"", "x", "x/y", "x/y/1", "x/y/1/0", "x/y/z/1", "/y/1/1", "x/y/-1/1", "x/y/1/1x"}) {
     CAPTURE(bad);
     CHECK(PointVisit::parse(bad).error().code == Errc::invalid_argument);
   }
@@ -71,7 +72,8 @@ TEST_CASE("points: the process dies at its visit and not before", "[lab]") {
   TempFolder folder;
   const auto dies_at = [&](const std::string& visit) {
     ::unlink((folder / "trace").c_str());
-    return in_child({{"PAWL_POINT_TRACE", folder / "trace"}, {"PAWL_KILL_AT", visit}}, three_points);
+    return in_child({{"PAWL_POINT_TRACE", folder / "trace"}, {"PAWL_KILL_AT", visit}},
+                    three_points);
   };
   CHECK(dies_at("two//0/1") == -SIGKILL);
   CHECK(file_text(folder / "trace") == "one/a/1/1\ntwo//0/1\n");

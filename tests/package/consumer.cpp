@@ -30,9 +30,11 @@
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
-  const auto flow = pawl::parse_flow(R"({"flow": "f", "steps": {"a": {"run": "twice", "with": "{{input}}"}}})");
+  const auto flow =
+      pawl::parse_flow(R"({"flow": "f", "steps": {"a": {"run": "twice", "with": "{{input}}"}}})");
   if (flow) return 3;  // "with" must be an object
-  const auto good = pawl::parse_flow(R"({"flow": "f", "steps": {"a": {"run": "twice", "with": {"n": 21}}}})");
+  const auto good =
+      pawl::parse_flow(R"({"flow": "f", "steps": {"a": {"run": "twice", "with": {"n": 21}}}})");
   if (!good) return 4;
   auto engine = pawl::Engine::open(argv[1], {{"twice", [](const pawl::StepCall& call) {
                                                 return pawl::done(2 * call.with.at("n").get<int>());

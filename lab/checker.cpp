@@ -1,0 +1,343 @@
+#include "lab/checker.hpp"
+
+#include <pawl/limits.hpp>
+
+#include "runtime/plan.hpp"
+#include "store/record_slot.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <tuple>
+
+namespace pawl::lab {
+
+namespace {
+
+using StepKey = std::pair<std::string, std::string>;           // run, step
+using AttemptKey = std::tuple<std::string, std::string, int>;  // and attempt
+
+/// What is stored of one run, looked up often.
+struct StoredFacts {
+  const StoredRun* run = nullptr;
+  std::map<std::string, const Record*> outputs;
+  std::map<std::string, int> outputs_seen;
+  std::map<std::string, int> receipts;  // that ended an attempt
+  std::map<std::string, int> failures;  // those of them that count
+  std::map<std::string, int> lost;
+  std::set<std::pair<std::string, int>> given_up;  // attempts that ended without an output
+  std::optional<Outcome> end;
+};
+
+StoredFacts facts_of(const StoredRun& run) {
+  StoredFacts facts;
+  facts.run = &run;
+  for (const Record& record : run.records) {
+    if (record.kind == RecordKind::output) {
+      facts.outputs[record.step] = &record;
+      ++facts.outputs_seen[record.step];
+    }
+    if (record.kind == RecordKind::ended)
+      if (Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false)))
+        facts.end = std::move(*outcome);
+    if (!ends_attempt(record)) continue;
+    facts.given_up.emplace(record.step, record.attempt);
+    ++facts.receipts[record.step];
+    if (record.end == AttemptEnd::failed || record.end == AttemptEnd::timed_out)
+      ++facts.failures[record.step];
+    if (record.end == AttemptEnd::lost) ++facts.lost[record.step];
+  }
+  return facts;
+}
+
+class Check {
+ public:
+  Check(const Scenario& scenario, const HistoryView& history, const std::vector<StoredRun>& runs)
+      : scenario_(scenario), history_(history), runs_(runs) {
+    for (const StoredRun& run : runs) stored_.emplace(run.row.run, facts_of(run));
+  }
+
+  std::vector<Breach> run() {
+    history_.each([&](const HistoryEvent& event) { take(event); });
+    check_ends();
+    check_stored();
+    check_order();
+    return std::move(breaches_);
+  }
+
+ private:
+  void breach(const char* invariant, std::string message) {
+    for (const Breach& known : breaches_)
+      if (known.invariant == invariant) return;
+    breaches_.push_back({invariant, std::move(message)});
+  }
+
+  static std::string name(const HistoryEvent& event) {
+    return event.run + "/" + event.step +
+           (event.attempt > 0 ? " (attempt " + std::to_string(event.attempt) + ")" : "");
+  }
+
+  const StoredFacts* stored(const std::string& run) const {
+    const auto found = stored_.find(run);
+    return found == stored_.end() ? nullptr : &found->second;
+  }
+
+  void take(const HistoryEvent& event) {
+    switch (event.what) {
+      case Happened::start_told:
+        if (stored(event.run) == nullptr)
+          breach("acknowledged_is_kept",
+                 "the start of " + event.run + " was acknowledged and is not stored");
+        break;
+      case Happened::crashed: ++crashes_; break;
+      case Happened::fault:
+        if (event.text == "a step runner is killed") ++crashes_;
+        break;
+      case Happened::body_began: take_body(event); break;
+      case Happened::body_ended:
+        if (event.text == "done") made_.insert({event.run, event.step, event.digest});
+        break;
+      case Happened::completed: take_completion(event); break;
+      case Happened::end_told: take_end(event); break;
+      default: break;
+    }
+  }
+
+  void take_body(const HistoryEvent& event) {
+    // An attempt that timed out, or was lost, before its code ran is nobody's any more; its code
+    // may run all the same.
+    const StoredFacts* facts = stored(event.run);
+    const bool given_up =
+        facts != nullptr && facts->given_up.count({event.step, event.attempt}) > 0;
+    if (!given_up && completed_.count({event.run, event.step}) > 0)
+      breach("nothing_runs_after_its_completion",
+             name(event) + " ran although its completion had been told");
+    if (!given_up && ends_.count(event.run) > 0)
+      breach("nothing_runs_after_its_completion",
+             name(event) + " ran although the end of its run had been told");
+    ++bodies_[{event.run, event.step}];
+    if (!attempts_.insert({event.run, event.step, event.attempt}).second)
+      breach("attempt_runs_once", name(event) + " ran twice under one number");
+    const auto [key, is_new] = keys_.emplace(StepKey{event.run, event.step}, event.key);
+    if (!is_new && key->second != event.key)
+      breach("one_key",
+             name(event) + " has the key " + event.key + ", an earlier attempt had " + key->second);
+    const auto [owner, is_first] = owners_.emplace(event.key, StepKey{event.run, event.step});
+    if (!is_first && owner->second != StepKey{event.run, event.step})
+      breach("one_key",
+             name(event) + " has the key of " + owner->second.first + "/" + owner->second.second);
+    check_input(event);
+  }
+
+  /// The parameters must be those that the stored outputs give.
+  void check_input(const HistoryEvent& event) {
+    const StoredFacts* facts = stored(event.run);
+    const auto& index = scenario_.flow.plan()->index;
+    const auto at = index.find(event.step);
+    if (facts == nullptr || at == index.end()) return;
+    const auto [known, is_new] = inputs_.emplace(StepKey{event.run, event.step}, Digest{});
+    if (is_new) known->second = input_of(*facts, at->second);
+    if (known->second != event.digest)
+      breach("inputs_are_durable",
+             name(event) + " was given other parameters than the stored outputs give");
+  }
+
+  Digest input_of(const StoredFacts& facts, std::size_t step) {
+    const Plan& plan = *scenario_.flow.plan();
+    std::vector<json> outputs(plan.steps.size());
+    std::vector<const json*> pointers(plan.steps.size(), nullptr);
+    for (std::size_t i = 0; i < plan.steps.size(); ++i)
+      if (const auto output = facts.outputs.find(plan.steps[i].name.str());
+          output != facts.outputs.end()) {
+        outputs[i] = json::parse(output->second->body, nullptr, false);
+        pointers[i] = &outputs[i];
+      }
+    const json input = json::parse(facts.run->input, nullptr, false);
+    const Result<json> with = plan.steps[step].with.resolve({input, facts.run->row.run, pointers},
+                                                            Limits::with_bytes_max);
+    return with ? digest_of(with->dump()) : Digest{};
+  }
+
+  void take_completion(const HistoryEvent& event) {
+    const auto [known, is_new] = completed_.emplace(StepKey{event.run, event.step}, event.digest);
+    if (!is_new && known->second != event.digest)
+      breach("written_once", name(event) + " was told to be completed with two different outputs");
+    const StoredFacts* facts = stored(event.run);
+    const Record* output = nullptr;
+    if (facts != nullptr)
+      if (const auto found = facts->outputs.find(event.step); found != facts->outputs.end())
+        output = found->second;
+    if (output == nullptr)
+      breach("completed_is_durable",
+             name(event) + " was told to be completed, and no output of it is stored");
+    else if (output->output_digest != event.digest || digest_of(output->body) != event.digest)
+      breach("completed_is_durable",
+             name(event) + " was told to be completed with another output than the stored one");
+  }
+
+  void take_end(const HistoryEvent& event) {
+    ends_.insert(event.run);
+    const StoredFacts* facts = stored(event.run);
+    if (facts == nullptr || !facts->end)
+      return breach("end_is_durable", "the end of " + event.run + " was told, and none is stored");
+    if (to_string(facts->end->state) != event.text)
+      breach("end_is_durable", event.run + " was told to be " + event.text + " and is stored as " +
+                                   std::string(to_string(facts->end->state)));
+    else if (event.digest != Digest{} && digest_of(facts->end->output.dump()) != event.digest)
+      breach("end_is_durable", "another output of " + event.run + " was told than is stored");
+  }
+
+  void check_ends() {
+    for (const RunToStart& run : scenario_.runs) {
+      const StoredFacts* facts = stored(run.id);
+      if (facts == nullptr)
+        breach("everything_finishes", run.id + " was started again and again and is not stored");
+      else if (!facts->end && !in_crash_loop(*facts))
+        breach("everything_finishes", run.id + " has come to no end; it is noted as " +
+                                          std::string(to_string(facts->run->row.state)));
+    }
+  }
+
+  static bool in_crash_loop(const StoredFacts& facts) {
+    return std::any_of(facts.lost.begin(), facts.lost.end(),
+                       [](const auto& lost) { return lost.second >= Limits::lost_attempts_max; });
+  }
+
+  void check_stored() {
+    for (const auto& [id, facts] : stored_) {
+      const bool known =
+          std::any_of(scenario_.runs.begin(), scenario_.runs.end(),
+                      [&, &run_id = id](const RunToStart& run) { return run.id == run_id; });
+      if (!known)
+        breach("nothing_from_nowhere", "the run " + id + " is stored, and nobody started it");
+      for (const auto& [step, count] : facts.outputs_seen)
+        if (count > 1)
+          breach("written_once",
+                 id + "/" + step + " has " + std::to_string(count) + " stored outputs");
+      for (const auto& [step, output] : facts.outputs)
+        if (made_.count({id, step, output->output_digest}) == 0)
+          breach("nothing_from_nowhere",
+                 "the stored output of " + id + "/" + step + " was made by no attempt");
+      check_end(id, facts);
+      check_counts(id, facts);
+    }
+  }
+
+  void check_end(const std::string& id, const StoredFacts& facts) {
+    const RunState noted = facts.run->row.state;
+    if (facts.end ? noted != facts.end->state : is_ended(noted))
+      breach("views_agree",
+             id + " is noted as " + std::string(to_string(noted)) + ", its records say " +
+                 (facts.end ? std::string(to_string(facts.end->state)) : "that it has not ended"));
+    if (!facts.end) return;
+    if (facts.end->succeeded() && facts.outputs.size() != scenario_.flow.plan()->steps.size())
+      breach("end_is_durable", id + " succeeded with " + std::to_string(facts.outputs.size()) +
+                                   " outputs of " +
+                                   std::to_string(scenario_.flow.plan()->steps.size()) + " steps");
+    if (!facts.end->error || facts.end->error->code != Errc::attempts_exhausted) return;
+    const std::string& step = facts.end->error->step;
+    const auto at = scenario_.flow.plan()->index.find(step);
+    const auto failures = facts.failures.find(step);
+    const int counted = failures == facts.failures.end() ? 0 : failures->second;
+    if (at != scenario_.flow.plan()->index.end() &&
+        counted != scenario_.flow.plan()->steps[at->second].retry.max_attempts)
+      breach("attempts_are_counted",
+             id + "/" + step + " was given up after " + std::to_string(counted) +
+                 " counted failures of " +
+                 std::to_string(scenario_.flow.plan()->steps[at->second].retry.max_attempts));
+  }
+
+  void check_counts(const std::string& id, const StoredFacts& facts) {
+    for (const auto& [key, count] : bodies_) {
+      if (key.first != id) continue;
+      const auto receipts = facts.receipts.find(key.second);
+      const int ended = receipts == facts.receipts.end() ? 0 : receipts->second;
+      if (count > 1 + ended)
+        breach("bodies_are_counted", id + "/" + key.second + " ran " + std::to_string(count) +
+                                         " times, with " + std::to_string(ended) +
+                                         " receipts of attempts that gave no output");
+    }
+    for (const auto& [step, count] : facts.lost)
+      if (count > crashes_)
+        breach("bodies_are_counted", id + "/" + step + " has " + std::to_string(count) +
+                                         " lost attempts after " + std::to_string(crashes_) +
+                                         " crashes");
+    for (const auto& [step, count] : facts.failures) {
+      const auto at = scenario_.flow.plan()->index.find(step);
+      if (at != scenario_.flow.plan()->index.end() &&
+          count > scenario_.flow.plan()->steps[at->second].retry.max_attempts)
+        breach("attempts_are_counted",
+               id + "/" + step + " failed " + std::to_string(count) + " times, and may " +
+                   std::to_string(scenario_.flow.plan()->steps[at->second].retry.max_attempts));
+    }
+  }
+
+  /// The log has no holes: what was committed later is not there without what was committed before.
+  void check_order() {
+    std::vector<std::int64_t> seqs;
+    for (const StoredRun& run : runs_)
+      for (const Record& record : run.records) seqs.push_back(record.seq);
+    std::sort(seqs.begin(), seqs.end());
+    for (std::size_t i = 0; i < seqs.size(); ++i)
+      if (seqs[i] != static_cast<std::int64_t>(i) + 1)
+        return breach("no_holes", "the log has no record " + std::to_string(i + 1));
+  }
+
+  const Scenario& scenario_;
+  const HistoryView& history_;
+  const std::vector<StoredRun>& runs_;
+  std::map<std::string, StoredFacts> stored_;
+  std::vector<Breach> breaches_;
+  int crashes_ = 0;
+  std::map<StepKey, Digest> completed_;
+  std::map<StepKey, int> bodies_;
+  std::map<StepKey, std::string> keys_;
+  std::map<std::string, StepKey> owners_;
+  std::map<StepKey, Digest> inputs_;
+  std::set<AttemptKey> attempts_;
+  std::set<std::tuple<std::string, std::string, Digest>> made_;
+  std::set<std::string> ends_;
+};
+
+}  // namespace
+
+const std::vector<std::string_view>& invariants() {
+  static const std::vector<std::string_view> names{
+      "acknowledged_is_kept",
+      "completed_is_durable",
+      "written_once",
+      "end_is_durable",
+      "nothing_runs_after_its_completion",
+      "attempt_runs_once",
+      "bodies_are_counted",
+      "attempts_are_counted",
+      "one_key",
+      "inputs_are_durable",
+      "everything_finishes",
+      "views_agree",
+      "nothing_from_nowhere",
+      "no_holes",
+      "file_is_sound",
+      "every_point_is_reached",
+      "your_check",
+  };
+  return names;
+}
+
+std::vector<Breach> check_case(const Scenario& scenario, const HistoryView& history,
+                               const std::vector<StoredRun>& runs) {
+  return Check(scenario, history, runs).run();
+}
+
+Ending make_ending(const HistoryView& history, const std::vector<StoredRun>& runs) {
+  Ending ending;
+  ending.runs = runs;
+  ending.history = history.copy();
+  for (const StoredRun& run : runs)
+    if (const StoredFacts facts = facts_of(run); facts.end)
+      ending.outcomes.emplace(run.row.run, *facts.end);
+  return ending;
+}
+
+}  // namespace pawl::lab

@@ -1,0 +1,394 @@
+// Every position, every loss, and the same again within each recovery.
+#include "lab/explore.hpp"
+
+#include <pawl/point.hpp>
+
+#include "actors/real_seams.hpp"
+#include "lab/shrink.hpp"
+#include "lab/timeline.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <mutex>
+#include <unordered_map>
+#include <utility>
+
+namespace pawl::lab {
+
+namespace {
+
+/// SQLite's random numbers and the points are the process's: one exploration at a time.
+std::mutex& one_at_a_time() {
+  static std::mutex mutex;
+  return mutex;
+}
+
+/// What a process that starts finds: equal ones come to the same end.
+struct SituationKey {
+  Digest image;
+  std::uint64_t world;
+  std::uint64_t told;  // what was acknowledged, and the time
+
+  bool operator==(const SituationKey& other) const {
+    return image == other.image && world == other.world && told == other.told;
+  }
+};
+
+struct SituationHash {
+  std::size_t operator()(const SituationKey& key) const {
+    std::uint64_t word = 0;
+    for (std::size_t i = 0; i < 8; ++i) word = word << 8 | key.image.bytes[i];
+    return static_cast<std::size_t>(Chance(word ^ key.world ^ (key.told << 1)).next());
+  }
+};
+
+SituationKey key_of(const Outlook& outlook) {
+  std::string told = std::to_string(outlook.now_ms);
+  for (const std::string& run : outlook.started) told += ":" + run;
+  const Digest digest = digest_of(told);
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < 8; ++i) word = word << 8 | digest.bytes[i];
+  return {digest_of_image(outlook.image), outlook.world, word};
+}
+
+/// What a situation came to.
+struct Resolved {
+  std::vector<HistoryEvent> history;  // without points
+  std::vector<StoredRun> runs;
+  std::vector<Breach> own;  // breaches that do not depend on what came before
+};
+
+class Exploration {
+ public:
+  Exploration(const Scenario& scenario, const Options& options)
+      : scenario_(scenario),
+        options_(options),
+        clock_(make_system_clock()),
+        began_us_(clock_->steady_us()) {}
+
+  Report run() {
+    begin();
+    if (goes_on()) explore_from({}, {}, baseline_, baseline_before_, 1);
+    random_courses();
+    if (options_.demand_coverage && report_.violations.empty() && report_.left_out.empty())
+      demand_points();
+    report_.images = static_cast<std::int64_t>(resolved_.size());
+    return finish();
+  }
+
+  Report run_one(const LabCase& lab_case) {
+    const CaseEnd end = run_case(scenario_, lab_case);
+    ++report_.cases;
+    report_.lives += end.lives;
+    report_.crashes += end.crashes;
+    for (const Breach& breach : end.breaches) add_violation(breach, lab_case);
+    return finish();
+  }
+
+ private:
+  Report finish() {
+    report_.seconds = static_cast<double>(clock_->steady_us() - began_us_) / 1e6;
+    for (Violation& violation : report_.violations) describe(violation);
+    return std::move(report_);
+  }
+
+  void describe(Violation& violation) {
+    if (&violation == &report_.violations.front())
+      violation.lab_case = shrink(scenario_, violation.lab_case, violation.invariant);
+    const CaseEnd end = run_case(scenario_, violation.lab_case);
+    for (const Breach& breach : end.breaches)
+      if (breach.invariant == violation.invariant) violation.message = breach.message;
+    violation.timeline = timeline(end.view());
+    if (options_.history_file.empty() || &violation != &report_.violations.front()) return;
+    std::ofstream file(options_.history_file);
+    end.view().each([&](const HistoryEvent& event) { file << to_json_line(event) << '\n'; });
+  }
+
+  void begin() {
+    const Outside world = scenario_.outside();
+    baseline_ = live_in(scenario_, world, baseline_before_, Life{}, options_.disk_lies);
+    ++report_.lives;
+    report_.positions = static_cast<std::int64_t>(baseline_.course.entries().size());
+    count_points(baseline_.course.history());
+    HistoryView view;
+    view.add(baseline_.course.history(), baseline_.course.history().size());
+    ++report_.cases;
+    for (const Breach& breach : check_all(scenario_, world, view, baseline_))
+      add_violation(breach, case_of({}));
+  }
+
+  LabCase case_of(const std::vector<Crash>& crashes) const {
+    LabCase made;
+    made.disk_lies = options_.disk_lies;
+    for (const Crash& crash : crashes) {
+      Life life;
+      life.crash = crash;
+      made.lives.push_back(std::move(life));
+    }
+    made.lives.push_back(Life{});
+    return made;
+  }
+
+  bool goes_on() {
+    if (report_.violations.size() >= options_.violations_max || !report_.left_out.empty())
+      return false;
+    if (options_.cases_max > 0 && report_.cases >= options_.cases_max)
+      report_.left_out =
+          "the bound of " + std::to_string(options_.cases_max) + " cases was reached";
+    else if (options_.seconds_max > 0 && (report_.cases & 15) == 0 &&
+             static_cast<double>(clock_->steady_us() - began_us_) / 1e6 > options_.seconds_max)
+      report_.left_out =
+          "the bound of " + std::to_string(options_.seconds_max) + " seconds was reached";
+    return report_.left_out.empty();
+  }
+
+  /// Crashes the life `end`, which began with `before`, at each of its positions with each loss.
+  ///
+  /// Given: `crashes`, those that led to this life; `past`, the histories of the lives before it.
+  void explore_from(const std::vector<Crash>& crashes,
+                    const std::vector<std::vector<HistoryEvent>>& past, const LifeEnd& end,
+                    const Outlook& before, int depth) {
+    DiskReplay replay(before.image);
+    const auto& entries = end.course.entries();
+    const std::vector<HistoryEvent>& history = end.course.history();
+    Outlook outlook = before;
+    std::size_t told = 0;
+    for (std::size_t position = 0; position <= entries.size(); ++position) {
+      if (position > 0) {
+        replay.follow(entries[position - 1]);
+        if (entries[position - 1].kind == Entry::Kind::mark) {
+          const HistoryEvent& event = history[told++];
+          if (event.what == Happened::start_told) outlook.started.insert(event.run);
+          if (event.what == Happened::end_told) outlook.ended.insert(event.run);
+        }
+      }
+      outlook.world = end.world_at(position);
+      outlook.now_ms = end.times[std::min(position, end.times.size() - 1)] + 1;
+      for (const Loss loss : options_.losses) {
+        const int images = loss == Loss::torn ? options_.torn_images : 1;
+        for (int i = 0; i < images; ++i) {
+          if (!goes_on()) return;
+          const std::uint64_t torn_seed =
+              loss == Loss::torn ? position * 64 + static_cast<std::uint64_t>(i) : 0;
+          std::vector<Crash> all = crashes;
+          all.push_back({position, loss, torn_seed});
+          outlook.image = replay.after(loss, torn_seed);
+          try_crash(all, past, history, told, outlook, depth);
+        }
+      }
+    }
+  }
+
+  void try_crash(const std::vector<Crash>& crashes,
+                 const std::vector<std::vector<HistoryEvent>>& past,
+                 const std::vector<HistoryEvent>& history, std::size_t told, const Outlook& outlook,
+                 int depth) {
+    ++report_.cases;
+    ++report_.crashes;
+    const SituationKey key = key_of(outlook);
+    auto found = resolved_.find(key);
+    if (found == resolved_.end()) {
+      found = resolved_.emplace(key, Resolved{}).first;
+      resolve(found->second, crashes, past, history, told, outlook, depth);
+    }
+    const Resolved& resolved = found->second;
+    // Everything that was told before this crash, and how it ended.
+    HistoryView view;
+    for (const auto& life : past) view.add(life, life.size());
+    view.add(history, told);
+    const std::vector<HistoryEvent> crash{crash_event(crashes.back())};
+    view.add(crash, 1);
+    view.add(resolved.history, resolved.history.size());
+    for (const Breach& breach : check_case(scenario_, view, resolved.runs))
+      add_violation(breach, case_of(crashes));
+    for (const Breach& breach : resolved.own) add_violation(breach, case_of(crashes));
+  }
+
+  /// Brings a world of its own to where the crash left it, starts the process again, and lets it
+  /// come to its end.
+  void resolve(Resolved& resolved, const std::vector<Crash>& crashes,
+               const std::vector<std::vector<HistoryEvent>>& past,
+               const std::vector<HistoryEvent>& history, std::size_t told, const Outlook& outlook,
+               int depth) {
+    const Outside world = scenario_.outside();
+    if (outlook.world != baseline_before_.world) relive(world, crashes);
+    const LifeEnd end = live_in(scenario_, world, outlook, Life{}, options_.disk_lies);
+    ++report_.lives;
+    count_points(end.course.history());
+    resolved.runs = end.runs;
+    for (const HistoryEvent& event : end.course.history())
+      if (event.what != Happened::point) resolved.history.push_back(event);
+    HistoryView view;
+    for (const auto& life : past) view.add(life, life.size());
+    view.add(history, told);
+    const std::vector<HistoryEvent> crash{crash_event(crashes.back())};
+    view.add(crash, 1);
+    view.add(end.course.history(), end.course.history().size());
+    for (Breach& breach : check_all(scenario_, world, view, end))
+      if (breach.invariant == "file_is_sound" || breach.invariant == "your_check" ||
+          !end.stuck.empty())
+        resolved.own.push_back(std::move(breach));
+    if (depth >= options_.depth) return;
+    std::vector<std::vector<HistoryEvent>> lives = past;
+    lives.emplace_back();
+    for (std::size_t i = 0; i < told; ++i)
+      if (history[i].what != Happened::point) lives.back().push_back(history[i]);
+    lives.back().push_back(crash.front());
+    explore_from(crashes, lives, end, outlook, depth + 1);
+  }
+
+  /// Lives the crashed lives again, for what their user code does to the world.
+  void relive(const Outside& world, const std::vector<Crash>& crashes) {
+    Outlook outlook;
+    for (const Crash& crash : crashes) {
+      Life life;
+      life.crash = crash;
+      const LifeEnd end = live_in(scenario_, world, outlook, life, options_.disk_lies);
+      ++report_.lives;
+      outlook = outlook_after(outlook, end, life);
+    }
+  }
+
+  void random_courses() {
+    for (std::uint64_t i = 0; i < options_.schedules && goes_on(); ++i) {
+      const std::uint64_t seed = options_.first_seed + i;
+      const LabCase lab_case = random_case_for(scenario_, seed, options_, report_.positions);
+      const CaseEnd end = run_case(scenario_, lab_case);
+      ++report_.cases;
+      report_.lives += end.lives;
+      report_.crashes += end.crashes;
+      for (const auto& history : end.histories) count_points(history);
+      for (const Breach& breach : end.breaches) add_violation(breach, lab_case);
+    }
+  }
+
+  void count_points(const std::vector<HistoryEvent>& history) {
+    for (const HistoryEvent& event : history) {
+      if (event.what != Happened::point) continue;
+      ++report_.points[event.text];
+      if (!event.step.empty()) ++report_.points[event.text + " " + event.step];
+    }
+  }
+
+  /// Every point that this exploration could have reached, at every step that has it.
+  void demand_points() {
+    const bool crashes = !options_.losses.empty();
+    for (const std::string_view point : protocol_points()) {
+      const bool of_failures = point == "step.after_failure" || point == "run.on_failure";
+      const bool of_recovery = point.substr(0, 9) == "recovery.";
+      if (of_failures && !(options_.schedules >= 20 && options_.steps_fail)) continue;
+      if (of_recovery && !crashes) continue;
+      const bool of_steps = point.substr(0, 5) == "step." || point == "run.before_dispatch" ||
+                            point == "run.on_completion";
+      if (!of_steps || of_failures) {
+        if (report_.points.count(std::string(point)) == 0)
+          report_.points_missed.emplace_back(point);
+        continue;
+      }
+      for (const auto& [step, place] : scenario_.flow.plan()->index)
+        if (const std::string name = std::string(point) + " " + step;
+            report_.points.count(name) == 0)
+          report_.points_missed.push_back(name);
+    }
+    if (report_.points_missed.empty()) return;
+    add_violation({"every_point_is_reached", report_.points_missed.front() + " was never reached"},
+                  case_of({}));
+  }
+
+  void add_violation(const Breach& breach, const LabCase& lab_case) {
+    if (report_.violations.size() >= options_.violations_max) return;
+    for (const Violation& known : report_.violations)
+      if (known.invariant == breach.invariant) return;
+    report_.violations.push_back({breach.invariant, breach.message, lab_case, {}});
+  }
+
+  const Scenario& scenario_;
+  const Options& options_;
+  std::shared_ptr<const Clock> clock_;
+  std::int64_t began_us_;
+  Report report_;
+  LifeEnd baseline_;
+  Outlook baseline_before_;
+  std::unordered_map<SituationKey, Resolved, SituationHash> resolved_;
+};
+
+}  // namespace
+
+LabCase random_case_for(const Scenario& scenario, std::uint64_t seed, const Options& options,
+                        std::int64_t positions) {
+  Chance chance(seed * 7919 + 17);
+  LabCase made;
+  made.disk_lies = options.disk_lies;
+  const auto length = static_cast<std::uint64_t>(std::max<std::int64_t>(positions, 40)) +
+                      20 * static_cast<std::uint64_t>(scenario.runs.size());
+  const std::uint64_t lives = 1 + chance.below(3);
+  for (std::uint64_t i = 0; i < lives; ++i) {
+    Life life;
+    life.seed = chance.next() % 1'000'000'007 + 1;
+    if (chance.below(10) < 7)
+      life.crash = Crash{
+          static_cast<std::size_t>(chance.below(length * 5 / 4)),
+          options.losses.empty() ? Loss::kill : options.losses[chance.below(options.losses.size())],
+          chance.next() % 1'000'000};
+    if (chance.below(10) < 4) {
+      static constexpr FaultKind kinds[] = {FaultKind::io, FaultKind::full, FaultKind::nomem,
+                                            FaultKind::busy, FaultKind::short_read};
+      life.faults.push_back({static_cast<std::int64_t>(chance.below(length * 2)),
+                             kinds[chance.below(5)], chance.below(5) == 0});
+    }
+    Weather& weather = life.weather;
+    if (chance.below(3) == 0) weather.early_timers = static_cast<int>(5 + chance.below(60));
+    if (chance.below(3) == 0) weather.slow_steps = static_cast<int>(50 + chance.below(400));
+    if (chance.below(3) == 0) weather.stalls = static_cast<int>(5 + chance.below(100));
+    if (options.steps_fail) {
+      if (chance.below(3) == 0) weather.failed_steps = static_cast<int>(50 + chance.below(400));
+      if (chance.below(4) == 0) weather.lost_answers = static_cast<int>(50 + chance.below(300));
+      if (chance.below(5) == 0) weather.killed_runners = static_cast<int>(5 + chance.below(60));
+    }
+    made.lives.push_back(std::move(life));
+  }
+  return made;
+}
+
+Report explore(const Scenario& scenario, const Options& options) {
+  const std::lock_guard<std::mutex> lock(one_at_a_time());
+  if (const char* line = std::getenv("PAWL_REPLAY"); line != nullptr && *line != '\0') {
+    const Result<LabCase> lab_case = LabCase::parse(line);
+    Report report;
+    if (lab_case)
+      report = Exploration(scenario, options).run_one(*lab_case);
+    else
+      report.violations.push_back({"replay", lab_case.error().text(), {}, {}});
+    seed_sqlite(0);
+    return report;
+  }
+  Report report = Exploration(scenario, options).run();
+  seed_sqlite(0);
+  return report;
+}
+
+Report explore(const Flow& flow, const json& input, MakeOutside outside, const Options& options) {
+  return explore(Scenario{flow, {{"run-1", input}}, std::move(outside)}, options);
+}
+
+Report replay(const Scenario& scenario, const LabCase& lab_case, const Options& options) {
+  const std::lock_guard<std::mutex> lock(one_at_a_time());
+  Report report = Exploration(scenario, options).run_one(lab_case);
+  seed_sqlite(0);
+  return report;
+}
+
+Trace trace(const Scenario& scenario, const LabCase& lab_case) {
+  const std::lock_guard<std::mutex> lock(one_at_a_time());
+  const CaseEnd end = run_case(scenario, lab_case, true);
+  seed_sqlite(0);
+  return {end.trace, end.events, end.virtual_ms};
+}
+
+LabCase random_case(const Scenario& scenario, std::uint64_t seed, const Options& options) {
+  return random_case_for(scenario, seed, options,
+                         60 * static_cast<std::int64_t>(scenario.flow.plan()->steps.size()));
+}
+
+}  // namespace pawl::lab

@@ -1,0 +1,54 @@
+/// History: what happened to a scenario, as somebody outside the simulated process saw it.
+#pragma once
+
+#include <pawl/digest.hpp>
+#include <pawl/record.hpp>
+#include <pawl/run_state.hpp>
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace pawl::lab {
+
+enum class Happened {
+  life_began,     ///< the process started; `number`: its time, ms
+  open_failed,    ///< its store could not be opened: `text`
+  crashed,        ///< the process died: `text` says how much the disk kept
+  ended_cleanly,  ///< the process closed its engine
+  submitted,      ///< a run was handed to the engine
+  start_told,     ///< the start of a run was acknowledged
+  start_refused,  ///< `text`
+  body_began,     ///< user code: `key`, `digest` of the parameters
+  body_ended,     ///< `text`: done, retry or fail; `digest` of the output
+  completed,      ///< a step's completion was told: `digest` of its output
+  attempt_ended,  ///< an attempt's receipt was told: `text`
+  end_told,       ///< a run's end was told: `text`, its state; `digest` of its output
+  recovered,      ///< a run of an earlier life goes on
+  cancel_asked,   ///< somebody asked to cancel the run
+  cancel_told,    ///< that was acknowledged
+  blocked,        ///< a run needs a person: `text`
+  write_failed,   ///< the store could not write and will try again: `text`
+  point,          ///< `text`: the point
+  fault,          ///< the lab made something fail: `text`
+  read,           ///< an output was read by somebody else: `digest`
+};
+
+std::string_view to_string(Happened what);
+
+struct HistoryEvent {
+  Happened what = Happened::point;
+  std::string run;
+  std::string step;
+  int attempt = 0;
+  std::string key;
+  std::string text;
+  Digest digest;
+  std::int64_t number = 0;
+};
+
+/// One JSON object on one line, without members that are empty.
+std::string to_json_line(const HistoryEvent& event);
+
+}  // namespace pawl::lab

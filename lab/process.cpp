@@ -1,0 +1,377 @@
+#include "lab/process.hpp"
+
+#include <pawl/limits.hpp>
+#include <pawl/point.hpp>
+#include <pawl/sqlite_store.hpp>
+
+#include "lab/schedule.hpp"
+#include "lab/witness.hpp"
+#include "lab/world_executor.hpp"
+#include "lab/world_seams.hpp"
+#include "lab/world_steps.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <limits>
+
+namespace pawl::lab {
+
+namespace {
+
+constexpr const char* store_name = "pawl.db";
+/// A life that does not come to rest within so many events is stuck.
+constexpr std::size_t events_max = 200'000;
+/// With an operation that fails for ever a life has no end of its own.
+constexpr std::size_t events_max_broken = 1'500;
+
+class FreeLock final : public OwnerLock {};
+
+/// One system configuration for all lives: making it costs more than a life.
+struct SystemConfig : caf::actor_system_config {
+  SystemConfig() {
+    set("scheduler.policy", caf::atom("testing"));
+    set("logger.file-verbosity", caf::atom("quiet"));
+    set("logger.console-verbosity", caf::atom("quiet"));
+  }
+};
+
+class Process final : public StepWorld {
+ public:
+  Process(const Start& start, const Life& life, const DiskImage& image)
+      : start_(start),
+        life_(life),
+        chance_(life.seed * 2 + 1),
+        course_(life.crash ? life.crash->position : Course::never),
+        disk_(image, course_, life.faults, start.disk_lies),
+        world_(start.world) {
+    worlds_.emplace_back(0, start.world);
+  }
+
+  LifeEnd run() {
+    current_ = this;
+    set_current_disk(&disk_);
+    seed_sqlite(static_cast<std::uint32_t>(life_.seed % 1'000'000) + 1);
+    arm_points([](const PointHit& hit) { current_->on_point(hit); });
+    HistoryEvent began;
+    began.what = Happened::life_began;
+    began.number = start_.now_ms;
+    course_.mark(std::move(began));
+    if (open()) {
+      go_on();
+      shut_down();
+    }
+    arm_points(nullptr);
+    set_current_disk(nullptr);
+    current_ = nullptr;
+    return take_end();
+  }
+
+  // StepWorld: what the user's steps are wrapped in.
+
+  bool dead() const override { return course_.dead(); }
+
+  bool begin_body(const StepCall& call) override {
+    HistoryEvent event = body_began(call);
+    name_user_code(call, event.digest);
+    if (!course_.mark(std::move(event))) return false;
+    in_body_ = true;
+    return true;
+  }
+
+  void end_body(const StepCall& call, const StepResult& result) override {
+    in_body_ = false;
+    advance_world(call, 1);
+    course_.mark(body_ended(call, result));
+  }
+
+  bool fails_before(const StepCall& call) override {
+    return chance_.permille(life_.weather.failed_steps) && may_fail(call);
+  }
+
+  bool loses_answer(const StepCall& call) override {
+    return chance_.permille(life_.weather.lost_answers) && may_fail(call);
+  }
+
+  /// The step takes its time: others go on meanwhile, on the same stack.
+  void take_time() override {
+    if (!chance_.permille(life_.weather.slow_steps) || nesting_ >= 8) return;
+    const bool was_in_body = std::exchange(in_body_, false);
+    ++nesting_;
+    const std::uint64_t others = 1 + chance_.below(60);
+    for (std::uint64_t i = 0; i < others && step(); ++i) {
+    }
+    --nesting_;
+    in_body_ = was_in_body;
+  }
+
+ private:
+  void name_user_code(const StepCall& call, const Digest& input) {
+    mix(digest_of(call.key).bytes);
+    mix(input.bytes);
+    advance_world(call, 0);
+  }
+
+  void mix(const std::array<std::uint8_t, 16>& bytes) {
+    std::uint64_t word = 0;
+    std::memcpy(&word, bytes.data(), sizeof word);
+    pending_world_ = Chance(pending_world_ ^ word).next();
+  }
+
+  /// User code has run up to here: the world is another one, even if the process dies before the
+  /// next entry.
+  void advance_world(const StepCall& call, int part) {
+    if (part == 0) return;
+    world_ =
+        Chance(world_ ^ pending_world_ ^ (static_cast<std::uint64_t>(call.attempt) << 8)).next();
+    worlds_.emplace_back(course_.entries().size(), world_);
+  }
+
+  bool may_fail(const StepCall& call) {
+    const auto& index = start_.scenario.flow.plan()->index;
+    const auto step = index.find(call.step);
+    if (step == index.end()) return false;
+    const int max = start_.scenario.flow.plan()->steps[step->second].retry.max_attempts;
+    // Attempts that failed are counted over all lives: leave the last two alone.
+    return call.attempt < max - 1 && nesting_ == 0;
+  }
+
+  void on_point(const PointHit& hit) {
+    if (in_body_) advance_in_body();
+    HistoryEvent event;
+    event.what = Happened::point;
+    event.run = std::string(hit.run);
+    event.step = std::string(hit.step);
+    event.attempt = hit.attempt;
+    event.text = std::string(hit.point);
+    const bool lives = course_.mark(std::move(event));
+    if (!lives && in_body_) throw ProcessDied{};
+  }
+
+  void advance_in_body() {
+    world_ = Chance(world_ ^ pending_world_ ^ 0x5eed).next();
+    worlds_.emplace_back(course_.entries().size(), world_);
+  }
+
+  bool open() {
+    SqliteStoreOptions options;
+    options.path = store_name;
+    options.vfs = lab_vfs;
+    options.take_lock = [](const std::string&) -> Result<std::unique_ptr<OwnerLock>> {
+      return std::unique_ptr<OwnerLock>(std::make_unique<FreeLock>());
+    };
+    options.checkpoint_pages = 64;  // so that small flows move their log too
+    Result<std::unique_ptr<Store>> store = open_sqlite_store(options);
+    if (!store) {
+      HistoryEvent event;
+      event.what = Happened::open_failed;
+      event.text = store.error().text();
+      if (!disk_.failed() && !course_.dead()) stuck_ = "the store cannot be opened: " + event.text;
+      course_.mark(std::move(event));
+      return false;
+    }
+    assemble(std::move(*store));
+    for (const RunToStart& run : start_.scenario.runs)
+      if (start_.started.count(run.id) == 0) submit(run);
+    return true;
+  }
+
+  void assemble(std::unique_ptr<Store> store) {
+    system_ = std::make_unique<caf::actor_system>(config_);
+    scheduler_ = dynamic_cast<caf::scheduler::test_coordinator*>(&system_->scheduler());
+    drain_actors();
+    EngineOptions options;
+    options.folder = "/lab";
+    executor_ = std::make_shared<WorldExecutor>();
+    schedule_ = std::make_unique<Schedule>(*scheduler_, *executor_, life_, chance_, course_);
+    options.seams = {std::make_shared<SchedulerClock>(*scheduler_, start_.now_ms),
+                     std::make_shared<SeededRandom>(life_.seed), executor_};
+    options.on_event = [this](const EngineEvent& event) { on_engine_event(event); };
+    clock_ = options.seams.clock;
+    core_ = std::make_unique<EngineCore>(
+        *system_, std::move(store), std::make_shared<const Steps>(wrap_steps(start_.steps, *this)),
+        std::move(options), nullptr);
+  }
+
+  void submit(const RunToStart& to_start) {
+    HistoryEvent event;
+    event.what = Happened::submitted;
+    event.run = to_start.id;
+    if (!course_.mark(std::move(event))) return;
+    const Run run = core_->submit(start_.scenario.flow, to_start.id, to_start.input);
+    const std::string id = to_start.id;
+    run.on_started([this, id](const Result<void>& started) {
+      HistoryEvent told;
+      told.what = started ? Happened::start_told : Happened::start_refused;
+      told.run = id;
+      if (!started) {
+        told.text = started.error().text();
+        unknown_start_ = true;
+      }
+      course_.mark(std::move(told));
+    });
+    run.on_end([this, id](const Outcome& outcome) {
+      if (is_ended(outcome.state)) course_.mark(told_end(id, outcome));
+    });
+  }
+
+  void on_engine_event(const EngineEvent& event) {
+    if (std::optional<HistoryEvent> told = told_by(event)) course_.mark(std::move(*told));
+  }
+
+  // --- one thing after the other
+
+  void go_on() {
+    const bool broken = std::any_of(life_.faults.begin(), life_.faults.end(),
+                                    [](const Fault& f) { return f.for_ever; });
+    const std::size_t most = broken ? events_max_broken : events_max;
+    while (step()) {
+      if (schedule_->events() < most) continue;
+      if (!broken) stuck_ = "the process does not come to rest";
+      return course_.die();
+    }
+    if (broken && disk_.failed()) course_.die();
+  }
+
+  /// One message, job or timer; false when there is none, or the process is dead.
+  bool step() {
+    note_time();
+    return !course_.dead() && schedule_->step();
+  }
+
+  void note_time() {
+    const std::int64_t now_ms = clock_->now_ms();
+    while (times_.size() <= course_.entries().size()) times_.push_back(now_ms);
+  }
+
+  // --- the end
+
+  void shut_down() {
+    note_time();
+    if (!course_.dead()) {
+      read_runs();
+      const auto closed = core_->close(false);
+      for (std::size_t i = 0; i < 10'000 && !course_.dead() && !closed->value() && step(); ++i) {
+      }
+      if (!course_.dead() && !closed->value()) stuck_ = "the engine cannot be closed";
+    }
+    // What a dead process still does is seen by nobody.
+    executor_->jobs.clear();
+    core_->stop();
+    scheduler_->clock().cancel_all();
+    drain_actors();
+    virtual_ms_ = clock_->now_ms() - start_.now_ms;
+    clock_.reset();
+    core_.reset();
+    for (int i = 0; i < 100 && (scheduler_->has_pending_timeout() || scheduler_->has_job()); ++i) {
+      scheduler_->clock().cancel_all();
+      drain_actors();
+    }
+    executor_.reset();
+    system_->await_actors_before_shutdown(false);
+    system_.reset();
+    if (course_.dead()) return;
+    HistoryEvent ended;
+    ended.what = Happened::ended_cleanly;
+    if (course_.mark(std::move(ended))) clean_ = true;
+  }
+
+  /// What is stored now, as the process itself sees it.
+  void read_runs() {
+    const auto look =
+        core_->look<std::vector<StoredRun>>([](StoreView& store) -> Result<std::vector<StoredRun>> {
+          const Result<std::vector<RunRow>> rows = store.list({});
+          if (!rows) return rows.error();
+          std::vector<StoredRun> runs;
+          for (const RunRow& row : *rows) {
+            Result<std::optional<StoredRun>> run = store.load(row.key);
+            if (!run) return run.error();
+            if (*run) runs.push_back(std::move(**run));
+          }
+          return runs;
+        });
+    while (!course_.dead() && !look->value() && step()) {
+    }
+    if (course_.dead()) return;
+    if (const auto read = look->value(); read && *read)
+      runs_ = std::move(**read);
+    else if (!disk_.failed())
+      stuck_ = "the store cannot be read: " + (read ? read->error().text() : "no answer");
+  }
+
+  void drain_actors() {
+    while (scheduler_->try_run_once()) {
+    }
+  }
+
+  LifeEnd take_end() {
+    LifeEnd end;
+    end.image = clean_ ? disk_.image() : DiskImage{};
+    end.worlds = std::move(worlds_);
+    end.runs = std::move(runs_);
+    end.now_ms = start_.now_ms + virtual_ms_;
+    end.virtual_ms = virtual_ms_;
+    end.events = course_.entries().size() + (schedule_ ? schedule_->events() : 0);
+    end.clean = clean_;
+    end.stuck = std::move(stuck_);
+    if (start_.traced) end.trace = trace_digest();
+    const std::int64_t last = times_.empty() ? start_.now_ms : times_.back();
+    while (times_.size() <= course_.entries().size()) times_.push_back(last);
+    end.times = std::move(times_);
+    end.course = std::move(course_);
+    return end;
+  }
+
+  Digest trace_digest() const {
+    std::string all = std::to_string(schedule_ ? schedule_->trace() : 0);
+    for (const Entry& entry : course_.entries()) {
+      all += static_cast<char>(entry.kind);
+      all += std::to_string(entry.inode) + ":" + std::to_string(entry.offset) + ":";
+      all += entry.kind == Entry::Kind::mark ? to_json_line(course_.history()[entry.event])
+                                             : entry.bytes;
+      all += '\n';
+    }
+    return digest_of(all);
+  }
+
+  static inline Process* current_ = nullptr;
+  static inline SystemConfig config_;
+
+  const Start& start_;
+  const Life& life_;
+  Chance chance_;
+  Course course_;
+  Disk disk_;
+  std::unique_ptr<caf::actor_system> system_;
+  caf::scheduler::test_coordinator* scheduler_ = nullptr;
+  std::shared_ptr<WorldExecutor> executor_;
+  std::unique_ptr<Schedule> schedule_;
+  std::shared_ptr<const Clock> clock_;
+  std::unique_ptr<EngineCore> core_;
+  std::vector<std::pair<std::size_t, std::uint64_t>> worlds_;
+  std::vector<std::int64_t> times_;
+  std::vector<StoredRun> runs_;
+  std::uint64_t world_;
+  std::uint64_t pending_world_ = 0;
+  std::int64_t virtual_ms_ = 0;
+  int nesting_ = 0;
+  bool in_body_ = false;
+  bool unknown_start_ = false;
+  bool clean_ = false;
+  std::string stuck_;
+};
+
+}  // namespace
+
+std::uint64_t LifeEnd::world_at(std::size_t position) const {
+  std::uint64_t world = 0;
+  for (const auto& [from, named] : worlds)
+    if (from <= position) world = named;
+  return world;
+}
+
+LifeEnd live(const Start& start, const Life& life, const DiskImage& image) {
+  return Process(start, life, image).run();
+}
+
+}  // namespace pawl::lab

@@ -1,0 +1,150 @@
+#include "lab/shrink.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace pawl::lab {
+
+namespace {
+
+/// Enough for the cases that explorations make; a bound for those that somebody writes.
+constexpr int tries_max = 600;
+
+class Shrinking {
+ public:
+  Shrinking(const Scenario& scenario, LabCase lab_case, std::string invariant)
+      : scenario_(scenario), best_(std::move(lab_case)), invariant_(std::move(invariant)) {}
+
+  LabCase run() {
+    if (!breaks(best_)) return best_;  // it breaks only in company: left as it was found
+    bool better = true;
+    while (better && tries_ < tries_max) {
+      better = fewer_runs();
+      better = fewer_lives() || better;
+      better = fewer_faults() || better;
+      better = fairer_weather() || better;
+      better = less_chance() || better;
+      better = milder_losses() || better;
+      better = earlier_crashes() || better;
+    }
+    return best_;
+  }
+
+ private:
+  bool breaks(const LabCase& lab_case) {
+    ++tries_;
+    const CaseEnd end = run_case(scenario_, lab_case);
+    return std::any_of(end.breaches.begin(), end.breaches.end(),
+                       [&](const Breach& breach) { return breach.invariant == invariant_; });
+  }
+
+  template <class Change>
+  bool keep_if_breaks(Change&& change) {
+    if (tries_ >= tries_max) return false;
+    LabCase changed = best_;
+    change(changed);
+    if (changed.text() == best_.text() || !breaks(changed)) return false;
+    best_ = std::move(changed);
+    return true;
+  }
+
+  bool fewer_runs() {
+    bool better = false;
+    for (std::size_t runs = 1; runs < scenario_.runs.size(); ++runs) {
+      if (best_.runs > 0 && runs >= best_.runs) break;
+      if (keep_if_breaks([&](LabCase& c) { c.runs = runs; })) return true;
+    }
+    return better;
+  }
+
+  bool fewer_lives() {
+    bool better = false;
+    for (std::size_t i = 0; i < best_.lives.size();) {
+      const bool dropped = best_.lives.size() > 1 && keep_if_breaks([&](LabCase& c) {
+                             c.lives.erase(c.lives.begin() + static_cast<std::ptrdiff_t>(i));
+                           });
+      better = better || dropped;
+      if (!dropped) ++i;
+    }
+    return better;
+  }
+
+  bool fewer_faults() {
+    bool better = false;
+    for (std::size_t i = 0; i < best_.lives.size(); ++i) {
+      for (std::size_t f = 0; f < best_.lives[i].faults.size();) {
+        const bool dropped = keep_if_breaks([&](LabCase& c) {
+          auto& faults = c.lives[i].faults;
+          faults.erase(faults.begin() + static_cast<std::ptrdiff_t>(f));
+        });
+        better = better || dropped;
+        if (!dropped) ++f;
+      }
+      better = keep_if_breaks([&](LabCase& c) { c.lives[i].crash.reset(); }) || better;
+    }
+    return better;
+  }
+
+  bool fairer_weather() {
+    static constexpr int Weather::*members[] = {&Weather::early_timers, &Weather::slow_steps,
+                                                &Weather::failed_steps, &Weather::lost_answers,
+                                                &Weather::stalls,       &Weather::killed_runners};
+    bool better = false;
+    for (std::size_t i = 0; i < best_.lives.size(); ++i)
+      for (const auto member : members)
+        better = keep_if_breaks([&](LabCase& c) { c.lives[i].weather.*member = 0; }) || better;
+    return better;
+  }
+
+  bool less_chance() {
+    bool better = false;
+    for (std::size_t i = 0; i < best_.lives.size(); ++i)
+      for (const std::uint64_t seed : {0u, 1u, 2u, 3u})
+        if (best_.lives[i].seed > seed &&
+            keep_if_breaks([&](LabCase& c) { c.lives[i].seed = seed; })) {
+          better = true;
+          break;
+        }
+    return better;
+  }
+
+  bool milder_losses() {
+    bool better = false;
+    for (std::size_t i = 0; i < best_.lives.size(); ++i) {
+      if (!best_.lives[i].crash) continue;
+      for (const Loss loss : {Loss::kill, Loss::power}) {
+        if (best_.lives[i].crash->loss <= loss) continue;
+        if (keep_if_breaks([&](LabCase& c) {
+              c.lives[i].crash = Crash{c.lives[i].crash->position, loss, 0};
+            })) {
+          better = true;
+          break;
+        }
+      }
+    }
+    return better;
+  }
+
+  bool earlier_crashes() {
+    bool better = false;
+    for (std::size_t i = 0; i < best_.lives.size(); ++i)
+      for (std::size_t less = 64; less > 0; less /= 2)
+        while (best_.lives[i].crash && best_.lives[i].crash->position >= less &&
+               keep_if_breaks([&](LabCase& c) { c.lives[i].crash->position -= less; }))
+          better = true;
+    return better;
+  }
+
+  const Scenario& scenario_;
+  LabCase best_;
+  std::string invariant_;
+  int tries_ = 0;
+};
+
+}  // namespace
+
+LabCase shrink(const Scenario& scenario, LabCase lab_case, const std::string& invariant) {
+  return Shrinking(scenario, std::move(lab_case), invariant).run();
+}
+
+}  // namespace pawl::lab

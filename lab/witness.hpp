@@ -1,0 +1,23 @@
+/// What the history says of what an engine and its steps tell.
+#pragma once
+
+#include <pawl/lab_history.hpp>
+#include <pawl/observer.hpp>
+#include <pawl/run_state.hpp>
+#include <pawl/step.hpp>
+
+#include <optional>
+#include <string>
+
+namespace pawl::lab {
+
+/// Nothing for events of which the history says nothing.
+std::optional<HistoryEvent> told_by(const EngineEvent& event);
+
+/// The end of a run as its handle told it.
+HistoryEvent told_end(const std::string& run, const Outcome& outcome);
+
+HistoryEvent body_began(const StepCall& call);
+HistoryEvent body_ended(const StepCall& call, const StepResult& result);
+
+}  // namespace pawl::lab

@@ -1,0 +1,106 @@
+#include "lab/world_steps.hpp"
+
+#include <pawl/step_actor.hpp>
+
+#include "lab/course.hpp"
+
+#include <caf/actor_cast.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/exit_reason.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace pawl::lab {
+
+namespace {
+
+StepResult nobody_hears() {
+  return retry("the process is dead");
+}
+
+StepResult call_watched(const StepBody::Function& body, const StepCall& call, StepWorld& world) {
+  if (world.dead()) return nobody_hears();
+  if (world.fails_before(call)) return retry("the lab made this attempt fail before its body");
+  world.take_time();
+  if (world.dead() || !world.begin_body(call)) return nobody_hears();
+  StepResult result;
+  try {
+    result = body(call);
+  } catch (const ProcessDied&) {
+    world.end_body(call, nobody_hears());
+    return nobody_hears();
+  } catch (const std::exception& thrown) {
+    result = retry(std::string("threw: ") + thrown.what());
+  } catch (...) {
+    result = retry("threw something that is no std::exception");
+  }
+  world.end_body(call, result);
+  if (world.dead()) return nobody_hears();
+  world.take_time();
+  if (result.kind == StepResult::Kind::done && world.loses_answer(call))
+    return retry("the lab lost this attempt's answer");
+  return result;
+}
+
+struct WatcherState {
+  StepActor watched;
+  static inline const char* name = "watcher";
+};
+
+/// Stands before a user's actor and passes calls on.
+StepActor::behavior_type watcher(StepActor::stateful_pointer<WatcherState> self, StepActor watched,
+                                 StepWorld* world) {
+  self->state.watched = watched;
+  self->set_exit_handler([self](caf::exit_msg& exit) {
+    self->send_exit(self->state.watched, exit.reason);
+    self->quit(std::move(exit.reason));
+  });
+  self->monitor(watched);
+  self->set_down_handler([self](caf::down_msg& down) { self->quit(std::move(down.reason)); });
+  return {[self, world](const StepCallPtr& call) -> caf::result<StepResult> {
+    auto promise = self->make_response_promise<StepResult>();
+    if (world->dead() || world->fails_before(*call) || !world->begin_body(*call)) {
+      promise.deliver(nobody_hears());
+      return promise;
+    }
+    self->request(self->state.watched, caf::infinite, call)
+        .then(
+            [=](const StepResult& result) mutable {
+              world->end_body(*call, result);
+              const bool lost = result.kind == StepResult::Kind::done && world->loses_answer(*call);
+              promise.deliver(lost ? retry("the lab lost this attempt's answer") : result);
+            },
+            [=](const caf::error& error) mutable { promise.deliver(error); });
+    return promise;
+  }};
+}
+
+}  // namespace
+
+Steps wrap_steps(const Steps& steps, StepWorld& world) {
+  Steps wrapped;
+  for (const auto& [type, body] : steps.bodies()) {
+    const StepTypeInfo& info = steps.types().at(type);
+    if (const auto* function = body.function()) {
+      wrapped.add(
+          type,
+          [body = *function, &world](const StepCall& call) {
+            return call_watched(body, call, world);
+          },
+          info);
+      continue;
+    }
+    const auto factory = body.actor_factory();
+    wrapped.add(type, step_actor([factory, &world](caf::actor_system& system) {
+                  return system.spawn(watcher, (*factory)(system), &world);
+                }),
+                info);
+  }
+  return wrapped;
+}
+
+}  // namespace pawl::lab

@@ -1,0 +1,34 @@
+/// The user's steps, watched: what they do is told to the history, and they stop when the process
+/// is dead.
+#pragma once
+
+#include <pawl/step.hpp>
+#include <pawl/steps.hpp>
+
+namespace pawl::lab {
+
+/// What a watched step tells and asks.
+class StepWorld {
+ public:
+  virtual ~StepWorld() = default;
+
+  virtual bool dead() const = 0;
+
+  /// User code is about to run; false if the process dies instead.
+  virtual bool begin_body(const StepCall& call) = 0;
+
+  /// User code has run.
+  virtual void end_body(const StepCall& call, const StepResult& result) = 0;
+
+  /// Whether the attempt fails before its body, or after it.
+  virtual bool fails_before(const StepCall& call) = 0;
+  virtual bool loses_answer(const StepCall& call) = 0;
+
+  /// Lets time pass and others go on, perhaps.
+  virtual void take_time() = 0;
+};
+
+/// Lifetime: `world` outlives the steps.
+Steps wrap_steps(const Steps& steps, StepWorld& world);
+
+}  // namespace pawl::lab
