@@ -24,6 +24,8 @@ constexpr WeatherWord weather_words[] = {
     {"lost_answers", &Weather::lost_answers},
     {"stalls", &Weather::stalls},
     {"killed_runners", &Weather::killed_runners},
+    {"readers", &Weather::readers},
+    {"cancels", &Weather::cancels},
 };
 
 std::string life_text(const Life& life) {

@@ -100,6 +100,8 @@ class Check {
         break;
       case Happened::completed: take_completion(event); break;
       case Happened::end_told: take_end(event); break;
+      case Happened::read: take_read(event); break;
+      case Happened::cancel_told: take_cancel(event); break;
       default: break;
     }
   }
@@ -186,6 +188,36 @@ class Check {
                                    std::string(to_string(facts->end->state)));
     else if (event.digest != Digest{} && digest_of(facts->end->output.dump()) != event.digest)
       breach("end_is_durable", "another output of " + event.run + " was told than is stored");
+  }
+
+  /// What another process has read is there for ever.
+  void take_read(const HistoryEvent& event) {
+    const StoredFacts* facts = stored(event.run);
+    const bool there =
+        facts != nullptr &&
+        std::any_of(facts->run->records.begin(), facts->run->records.end(), [&](const Record& r) {
+          const bool kind =
+              event.step.empty() ? r.kind == RecordKind::ended : r.kind == RecordKind::output;
+          return kind && r.step == event.step && digest_of(r.body) == event.digest;
+        });
+    if (!there)
+      breach("reads_are_durable",
+             "a reader saw " +
+                 (event.step.empty() ? "the end of " + event.run
+                                     : "an output of " + event.run + "/" + event.step) +
+                 " that is not stored");
+  }
+
+  void take_cancel(const HistoryEvent& event) {
+    const StoredFacts* facts = stored(event.run);
+    if (event.text == "running" || facts == nullptr)
+      return;  // an honest "not yet" promises nothing
+    const std::string state = event.text == "cancelling" ? "cancelled" : event.text;
+    if (!facts->end || to_string(facts->end->state) != state)
+      breach("cancel_is_kept",
+             "a cancel of " + event.run + " was answered with " + event.text +
+                 ", and the run is stored as " +
+                 (facts->end ? std::string(to_string(facts->end->state)) : "unfinished"));
   }
 
   void check_ends() {
@@ -315,6 +347,8 @@ const std::vector<std::string_view>& invariants() {
       "one_key",
       "inputs_are_durable",
       "everything_finishes",
+      "cancel_is_kept",
+      "reads_are_durable",
       "views_agree",
       "nothing_from_nowhere",
       "no_holes",

@@ -4,25 +4,19 @@
 #include <pawl/point.hpp>
 
 #include "actors/real_seams.hpp"
+#include "lab/exploration_lock.hpp"
 #include "lab/shrink.hpp"
 #include "lab/timeline.hpp"
 
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
-#include <mutex>
 #include <unordered_map>
 #include <utility>
 
 namespace pawl::lab {
 
 namespace {
-
-/// SQLite's random numbers and the points are the process's: one exploration at a time.
-std::mutex& one_at_a_time() {
-  static std::mutex mutex;
-  return mutex;
-}
 
 /// What a process that starts finds: equal ones come to the same end.
 struct SituationKey {
@@ -341,6 +335,9 @@ LabCase random_case_for(const Scenario& scenario, std::uint64_t seed, const Opti
     if (chance.below(3) == 0) weather.early_timers = static_cast<int>(5 + chance.below(60));
     if (chance.below(3) == 0) weather.slow_steps = static_cast<int>(50 + chance.below(400));
     if (chance.below(3) == 0) weather.stalls = static_cast<int>(5 + chance.below(100));
+    if (chance.below(4) == 0) weather.readers = static_cast<int>(2 + chance.below(20));
+    if (options.cancels && chance.below(4) == 0)
+      weather.cancels = static_cast<int>(2 + chance.below(15));
     if (options.steps_fail) {
       if (chance.below(3) == 0) weather.failed_steps = static_cast<int>(50 + chance.below(400));
       if (chance.below(4) == 0) weather.lost_answers = static_cast<int>(50 + chance.below(300));
@@ -352,7 +349,7 @@ LabCase random_case_for(const Scenario& scenario, std::uint64_t seed, const Opti
 }
 
 Report explore(const Scenario& scenario, const Options& options) {
-  const std::lock_guard<std::mutex> lock(one_at_a_time());
+  const ExplorationLock lock;
   if (const char* line = std::getenv("PAWL_REPLAY"); line != nullptr && *line != '\0') {
     const Result<LabCase> lab_case = LabCase::parse(line);
     Report report;
@@ -360,12 +357,9 @@ Report explore(const Scenario& scenario, const Options& options) {
       report = Exploration(scenario, options).run_one(*lab_case);
     else
       report.violations.push_back({"replay", lab_case.error().text(), {}, {}});
-    seed_sqlite(0);
     return report;
   }
-  Report report = Exploration(scenario, options).run();
-  seed_sqlite(0);
-  return report;
+  return Exploration(scenario, options).run();
 }
 
 Report explore(const Flow& flow, const json& input, MakeOutside outside, const Options& options) {
@@ -373,16 +367,13 @@ Report explore(const Flow& flow, const json& input, MakeOutside outside, const O
 }
 
 Report replay(const Scenario& scenario, const LabCase& lab_case, const Options& options) {
-  const std::lock_guard<std::mutex> lock(one_at_a_time());
-  Report report = Exploration(scenario, options).run_one(lab_case);
-  seed_sqlite(0);
-  return report;
+  const ExplorationLock lock;
+  return Exploration(scenario, options).run_one(lab_case);
 }
 
 Trace trace(const Scenario& scenario, const LabCase& lab_case) {
-  const std::lock_guard<std::mutex> lock(one_at_a_time());
+  const ExplorationLock lock;
   const CaseEnd end = run_case(scenario, lab_case, true);
-  seed_sqlite(0);
   return {end.trace, end.events, end.virtual_ms};
 }
 

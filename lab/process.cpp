@@ -236,12 +236,49 @@ class Process final : public StepWorld {
   /// One message, job or timer; false when there is none, or the process is dead.
   bool step() {
     note_time();
-    return !course_.dead() && schedule_->step();
+    if (course_.dead() || !schedule_->step()) return false;
+    if (chance_.permille(life_.weather.readers)) look_from_outside();
+    if (chance_.permille(life_.weather.cancels)) cancel_one();
+    return true;
   }
 
   void note_time() {
     const std::int64_t now_ms = clock_->now_ms();
     while (times_.size() <= course_.entries().size()) times_.push_back(now_ms);
+  }
+
+  /// Another process's look at the store. What it sees must last.
+  void look_from_outside() {
+    const auto reader = open_sqlite_reader(store_name, lab_vfs);
+    if (!reader) return;
+    const Result<std::vector<RunRow>> rows = (*reader)->list({});
+    if (!rows) return;
+    for (const RunRow& row : *rows) {
+      const Result<std::optional<StoredRun>> run = (*reader)->load(row.key);
+      if (!run || !*run) continue;
+      for (const Record& record : (*run)->records)
+        if (record.kind == RecordKind::output || record.kind == RecordKind::ended)
+          if (!course_.mark(seen(row.run, record))) return;
+    }
+  }
+
+  void cancel_one() {
+    if (cancels_ >= 2) return;
+    ++cancels_;
+    const auto& runs = start_.scenario.runs;
+    const std::string id = runs[chance_.below(runs.size())].id;
+    HistoryEvent asked;
+    asked.what = Happened::cancel_asked;
+    asked.run = id;
+    if (!course_.mark(std::move(asked))) return;
+    core_->cancel(id)->on_set([this, id](const Result<RunState>& state) {
+      HistoryEvent told;
+      told.what = Happened::cancel_told;
+      told.run = id;
+      told.text =
+          state ? std::string(to_string(*state)) : std::string(to_string(state.error().code));
+      if (state) course_.mark(std::move(told));
+    });
   }
 
   // --- the end
@@ -355,6 +392,7 @@ class Process final : public StepWorld {
   std::uint64_t pending_world_ = 0;
   std::int64_t virtual_ms_ = 0;
   int nesting_ = 0;
+  int cancels_ = 0;
   bool in_body_ = false;
   bool unknown_start_ = false;
   bool clean_ = false;

@@ -88,7 +88,8 @@ class Shrinking {
   bool fairer_weather() {
     static constexpr int Weather::*members[] = {&Weather::early_timers, &Weather::slow_steps,
                                                 &Weather::failed_steps, &Weather::lost_answers,
-                                                &Weather::stalls,       &Weather::killed_runners};
+                                                &Weather::stalls,       &Weather::killed_runners,
+                                                &Weather::readers,      &Weather::cancels};
     bool better = false;
     for (std::size_t i = 0; i < best_.lives.size(); ++i)
       for (const auto member : members)

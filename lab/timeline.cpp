@@ -1,7 +1,7 @@
 #include "lab/timeline.hpp"
 
 #include <algorithm>
-#include <array>
+#include <cstddef>
 #include <vector>
 
 namespace pawl::lab {
@@ -9,12 +9,17 @@ namespace pawl::lab {
 namespace {
 
 constexpr std::size_t lines_max = 70;
-constexpr std::size_t lane_width = 30;
 
 enum class Lane { outside, coordinator, store, runner, step };
 
-constexpr std::array<const char*, 5> lane_names{"outside", "coordinator", "store", "step runner",
-                                                "your step"};
+/// Narrow, so that a test report of 80 columns does not break the lines.
+constexpr const char* head =
+    "outside\n"
+    "|  coordinator\n"
+    "|  |  store\n"
+    "|  |  |  step runner\n"
+    "|  |  |  |  your step\n";
+constexpr std::size_t lanes = 5;
 
 struct Line {
   Lane lane;
@@ -66,8 +71,10 @@ Line line_of(const HistoryEvent& event) {
 }
 
 std::string row(const Line& line) {
-  if (line.across) return "---- " + line.text + "\n";
-  std::string text(lane_width * static_cast<std::size_t>(line.lane), ' ');
+  if (line.across) return "==== " + line.text + "\n";
+  std::string text;
+  for (std::size_t lane = 0; lane < lanes; ++lane)
+    text += lane == static_cast<std::size_t>(line.lane) ? "*  " : "|  ";
   return text + line.text + "\n";
 }
 
@@ -76,13 +83,7 @@ std::string row(const Line& line) {
 std::string timeline(const HistoryView& history) {
   std::vector<Line> lines;
   history.each([&](const HistoryEvent& event) { lines.push_back(line_of(event)); });
-  std::string text;
-  for (const char* name : lane_names) {
-    std::string head(name);
-    head.resize(lane_width, ' ');
-    text += head;
-  }
-  text += "\n";
+  std::string text = head;
   // A long course is told from its end: that is where it went wrong.
   const std::size_t first = lines.size() > lines_max ? lines.size() - lines_max : 0;
   if (first > 0) text += "(" + std::to_string(first) + " lines before)\n";

@@ -73,6 +73,15 @@ HistoryEvent told_end(const std::string& run, const Outcome& outcome) {
   return told;
 }
 
+HistoryEvent seen(const std::string& run, const Record& record) {
+  HistoryEvent event;
+  event.what = Happened::read;
+  event.run = run;
+  event.step = record.step;
+  event.digest = digest_of(record.body);
+  return event;
+}
+
 HistoryEvent body_began(const StepCall& call) {
   HistoryEvent event = event_of(Happened::body_began, call);
   event.key = call.key;

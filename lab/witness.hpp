@@ -3,6 +3,7 @@
 
 #include <pawl/lab_history.hpp>
 #include <pawl/observer.hpp>
+#include <pawl/record.hpp>
 #include <pawl/run_state.hpp>
 #include <pawl/step.hpp>
 
@@ -16,6 +17,9 @@ std::optional<HistoryEvent> told_by(const EngineEvent& event);
 
 /// The end of a run as its handle told it.
 HistoryEvent told_end(const std::string& run, const Outcome& outcome);
+
+/// A record that somebody else read.
+HistoryEvent seen(const std::string& run, const Record& record);
 
 HistoryEvent body_began(const StepCall& call);
 HistoryEvent body_ended(const StepCall& call, const StepResult& result);

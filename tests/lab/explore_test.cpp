@@ -65,9 +65,8 @@ TEST_CASE("explore: a crash in the recovery is survived too, at every pair of po
 TEST_CASE("explore: random courses with failing steps, faults and several runs come to good ends",
           "[lab]") {
   lab::Options options;
-  options.losses = {lab::Loss::kill, lab::Loss::power, lab::Loss::torn};
   options.schedules = 300;
-  options.cases_max = 0;
+  options.cancels = true;
   lab::Scenario scenario{flow_of(five), {{"r1"}, {"r2", {{"n", 2}}}, {"r3"}}, [] {
                            return lab::Outside{[] { return echo(); }};
                          }};

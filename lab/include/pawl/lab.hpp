@@ -72,6 +72,9 @@ struct Options {
   /// fail.
   bool steps_fail = true;
 
+  /// Random courses in which somebody cancels runs; their steps may then never run.
+  bool cancels = false;
+
   /// A disk that says that it synced and did not. pawl promises nothing on such; this shows what
   /// that means.
   bool disk_lies = false;

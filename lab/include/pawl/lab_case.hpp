@@ -47,9 +47,13 @@ struct Weather {
       0;           ///< a step's body runs and its answer is lost: the attempt fails all the same
   int stalls = 0;  ///< an actor, the store's among them, gets nothing done for a while
   int killed_runners = 0;  ///< a step runner dies
+  int readers = 0;         ///< somebody else opens the store, reads all of it, and closes it
+  int cancels = 0;         ///< somebody cancels a run; two in a life at most
 
   bool calm() const {
-    return early_timers + slow_steps + failed_steps + lost_answers + stalls + killed_runners == 0;
+    return early_timers + slow_steps + failed_steps + lost_answers + stalls + killed_runners +
+               readers + cancels ==
+           0;
   }
 };
 

@@ -1,0 +1,300 @@
+#include <pawl/flow.hpp>
+#include <pawl/store_conformance.hpp>
+
+#include <exception>
+#include <utility>
+
+namespace pawl::lab {
+
+namespace {
+
+/// One check at work: its place, and what it found.
+class Bench {
+ public:
+  explicit Bench(StoreUnderTest under_test)
+      : under_test_(std::move(under_test)), store_(under_test_.open()) {}
+
+  void open_again() {
+    older_ = std::move(store_);
+    store_ = under_test_.open();
+  }
+
+  Store& store() { return *store_; }
+
+  Store& older() { return *older_; }
+
+  WriteReply put(const Write& write, std::int64_t now_ms = 1000) {
+    return put_in(*store_, write, now_ms);
+  }
+
+  WriteReply put_in(Store& store, const Write& write, std::int64_t now_ms = 1000) {
+    Result<std::vector<WriteReply>> replies = store.write({&write}, now_ms);
+    if (replies && replies->size() == 1) return replies->front();
+    WriteReply none;
+    none.error =
+        replies ? make_error(Errc::internal, "not one reply for one write") : replies.error();
+    return none;
+  }
+
+  StoredRun load(const std::string& run) {
+    Result<std::optional<StoredRun>> loaded = store_->load(run);
+    if (loaded && *loaded) return **loaded;
+    demand(false, "the run " + run + " cannot be loaded");
+    return {};
+  }
+
+  void demand(bool holds, const std::string& message) {
+    if (!holds && complaint_.empty()) complaint_ = message;
+  }
+
+  void demand_status(const WriteReply& reply, WriteStatus status, const std::string& what) {
+    static constexpr const char* names[] = {"written", "already_exists", "refused"};
+    demand(reply.status == status, what + " was answered with " +
+                                       names[static_cast<int>(reply.status)] + " instead of " +
+                                       names[static_cast<int>(status)]);
+  }
+
+  const std::string& complaint() const { return complaint_; }
+
+ private:
+  StoreUnderTest under_test_;
+  std::unique_ptr<Store> store_;
+  std::unique_ptr<Store> older_;
+  std::string complaint_;
+};
+
+Write start(const std::string& run, const std::string& input = "{}",
+            const std::string& type = "x") {
+  const Flow flow = parse_flow(R"({"flow": "f", "steps": {"a": {"run": ")" + type +
+                               R"("}, "b": {"run": "x", "after": ["a"]}}})")
+                        .value();
+  return StartRun{run,           flow.name(), std::make_shared<const std::string>(flow.canonical()),
+                  flow.digest(), input,       "/folder"};
+}
+
+Write append(RunKey run, Record record) {
+  return AppendRecord{run, std::make_shared<Record>(std::move(record))};
+}
+
+Record output(const std::string& step, int attempt, const std::string& body) {
+  Record record;
+  record.kind = RecordKind::output;
+  record.end = AttemptEnd::succeeded;
+  record.step = step;
+  record.attempt = attempt;
+  record.body = body;
+  record.output_digest = digest_of(body);
+  return record;
+}
+
+Record receipt(const std::string& step, int attempt, AttemptEnd end) {
+  Record record;
+  record.kind = RecordKind::receipt;
+  record.end = end;
+  record.step = step;
+  record.attempt = attempt;
+  record.body = error_body(Errc::step_failed, "why");
+  return record;
+}
+
+Record about_run(RecordKind kind) {
+  Record record;
+  record.kind = kind;
+  return record;
+}
+
+Record ended() {
+  Record record = about_run(RecordKind::ended);
+  record.body = to_json_value(Outcome{RunState::succeeded, nullptr, std::nullopt}).dump();
+  return record;
+}
+
+void check_starts(Bench& bench) {
+  const WriteReply first = bench.put(start("r1", R"({"n":1})"), 5000);
+  bench.demand_status(first, WriteStatus::written, "a first start");
+  const WriteReply again = bench.put(start("r1", R"({"n":1})"));
+  bench.demand_status(again, WriteStatus::already_exists, "the same start again");
+  bench.demand(again.run == first.run, "the same start again gave another key");
+  const StoredRun run = bench.load("r1");
+  bench.demand(run.input == R"({"n":1})" && run.folder == "/folder" && run.row.started_ms == 5000 &&
+                   run.records.size() == 1,
+               "a started run is not stored as it was given");
+}
+
+void check_other_starts(Bench& bench) {
+  bench.put(start("r1", R"({"n":1})"));
+  const WriteReply input = bench.put(start("r1", R"({"n":2})"));
+  bench.demand_status(input, WriteStatus::refused, "the same id with another input");
+  bench.demand(input.error.code == Errc::run_differs,
+               "the same id with another input is not told as run_differs");
+  bench.demand_status(bench.put(start("r1", R"({"n":1})", "y")), WriteStatus::refused,
+                      "the same id with another flow");
+}
+
+void check_first_output(Bench& bench) {
+  const RunKey run = bench.put(start("r1")).run;
+  bench.demand_status(bench.put(append(run, output("a", 1, "1"))), WriteStatus::written,
+                      "a first output");
+  const WriteReply same = bench.put(append(run, output("a", 1, "1")));
+  bench.demand_status(same, WriteStatus::already_exists, "the same output again");
+  bench.demand(!same.diverged, "the same output again is told to be another one");
+  const WriteReply other = bench.put(append(run, output("a", 2, "2")));
+  bench.demand_status(other, WriteStatus::already_exists, "another output");
+  bench.demand(other.diverged, "another output is not told to be another one");
+  bench.demand(other.stored && other.stored->body == "1",
+               "another output was not answered with the stored one");
+  int outputs = 0;
+  int diverged = 0;
+  for (const Record& record : bench.load("r1").records) {
+    outputs += record.kind == RecordKind::output && record.body == "1" ? 1 : 0;
+    diverged += record.end == AttemptEnd::diverged && record.body == "2" ? 1 : 0;
+  }
+  bench.demand(outputs == 1, "not exactly the first output is stored");
+  bench.demand(diverged == 1, "the other output is not kept in a diverged receipt");
+}
+
+void check_receipts(Bench& bench) {
+  const RunKey run = bench.put(start("r1")).run;
+  bench.demand_status(bench.put(append(run, receipt("a", 1, AttemptEnd::failed))),
+                      WriteStatus::written, "a receipt");
+  const WriteReply late = bench.put(append(run, output("a", 1, "1")));
+  bench.demand_status(late, WriteStatus::refused, "an output of an attempt that had ended");
+  bench.demand(late.error.code == Errc::attempt_ended, "it is not told as attempt_ended");
+  bench.demand_status(bench.put(append(run, output("a", 2, "1"))), WriteStatus::written,
+                      "the next attempt's output");
+  const WriteReply after = bench.put(append(run, receipt("a", 3, AttemptEnd::lost)));
+  bench.demand_status(after, WriteStatus::already_exists, "a receipt for a step with an output");
+  bench.demand(after.stored && after.stored->kind == RecordKind::output,
+               "it was not answered with the output");
+}
+
+void check_end(Bench& bench) {
+  const RunKey run = bench.put(start("r1")).run;
+  bench.put(append(run, ended()), 7000);
+  bench.demand(bench.load("r1").row.state == RunState::succeeded,
+               "an ended run is not noted as such");
+  const WriteReply after = bench.put(append(run, output("a", 1, "1")));
+  bench.demand_status(after, WriteStatus::refused, "an output after the end");
+  bench.demand_status(bench.put(append(run, receipt("a", 1, AttemptEnd::late))),
+                      WriteStatus::written, "a late receipt after the end");
+  bench.demand(bench.store().due(1'000'000, 10).value().empty(), "an ended run is found as due");
+  bench.demand(bench.store().count_unfinished().value() == 0,
+               "an ended run is counted as unfinished");
+}
+
+void check_due(Bench& bench) {
+  const RunKey first = bench.put(start("r1")).run;
+  bench.put(start("r2"));
+  bench.put(ParkRun{first, RunState::waiting, 5000});
+  const auto due = bench.store().due(4999, 10).value();
+  bench.demand(due.size() == 1 && due.front().run == "r2", "a run is found before it is due");
+  bench.demand(bench.store().due(5000, 10).value().size() == 2,
+               "a run is not found when it is due");
+  bench.demand(bench.store().next_due_ms(4999).value() == std::optional<std::int64_t>(5000),
+               "the next due time is wrong");
+}
+
+void check_batches(Bench& bench) {
+  const RunKey run = bench.put(start("r1")).run;
+  const std::vector<Write> writes{append(run, output("a", 1, "1")), append(99, output("a", 1, "1")),
+                                  append(run, output("b", 1, "2"))};
+  std::vector<const Write*> batch;
+  for (const Write& write : writes) batch.push_back(&write);
+  const Result<std::vector<WriteReply>> replies = bench.store().write(batch, 2000);
+  bench.demand(replies && replies->size() == 3,
+               "a batch of three is not answered by three replies");
+  if (!replies || replies->size() != 3) return;
+  bench.demand((*replies)[0].status == WriteStatus::written &&
+                   (*replies)[1].status == WriteStatus::refused &&
+                   (*replies)[2].status == WriteStatus::written,
+               "a refused write hinders its neighbours, or is not refused");
+  std::int64_t seq = 0;
+  for (const Record& record : bench.load("r1").records) {
+    bench.demand(record.seq > seq, "records are not in their order");
+    seq = record.seq;
+  }
+  bench.demand(bench.load("r1").records.size() == 3, "not every record of a batch is stored");
+}
+
+void check_bytes(Bench& bench) {
+  const RunKey run = bench.put(start("r1")).run;
+  const std::string bodies[] = {R"("")", R"("\u0000 zero")",
+                                R"({"deep":{"x":[1,2.5,-3,true,null]}})",
+                                "\"" + std::string(500'000, 'x') + "\"", "18446744073709551615"};
+  int n = 0;
+  for (const std::string& body : bodies)
+    bench.put(append(run, output("s" + std::to_string(n++), 1, body)));
+  const StoredRun stored = bench.load("r1");
+  for (std::size_t i = 0; i < std::size(bodies); ++i)
+    bench.demand(stored.records.size() > i + 1 && stored.records[i + 1].body == bodies[i],
+                 "an output does not come back byte for byte");
+}
+
+void check_owners(Bench& bench) {
+  const RunKey run = bench.put(start("r1")).run;
+  bench.put(append(run, output("a", 1, "1")));
+  const std::int64_t epoch = bench.store().epoch();
+  bench.open_again();
+  bench.demand(bench.store().epoch() > epoch, "a new owner has no higher epoch");
+  bench.demand(bench.load("r1").records.size() == 2,
+               "what was answered is not there for the next owner");
+  const Write write = append(run, output("b", 1, "2"));
+  const Result<std::vector<WriteReply>> fenced = bench.older().write({&write}, 3000);
+  bench.demand(!fenced && fenced.error().code == Errc::fenced,
+               "a writer of an older epoch is not fenced");
+  bench.demand(bench.load("r1").records.size() == 2, "a fenced writer has written");
+  bench.demand_status(bench.put(write), WriteStatus::written, "the new owner's write");
+  const std::vector<Record> records = bench.load("r1").records;
+  bench.demand(records.size() == 3 && records.back().seq > records[1].seq &&
+                   records.back().epoch == bench.store().epoch(),
+               "a new owner's records do not follow the old owner's");
+}
+
+void check_unknown(Bench& bench) {
+  bench.demand(!bench.store().load("nobody").value().has_value(), "an unknown run is found");
+  const WriteReply reply = bench.put(append(7, output("a", 1, "1")));
+  bench.demand(reply.status == WriteStatus::refused && reply.error.code == Errc::unknown_run,
+               "a record of an unknown run is not refused as unknown_run");
+}
+
+struct NamedCheck {
+  const char* name;
+  void (*check)(Bench&);
+};
+
+constexpr NamedCheck all_checks[] = {
+    {"the same start twice is one run", check_starts},
+    {"the same id with another flow or input is refused", check_other_starts},
+    {"the first output of a step stands", check_first_output},
+    {"an attempt ends once, by a receipt or an output", check_receipts},
+    {"nothing but late receipts comes after the end", check_end},
+    {"runs are found when they are due", check_due},
+    {"a batch is answered write by write", check_batches},
+    {"bytes come back as they were given", check_bytes},
+    {"a new owner finds everything and fences the old one", check_owners},
+    {"an unknown run is unknown", check_unknown},
+};
+
+}  // namespace
+
+std::vector<StoreFinding> check_store(const std::function<StoreUnderTest()>& make) {
+  std::vector<StoreFinding> findings;
+  for (const NamedCheck& named : all_checks) {
+    try {
+      Bench bench(make());
+      named.check(bench);
+      if (!bench.complaint().empty()) findings.push_back({named.name, bench.complaint()});
+    } catch (const std::exception& thrown) {
+      findings.push_back({named.name, std::string("threw: ") + thrown.what()});
+    }
+  }
+  return findings;
+}
+
+std::vector<std::string> store_checks() {
+  std::vector<std::string> names;
+  for (const NamedCheck& named : all_checks) names.emplace_back(named.name);
+  return names;
+}
+
+}  // namespace pawl::lab

@@ -1,0 +1,137 @@
+// ./dev mutants: shows that the lab sees every seeded bug. Only in builds with PAWL_MUTANTS.
+//
+// For each: the store's checks, every crash of each flow of our own, random courses; until
+// something is found, and no longer than the time allowed. Without a bug all of it must find
+// nothing.
+#include <pawl/lab.hpp>
+#include <pawl/sqlite_store.hpp>
+#include <pawl/store_conformance.hpp>
+
+#include "lab/disk.hpp"
+#include "lab/own_scenarios.hpp"
+#include "runtime/mutant.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <iostream>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace pawl;
+using SteadyClock = std::chrono::steady_clock;
+
+double seconds_since(SteadyClock::time_point began) {
+  return std::chrono::duration<double>(SteadyClock::now() - began).count();
+}
+
+struct Caught {
+  std::string by;
+  std::string where;
+  std::string message;
+};
+
+/// The checks of the store kit, on SQLite and a simulated disk.
+std::optional<Caught> check_store_kit() {
+  class FreeLock final : public OwnerLock {};
+
+  struct Place {
+    lab::Course course;
+    lab::Disk disk{{}, course};
+  };
+
+  std::vector<std::shared_ptr<Place>> places;
+  const auto findings = lab::check_store([&] {
+    places.push_back(std::make_shared<Place>());
+    const auto place = places.back();
+    lab::set_current_disk(&place->disk);
+    return lab::StoreUnderTest{[place]() -> std::unique_ptr<Store> {
+      SqliteStoreOptions options;
+      options.path = "pawl.db";
+      options.vfs = lab::lab_vfs;
+      options.take_lock = [](const std::string&) -> Result<std::unique_ptr<OwnerLock>> {
+        return std::unique_ptr<OwnerLock>(std::make_unique<FreeLock>());
+      };
+      return open_sqlite_store(options).value();
+    }};
+  });
+  lab::set_current_disk(nullptr);
+  if (findings.empty()) return std::nullopt;
+  return Caught{"store kit", findings.front().check, findings.front().message};
+}
+
+std::optional<Caught> caught_by(const lab::Report& report, const std::string& where) {
+  if (report.violations.empty()) return std::nullopt;
+  return Caught{report.violations.front().invariant, where, report.violations.front().message};
+}
+
+std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
+  const auto began = SteadyClock::now();
+  if (auto caught = check_store_kit()) return caught;
+  for (const OwnScenario& own : own_scenarios()) {
+    lab::Options options;
+    options.seconds_max = std::max(0.1, seconds_max - seconds_since(began));
+    const lab::Report report = lab::explore(own.scenario, options);
+    cases += report.cases;
+    if (auto caught = caught_by(report, "every crash of " + own.name)) return caught;
+    if (seconds_since(began) > seconds_max) return std::nullopt;
+  }
+  for (std::uint64_t seed = 1; seconds_since(began) < seconds_max; seed += 40)
+    for (const OwnScenario& own : own_scenarios()) {
+      lab::Options options;
+      options.losses = {lab::Loss::kill, lab::Loss::power, lab::Loss::torn};
+      options.cancels = true;
+      options.demand_coverage = false;
+      for (std::uint64_t i = 0; i < 40; ++i) {
+        const lab::Report report =
+            lab::replay(own.scenario, lab::random_case(own.scenario, seed + i, options), options);
+        ++cases;
+        if (auto caught = caught_by(report, "seed " + std::to_string(seed + i) + " of " + own.name))
+          return caught;
+      }
+      if (seconds_since(began) > seconds_max) return std::nullopt;
+    }
+  return std::nullopt;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Shows that the lab sees every seeded bug");
+  std::vector<std::string> names;
+  double seconds_max = 10;
+  app.add_option("MUTANT", names, "The seeded bugs")->required();
+  app.add_option("--seconds", seconds_max, "How long each may go unseen (default: 10)");
+  CLI11_PARSE(app, argc, argv);
+
+  int survived = 0;
+  std::int64_t cases = 0;
+  set_mutant("");
+  if (const auto alarm = hunt(seconds_max, cases)) {
+    std::cout << "FALSE ALARM without a mutant: " << alarm->by << ", " << alarm->where << ": "
+              << alarm->message << '\n';
+    return 1;
+  }
+  std::cout << "without a mutant: nothing is found in " << cases << " cases\n\n";
+  std::printf("%-36s %8s  %-34s %s\n", "MUTANT", "SECONDS", "CAUGHT BY", "WHERE");
+  for (const std::string& name : names) {
+    set_mutant(name);
+    const auto began = SteadyClock::now();
+    std::int64_t tried = 0;
+    const auto caught = hunt(seconds_max, tried);
+    survived += caught ? 0 : 1;
+    std::printf("%-36s %8.2f  %-34s %s\n", name.c_str(), seconds_since(began),
+                caught ? caught->by.c_str() : "SURVIVED",
+                caught ? caught->where.c_str() : (std::to_string(tried) + " cases").c_str());
+    std::fflush(stdout);
+  }
+  set_mutant("");
+  std::printf("\n%zu of %zu caught\n", names.size() - static_cast<std::size_t>(survived),
+              names.size());
+  return survived == 0 ? 0 : 1;
+}

@@ -1,0 +1,85 @@
+// The flows that the project's own soak, mutants and traces run: small, and together every kind of
+// course that there is.
+#pragma once
+
+#include <pawl/lab.hpp>
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pawl {
+
+struct OwnScenario {
+  std::string name;
+  lab::Scenario scenario;
+};
+
+/// Steps with effects under their keys; some fail at first, some always.
+inline lab::Outside own_outside() {
+  auto effects = std::make_shared<std::map<std::string, int>>();
+  const auto steps = [effects] {
+    return Steps{{"s",
+                  [effects](const StepCall& call) {
+                    ++(*effects)[call.key];
+                    return done({{"step", call.step}, {"with", call.with}});
+                  }},
+                 {"flaky",
+                  [effects](const StepCall& call) {
+                    ++(*effects)[call.key];
+                    return call.attempt == 1 ? retry("not yet") : done(call.attempt > 0);
+                  }},
+                 {"broken", [](const StepCall&) { return fail("never"); }},
+                 {"tired", [](const StepCall&) { return retry("never"); }}};
+  };
+  // The store's view of what was done must be the world's: nothing is stored as done that nobody
+  // did.
+  const auto check = [effects](const lab::Ending& ending) -> std::string {
+    for (const StoredRun& run : ending.runs)
+      for (const Record& record : run.records)
+        if (record.kind == RecordKind::output &&
+            effects->count(run.row.run + "/" + record.step) == 0)
+          return run.row.run + "/" + record.step +
+                 " is stored as done, and the world knows nothing of it";
+    return {};
+  };
+  return {steps, check};
+}
+
+inline std::vector<OwnScenario> own_scenarios() {
+  const auto make = [](const std::string& name, const std::string& steps,
+                       std::vector<lab::RunToStart> runs) {
+    Flow flow = parse_flow(R"({"flow": ")" + name + R"(", "steps": {)" + steps + "}}").value();
+    return OwnScenario{name, lab::Scenario{std::move(flow), std::move(runs), own_outside}};
+  };
+  return {
+      make("chain",
+           R"("a": {"run": "s"}, "b": {"run": "s", "with": {"a": "{{steps.a.output.step}}"}})",
+           {{"r1"}}),
+      make(
+          "fork_join",
+          R"("a": {"run": "s"}, "b": {"run": "s", "after": ["a"]}, "c": {"run": "s", "after": ["a"]},
+              "d": {"run": "s", "with": {"b": "{{steps.b.output}}", "c": "{{steps.c.output}}"}},
+              "e": {"run": "s", "with": {"d": "{{steps.d.output}}", "n": "{{input.n?}}"}})",
+          {{"r1"}}),
+      make(
+          "retrying",
+          R"("a": {"run": "flaky", "retry": {"max_attempts": 5, "initial_ms": 5000, "max_ms": 60000}},
+              "b": {"run": "flaky", "after": ["a"], "retry": {"initial_ms": 10}})",
+          {{"r1"}}),
+      make(
+          "failing",
+          R"("a": {"run": "s"}, "b": {"run": "broken", "after": ["a"]}, "c": {"run": "s", "after": ["a"]},
+              "d": {"run": "s", "after": ["b"]})",
+          {{"r1"}}),
+      make("exhausted",
+           R"("a": {"run": "tired", "retry": {"max_attempts": 3, "initial_ms": 1500}})", {{"r1"}}),
+      make("crowd",
+           R"("a": {"run": "s"}, "b": {"run": "flaky", "after": ["a"], "timeout_ms": 2000})",
+           {{"r1"}, {"r2", {{"n", 2}}}, {"r3"}}),
+  };
+}
+
+}  // namespace pawl
