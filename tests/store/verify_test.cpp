@@ -1,15 +1,14 @@
 // Each kind of damage is found, and a sound store is not accused.
-#include <pawl/verify.hpp>
-
-#include <fstream>
-
-#include <sqlite3.h>
-
 #include <pawl/sqlite_store.hpp>
+#include <pawl/verify.hpp>
 
 #include "support/catch.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
+
+#include <sqlite3.h>
+
+#include <fstream>
 
 using namespace pawl;
 
@@ -68,13 +67,16 @@ TEST_CASE("verify: each kind of damage is found and named", "[store]") {
   const auto [damage, expected] = GENERATE(table<std::string, std::string>({
       {"UPDATE events SET body = '3' WHERE step = 'b'", "output_damaged:done "},
       {"UPDATE runs SET input = '{\"n\":2}' WHERE id = 'half'", "input_damaged:half "},
-      {"UPDATE flows SET spec = replace(spec, '\"x\"', '\"y\"')", "flow_damaged:done flow_damaged:half flow_damaged:failed "},
-      {"DELETE FROM events WHERE step = 'a' AND kind = 3 AND run = (SELECT run FROM runs WHERE id = 'done')",
+      {"UPDATE flows SET spec = replace(spec, '\"x\"', '\"y\"')",
+       "flow_damaged:done flow_damaged:half flow_damaged:failed "},
+      {"DELETE FROM events WHERE step = 'a' AND kind = 3 AND run = (SELECT run FROM runs WHERE id "
+       "= 'done')",
        "records_unlawful:done "},
       {"UPDATE events SET attempt = 5 WHERE attempt_end = 5", "records_unlawful:half "},
       {"UPDATE runs SET state = 8 WHERE id = 'done'", "state_differs:done "},
       {"UPDATE runs SET state = 7 WHERE id = 'half'", "state_differs:half "},
-      {"DELETE FROM events WHERE kind = 7 AND run = (SELECT run FROM runs WHERE id = 'done')", "state_differs:done "},
+      {"DELETE FROM events WHERE kind = 7 AND run = (SELECT run FROM runs WHERE id = 'done')",
+       "state_differs:done "},
       {"UPDATE events SET kind = 77 WHERE step = 'b'", "run_unreadable:done "},
       {"UPDATE runs SET state = 77 WHERE id = 'half'", "run_unreadable:half "},
       {"DELETE FROM runs WHERE id = 'half'", "orphans: "},
