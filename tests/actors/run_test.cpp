@@ -326,6 +326,40 @@ TEST_CASE("run: a cancel at any moment is answered truthfully, and the run ends 
   }
 }
 
+TEST_CASE("run: a cancel at any moment of a run that retries is answered truthfully, and kept",
+          "[actors]") {
+  const bool fails_beside = GENERATE(false, true);
+  World world(
+      Steps{{"x", [](const StepCall& call) { return call.attempt < 3 ? retry("no") : done(); }},
+            {"fatal", [](const StepCall&) { return fail("no"); }}},
+      seed());
+  // A failed write of an opening is repeated, and may come after what was asked later.
+  world.disk->failing_batches = GENERATE(0, 1, 3);
+  world.disk->fails = [](const Write& write) {
+    const auto* append = std::get_if<AppendRecord>(&write);
+    return append != nullptr && append->record->kind == RecordKind::opened;
+  };
+  const std::string beside = fails_beside ? R"(, "b": {"run": "fatal"})" : "";
+  const Run run = world.start(
+      R"({"flow": "f", "steps": {"a": {"run": "x", "retry": {"initial_ms": 5}})" + beside + "}}");
+  const int steps = GENERATE(range(8, 48, 2));
+  for (int i = 0; i < steps; ++i) world.step_or_wait();
+  const auto answer = world.core().cancel("r1");
+  REQUIRE(world.run_to_rest());
+  CAPTURE(world.records());
+  const Outcome end = run.wait();
+  REQUIRE(is_ended(end.state));
+  const Result<RunState> told = answer->wait();
+  REQUIRE(told.has_value());
+  CHECK(
+      ((*told == RunState::cancelling && end.state == RunState::cancelled) || *told == end.state));
+  // What is stored can be read back.
+  const Run again = world.core().watch("r1");
+  REQUIRE(world.run_to_rest());
+  CHECK(again.started().has_value());
+  CHECK(again.wait().state == end.state);
+}
+
 TEST_CASE("run: a finished run is told as it is, and cannot be cancelled", "[actors]") {
   Counting counting;
   World world(counting.steps(), 1);
