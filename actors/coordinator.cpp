@@ -76,6 +76,7 @@ void Coordinator::begin(CoordinatorConfig config) {
 
 void Coordinator::tell(LiveRun& run, const Event& event) {
   const std::string id = run.machine->run().str();
+  if (run.stuck) return drop_if_idle(id);
   Result<Commands> commands = run.machine->apply(event);
   if (!commands) return give_up(id, commands.error());
   carry_out(run, *commands);
@@ -86,7 +87,9 @@ void Coordinator::tell(LiveRun& run, const Event& event) {
 /// starts.
 void Coordinator::resume_if_quiet(const std::string& id) {
   const auto found = live_.find(id);
-  if (found == live_.end() || found->second.resumed || found->second.writes > 0) return;
+  if (found == live_.end() || found->second.resumed || found->second.writes > 0 ||
+      found->second.stuck)
+    return;
   found->second.resumed = true;
   tell(found->second, Resumed{});
 }
@@ -207,9 +210,10 @@ void Coordinator::on_written(const std::string& id, const Result<WriteReply>& re
   if (result->stored->kind == RecordKind::ended) point("run.after_end", id);
   // Taking it may end and drop the run; its state is told as it is now, with the record taken.
   const std::shared_ptr<FlowMachine> machine = run.machine;
+  const std::optional<Error> stuck = run.stuck;
   tell(run, Recorded{*result->stored});
   resume_if_quiet(id);
-  if (told) told->answer(machine->state());
+  if (told) told->answer(stuck ? Result<RunState>(*stuck) : machine->state());
 }
 
 void Coordinator::settle(const std::string& id) {
@@ -258,15 +262,15 @@ void Coordinator::finish(const std::string& id) {
   config_.reporter->event(event);
   drop(id);
   answer_waiters(id, outcome);
-  scan_if_room();
   answer_close_if_done();
 }
 
 void Coordinator::drop(const std::string& id) {
-  const auto found = live_.find(id);
-  if (found == live_.end()) return;
-  count(found->second, std::nullopt);
-  live_.erase(found);
+  if (const auto found = live_.find(id); found != live_.end()) {
+    count(found->second, std::nullopt);
+    live_.erase(found);
+  }
+  scan_if_room();
 }
 
 void Coordinator::park(LiveRun& run, RunState state, std::int64_t due_ms) {
@@ -284,12 +288,31 @@ void Coordinator::park(LiveRun& run, RunState state, std::int64_t due_ms) {
           [this](const caf::error&) { --writes_; });
 }
 
+/// Something is wrong with the run, and this engine does no more for it by itself.
 void Coordinator::give_up(const std::string& id, const Error& error) {
-  config_.reporter->log(LogLevel::error, "the run " + id + " cannot go on: " + error.text());
+  EngineEvent event = event_of(EventKind::run_blocked, id);
+  event.state = RunState::blocked;
+  event.message = "the run cannot go on: " + error.text();
+  config_.reporter->event(event);
   halted_.insert(id);
+  if (const auto found = live_.find(id); found != live_.end()) {
+    LiveRun& run = found->second;
+    run.stuck = error;
+    // What has not begun will not. What has begun comes back, and is recorded.
+    for (const auto& [step, dispatch] : run.running)
+      queue_.erase(std::remove(queue_.begin(), queue_.end(), dispatch), queue_.end());
+  }
   answer_waiters(id, Outcome{RunState::blocked, nullptr, RunError{error.code, "", error.message}});
-  drop(id);
+  drop_if_idle(id);
   answer_close_if_done();
+}
+
+/// Drops a run that cannot go on, once nothing of it is under way: read back any earlier, it would
+/// start attempts beside themselves.
+void Coordinator::drop_if_idle(const std::string& id) {
+  const auto found = live_.find(id);
+  if (found == live_.end() || (found->second.running.empty() && found->second.writes == 0))
+    drop(id);
 }
 
 void Coordinator::answer_waiters(const std::string& id, const Outcome& outcome) {

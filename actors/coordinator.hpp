@@ -48,12 +48,13 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 /// Invariants:
 /// 1. A machine hears of a record only after the record is durable.
 /// 2. Each run has at most one machine, which lives while something can happen to it soon: a run
-/// that only waits for a
-///    far time, or for a person, is dropped and read back when its time comes.
+///    that only waits for a far time, or for a person, is dropped and read back when its time
+///    comes. A run is dropped only when nothing of it is under way.
 /// 3. Each started attempt is in its run's `running`, and with a step runner or in `queue_`.
 /// 4. Once `closing_`, nothing is started: an attempt that opens is recorded as interrupted
-/// instead, so that the next
-///    engine finds no open attempt that had never begun.
+///    instead, so that the next engine finds no open attempt that had never begun.
+/// 5. While `backlog_` there are due runs in the store that wait for room, and whatever makes room
+///    looks for them.
 class Coordinator {
  public:
   static inline const char* name = "coordinator";
@@ -97,6 +98,7 @@ class Coordinator {
     std::size_t writes = 0;           // this actor's writes about the run that are not answered yet
     bool resumed = false;             // the machine was told to go on
     std::optional<RunState> counted;  // the state under which the counters know it
+    std::optional<Error> stuck;       // why it cannot go on; it stays until nothing is under way
   };
 
   struct Busy {
@@ -120,7 +122,8 @@ class Coordinator {
   void fetch(const std::string& id, std::optional<Request> request);
   void answer(const Request& request, const Error& error);
   void answer(const Request& request, const Outcome& ended);
-  void serve(const Request& request);
+  void take(const Request& request, const std::string& id);
+  void serve(const Request& request, LiveRun& run);
   void on_start_written(const Message<StartRequest>& request, const WriteReply& reply);
   void scan_if_room();
 
@@ -144,6 +147,7 @@ class Coordinator {
   void drop(const std::string& id);
   void park(LiveRun& run, RunState state, std::int64_t due_ms);
   void give_up(const std::string& id, const Error& error);
+  void drop_if_idle(const std::string& id);
   void answer_waiters(const std::string& id, const Outcome& outcome);
   void answer_everybody(const Error& error);
   void count(LiveRun& run, std::optional<RunState> state);
@@ -176,7 +180,7 @@ class Coordinator {
   std::multimap<TimePoint, Backoff> backoffs_;
   std::optional<TimePoint> scan_at_;
   bool scanning_ = false;
-  bool backlog_ = false;  // the store has due runs that are not live
+  bool backlog_ = false;  // the store may have due runs that are not live
 
   std::size_t writes_ = 0;  // all of this actor's writes that are not answered yet
   bool closing_ = false;

@@ -120,11 +120,13 @@ void Coordinator::on_down(const caf::down_msg& down) {
   const DispatchPtr dispatch = found->second.dispatch;
   busy_.erase(found);
   dispatch->cancellation->set(Cancellation::Reason::interrupted);
-  const auto run = live_.find(dispatch->call.run);
-  if (run == live_.end()) return;
-  run->second.running.erase(dispatch->step);
-  write_about(run->second,
-              conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::lost));
+  if (const auto run = live_.find(dispatch->call.run); run != live_.end()) {
+    run->second.running.erase(dispatch->step);
+    write_about(run->second,
+                conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::lost));
+  }
+  start_queued();
+  answer_close_if_done();
 }
 
 void Coordinator::on_exit() {

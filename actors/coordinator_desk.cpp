@@ -59,7 +59,10 @@ void Coordinator::on_start_written(const Message<StartRequest>& request, const W
   request->started->answer(Result<void>());
   if (reply.status == WriteStatus::already_exists) {
     // Live, ended, or unfinished in the store: what is stored decides.
-    if (live_.count(start.run) == 0) fetch(start.run, std::nullopt);
+    const auto live = live_.find(start.run);
+    if (live == live_.end()) return fetch(start.run, std::nullopt);
+    if (const std::optional<Error> stuck = live->second.stuck)
+      answer_waiters(start.run, unfinished(*stuck));
     return;
   }
   EngineEvent event;
@@ -68,6 +71,7 @@ void Coordinator::on_start_written(const Message<StartRequest>& request, const W
   config_.reporter->event(event);
   if (arriving_.count(start.run) > 0) return;  // a scan was faster, and reads it back
   if (!has_room() && config_.recover) {
+    halted_.erase(start.run);
     backlog_ = true;  // it waits in the store
     return answer_close_if_done();
   }
@@ -80,6 +84,7 @@ void Coordinator::on_start_written(const Message<StartRequest>& request, const W
 
 void Coordinator::adopt(const std::string& id, RunKey key, const std::string& folder,
                         std::shared_ptr<FlowMachine> machine) {
+  halted_.erase(id);
   LiveRun& run = live_[id];
   run.key = key;
   run.folder = folder;
@@ -88,21 +93,22 @@ void Coordinator::adopt(const std::string& id, RunKey key, const std::string& fo
 }
 
 void Coordinator::on_watch(const Message<WatchRequest>& request) {
-  if (lost_ || closing_) return answer(request, lost_ ? *lost_ : closed());
-  if (live_.count(request->run) > 0) return serve(request);
-  fetch(request->run, request);
+  take(request, request->run);
 }
 
 void Coordinator::on_cancel(const Message<CancelRequest>& request) {
-  if (lost_ || closing_) return answer(request, lost_ ? *lost_ : closed());
-  if (live_.count(request->run) > 0) return serve(request);
-  fetch(request->run, request);
+  take(request, request->run);
 }
 
 void Coordinator::on_unblock(const Message<UnblockRequest>& request) {
+  take(request, request->run);
+}
+
+void Coordinator::take(const Request& request, const std::string& id) {
   if (lost_ || closing_) return answer(request, lost_ ? *lost_ : closed());
-  if (live_.count(request->run) > 0) return serve(request);
-  fetch(request->run, request);
+  const auto live = live_.find(id);
+  if (live != live_.end()) return serve(request, live->second);
+  fetch(id, request);
 }
 
 /// Reads a run back, and serves `request` when it is there.
@@ -122,13 +128,18 @@ void Coordinator::on_recovered(const Recovered& recovered) {
   arriving_.erase(arrived);
   if (recovered.error) {
     for (const Request& request : requests) answer(request, *recovered.error);
-    if (recovered.error->code == Errc::engine_lost || recovered.error->code == Errc::fenced)
-      return lose(*recovered.error);
-    return give_up(recovered.run, *recovered.error);
+    const Errc code = recovered.error->code;
+    if (code == Errc::engine_lost || code == Errc::fenced) return lose(*recovered.error);
+    if (code != Errc::unknown_run) return give_up(recovered.run, *recovered.error);
+    // Whoever waits for it had its start acknowledged after the store was asked.
+    if (waiters_.count(recovered.run) > 0) return fetch(recovered.run, std::nullopt);
+    scan_if_room();
+    return answer_close_if_done();
   }
   if (const std::optional<Outcome>& ended = recovered.machine->outcome()) {
     for (const Request& request : requests) answer(request, *ended);
     answer_waiters(recovered.run, *ended);
+    scan_if_room();
     return answer_close_if_done();
   }
   halted_.erase(recovered.run);
@@ -141,17 +152,17 @@ void Coordinator::on_recovered(const Recovered& recovered) {
   run.folder = recovered.folder;
   run.machine = recovered.machine;
   if (recovered.noted != RunState::running) park(run, RunState::running, 0);
-  for (const Request& request : requests) serve(request);
+  for (const Request& request : requests) serve(request, run);
   resume_if_quiet(recovered.run);
 }
 
 /// Serves a request about a live run.
-void Coordinator::serve(const Request& request) {
+void Coordinator::serve(const Request& request, LiveRun& run) {
+  if (run.stuck) return answer(request, *run.stuck);
   if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
     (*watch)->found->answer(Result<void>());
     waiters_[(*watch)->run].push_back((*watch)->end);
   } else if (const auto* cancel = std::get_if<Message<CancelRequest>>(&request)) {
-    LiveRun& run = live_.at((*cancel)->run);
     const auto told = (*cancel)->answer;
     // The end is being written, and comes first: the answer is that end.
     if (run.machine->ending())
@@ -166,7 +177,7 @@ void Coordinator::serve(const Request& request) {
     const auto& unblock = std::get<Message<UnblockRequest>>(request);
     Record record;
     record.kind = RecordKind::unblocked;
-    write_about(live_.at(unblock->run), std::move(record), unblock->answer);
+    write_about(run, std::move(record), unblock->answer);
   }
 }
 
@@ -201,6 +212,7 @@ void Coordinator::scan_if_room() {
       live_.size() + arriving_.size() > config_.live_runs_max / 2)
     return;
   scanning_ = true;
+  backlog_ = false;  // what finds no room from now on says so anew
   // Runs that are live or halted stand in the store's list too, perhaps before all others.
   const std::size_t limit = live_.size() + arriving_.size() + halted_.size() + scan_portion;
   self_->send(recovery_, Message<ScanRequest>(std::make_shared<ScanRequest>(
@@ -217,7 +229,8 @@ void Coordinator::on_found(const Found& found) {
     scan_at_ = self_->clock().now() + std::chrono::seconds(1);
     return set_alarm(*scan_at_);
   }
-  backlog_ = !found.complete;
+  if (!found.complete) backlog_ = true;
+  bool fetched = false;
   for (const RunRow& row : found.rows) {
     if (live_.count(row.run) > 0 || arriving_.count(row.run) > 0 || halted_.count(row.run) > 0)
       continue;
@@ -226,6 +239,7 @@ void Coordinator::on_found(const Found& found) {
       break;
     }
     fetch(row.run, std::nullopt);
+    fetched = true;
   }
   if (found.next_due_ms) {
     const std::int64_t left_ms = *found.next_due_ms - config_.seams.clock->now_ms();
@@ -234,6 +248,8 @@ void Coordinator::on_found(const Found& found) {
     scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
     set_alarm(*scan_at_);
   }
+  // What was fetched looks for more when it leaves; else nobody would.
+  if (!fetched) scan_if_room();
 }
 
 // --- the end

@@ -15,9 +15,15 @@
 
 namespace pawl {
 
-/// Whether the store may have written after all: the same bytes must be written again.
-inline bool outcome_unknown(Errc code) {
+/// Whether the store may do later what it could not do now. With a write: it may have written after
+/// all, and the same bytes must be written again.
+inline bool is_passing(Errc code) {
   return code == Errc::io || code == Errc::full || code == Errc::busy;
+}
+
+/// How long to wait before the next try.
+inline std::chrono::milliseconds pause_after(int tries) {
+  return std::chrono::milliseconds(std::min(1000, 10 << std::min(tries, 7)));
 }
 
 /// Asks `store` to write, and again the very same if the outcome is unknown, until there is one.
@@ -34,12 +40,11 @@ void write_until_known(Self* self, const StoreActor& store, WriteMessage write,
   self->request(store, caf::infinite, write)
       .then(
           [=](const Answer& answer) mutable {
-            if (answer->has_value() || !outcome_unknown(answer->error().code)) return then(*answer);
+            if (answer->has_value() || !is_passing(answer->error().code)) return then(*answer);
             about.kind = EventKind::write_failed;
             about.message = answer->error().text();
             reporter->event(about);
-            const auto delay = std::chrono::milliseconds(std::min(1000, 10 << std::min(tries, 7)));
-            later(self, delay, [=] {
+            later(self, pause_after(tries), [=] {
               write_until_known<Answer>(self, store, write, reporter, about, then, tries + 1);
             });
           },

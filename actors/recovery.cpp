@@ -18,6 +18,10 @@ using Self = RecoveryActor::stateful_pointer<RecoveryState>;
 /// Plans of other flows than these are made again when they are met again.
 constexpr std::size_t plans_max = 64;
 
+Error store_gone() {
+  return make_error(Errc::engine_lost, "the store's actor is gone");
+}
+
 void hand_over(Self self, Recovered recovered) {
   self->send(self->state.config.coordinator,
              Message<Recovered>(std::make_shared<Recovered>(std::move(recovered))));
@@ -73,7 +77,19 @@ void write_lost_receipts(Self self, Recovered recovered) {
       });
 }
 
-void on_loaded(Self self, const std::string& run, const Result<std::optional<StoredRun>>& loaded) {
+void load(Self self, const Message<RecoverRequest>& request, int tries);
+
+void on_loaded(Self self, const Message<RecoverRequest>& request, int tries,
+               const Result<std::optional<StoredRun>>& loaded) {
+  const std::string& run = request->run;
+  if (!loaded && is_passing(loaded.error().code)) {
+    if (tries == 0)
+      self->state.config.reporter->log(
+          LogLevel::error,
+          "the run " + run +
+              " cannot be read, which is tried again until it can: " + loaded.error().text());
+    return later(self, pause_after(tries), [=] { load(self, request, tries + 1); });
+  }
   if (!loaded) return give_up(self, run, loaded.error());
   if (!*loaded)
     return give_up(self, run,
@@ -88,6 +104,12 @@ void on_loaded(Self self, const std::string& run, const Result<std::optional<Sto
                                       stored.folder, std::move(*machine)});
 }
 
+void load(Self self, const Message<RecoverRequest>& request, int tries) {
+  self->request(self->state.config.store, caf::infinite, request)
+      .then([=](const LoadAnswer& loaded) { on_loaded(self, request, tries, *loaded); },
+            [=](const caf::error&) { give_up(self, request->run, store_gone()); });
+}
+
 void on_scanned(Self self, std::size_t limit, const Result<DueRuns>& due) {
   auto found = std::make_shared<Found>();
   if (due) {
@@ -98,10 +120,6 @@ void on_scanned(Self self, std::size_t limit, const Result<DueRuns>& due) {
     found->error = due.error();
   }
   self->send(self->state.config.coordinator, Message<Found>(std::move(found)));
-}
-
-Error store_gone() {
-  return make_error(Errc::engine_lost, "the store's actor is gone");
 }
 
 }  // namespace
@@ -128,12 +146,7 @@ RecoveryActor::behavior_type recovery(RecoveryActor::stateful_pointer<RecoverySt
   self->state.config = std::move(config);
   set_manners(self, self->state.config.reporter, RecoveryState::name);
   return {
-      [self](const Message<RecoverRequest>& request) {
-        const std::string run = request->run;
-        self->request(self->state.config.store, caf::infinite, request)
-            .then([self, run](const LoadAnswer& loaded) { on_loaded(self, run, *loaded); },
-                  [self, run](const caf::error&) { give_up(self, run, store_gone()); });
-      },
+      [self](const Message<RecoverRequest>& request) { load(self, request, 0); },
       [self](const Message<ScanRequest>& request) {
         const std::size_t limit = request->limit;
         const Message<DueQuery> query =

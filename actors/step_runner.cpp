@@ -93,7 +93,7 @@ void write_record(Self self, std::shared_ptr<Record> record) {
   if (mutant("rerun_body_on_write_error")) {
     self->request(state.config.store, caf::infinite, write)
         .then([self, record](const WriteAnswer& answer) {
-          if (!answer->has_value() && outcome_unknown(answer->error().code))
+          if (!answer->has_value() && is_passing(answer->error().code))
             return perform_attempt(self);
           on_written(self, record, *answer);
         });

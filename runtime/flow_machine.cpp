@@ -45,8 +45,10 @@ Result<Commands> FlowMachine::apply(const Event& event) {
     resumed_ = true;
   } else if (const auto* over = std::get_if<BackoffOver>(&event)) {
     Step& step = steps_[over->step];
-    // A wait that a cancel or a failure overtook is over without consequence.
-    if (step.phase == Phase::backoff && step.attempt + 1 == over->attempt && !stopping()) {
+    // A wait that a cancel or a failure overtook is over without consequence; so is one of an
+    // earlier life of the run.
+    if (resumed_ && step.phase == Phase::backoff && step.attempt + 1 == over->attempt &&
+        !stopping()) {
       move_to(step, Phase::opening);
       commands.emplace_back(OpenAttempt{over->step, over->attempt});
     }
@@ -65,8 +67,11 @@ Result<Commands> FlowMachine::apply(const Event& event) {
 Result<void> FlowMachine::take(const Record& record) {
   const bool about_step = record.kind == RecordKind::opened || record.kind == RecordKind::output ||
                           record.kind == RecordKind::receipt;
-  if (outcome_ && record.end != AttemptEnd::late && record.end != AttemptEnd::diverged)
-    return unlawful(record, "comes after the run's end");
+  const bool lawful_after_end =
+      record.kind == RecordKind::receipt &&
+      (record.end == AttemptEnd::late || record.end == AttemptEnd::diverged ||
+       record.end == AttemptEnd::succeeded);
+  if (outcome_ && !lawful_after_end) return unlawful(record, "comes after the run's end");
   if (about_step) {
     const auto found = plan_->index.find(record.step);
     if (found == plan_->index.end())
@@ -142,8 +147,13 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
 
 Result<void> FlowMachine::take_opened(const Record& record, std::size_t i) {
   Step& step = steps_[i];
-  if ((step.phase != Phase::backoff && step.phase != Phase::opening) ||
-      record.attempt != step.attempt + 1)
+  const bool is_next = record.attempt == step.attempt + 1;
+  // A cancel overtook the writing of this record: the attempt never starts.
+  if (is_next && step.phase == Phase::stopped && step.stopped_by_cancel) {
+    step.attempt = record.attempt;
+    return {};
+  }
+  if (!is_next || (step.phase != Phase::backoff && step.phase != Phase::opening))
     return unlawful(record, "does not open the step's next attempt");
   open(i, record.attempt, record.epoch);
   return {};

@@ -91,28 +91,33 @@ struct OpenAttemptRef {
 
 /// Invariants:
 /// 1. The state depends on the plan, the input and the records applied, in their order; nothing
-/// else is read.
+///    else is read.
 /// 2. A step's attempts are numbered without gaps; at most one is open at a time.
 /// 3. A step starts only when every step that it needs has a durable output.
 /// 4. Each attempt is started at most once by one machine.
-/// 5. After the `ended` record there is no command, and no record but `late` receipts is lawful.
+/// 5. After the `ended` record there is no command, and only receipts that end no attempt are
+///    lawful: `late`, `diverged`, `succeeded`.
 ///
 /// The phases of a step, and what moves it on:
 ///
-///     pending     the last output that it needs                → open
-///     open        output                                       → succeeded
-///                 failed, timed_out, interrupted               → backoff, or failed after the last
-///                 allowed failure fatal                                        → failed lost →
-///                 open (the next attempt, at once), or blocked after
-///                                                                too many in a row
-///                 StepTypeMissing                              → unstartable, its attempt still
-///                 open
-///     backoff     BackoffOver                                  → opening
-///                 StepTypeMissing                              → unstartable, with no attempt open
-///     opening     opened                                       → open
-///     blocked     unblocked                                    → backoff, due at once
-///     all of open, backoff, opening, blocked and unstartable stop when the run is cancelled; none
-///     but open goes on when it is failing
+///     pending      the last output that it needs    → open
+///     open         output                           → succeeded
+///                  failed, timed_out                → backoff, or after the last allowed: failed
+///                  interrupted                      → backoff
+///                  fatal                            → failed
+///                  lost                             → open, or after too many in a row: blocked
+///                  cancelled                        → stopped
+///     backoff      BackoffOver                      → opening
+///                  StepTypeMissing                  → unstartable
+///     opening      opened                           → open
+///     blocked      unblocked                        → backoff, due at once
+///
+///     backoff, opening, blocked and unstartable, when the run is cancelled       → stopped
+///     open, by a receipt that leads to another attempt, when the run is to stop  → stopped
+///
+/// A backoff may also be followed by `opened` at once: in a replay, where nobody tells that it is
+/// over. A cancel may overtake an `opened` that is being written: such an attempt is counted, and
+/// its step stays stopped. A failed run starts nothing that opens after its failure.
 ///
 /// Threads: one at a time.
 class FlowMachine {

@@ -29,9 +29,8 @@ constexpr const char* update_epoch = "UPDATE meta SET value = value + 1 WHERE ke
 /// 1. Nothing is answered before the COMMIT that holds it has returned.
 /// 2. Every transaction begins by checking that this owner's epoch is still the file's.
 /// 3. After an error of which the outcome is unknown the connection is opened anew before it is
-/// used again, and what
-///    was counted in memory is read back: a retry of COMMIT or fsync could report success for lost
-///    data.
+///    used again, its log is emptied into the main file, and what was counted in memory is read
+///    back: a retry of COMMIT or fsync could report success for lost data.
 class SqliteStore final : public Store {
  public:
   SqliteStore(SqliteConnection::WriterOptions options, std::unique_ptr<OwnerLock> lock)
@@ -48,6 +47,9 @@ class SqliteStore final : public Store {
       auto opened = SqliteConnection::open_writer(options_);
       if (!opened) return opened.error();
       connection_ = std::move(*opened);
+      // A reader in the way is no reason to fail: the first commit syncs the log, as any commit.
+      if (Result<void> emptied = empty_the_log(); !emptied && emptied.error().code != Errc::busy)
+        return emptied;
       SQLite::Transaction transaction(connection_->db(), SQLite::TransactionBehavior::IMMEDIATE);
       StatementUse(connection_->statement(update_epoch))->exec();
       epoch_ = stored_epoch();
@@ -118,10 +120,20 @@ class SqliteStore final : public Store {
       auto opened = SqliteConnection::open_writer(options_);
       if (!opened) return opened.error();
       connection_ = std::move(*opened);
+      if (Result<void> emptied = empty_the_log(); !emptied) return emptied;
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
       broken_ = false;
       return {};
     });
+  }
+
+  /// Moves the log into the main file, and syncs that. What a failed sync left in the log looks
+  /// committed to whoever opens it next: a repeated batch would be answered without any sync.
+  Result<void> empty_the_log() {
+    SQLite::Statement checkpoint(connection_->db(), "PRAGMA wal_checkpoint(TRUNCATE)");
+    if (checkpoint.executeStep() && checkpoint.getColumn(0).getInt() == 0) return {};
+    return make_error(Errc::busy, "somebody who reads the store keeps its log from being emptied",
+                      options_.path);
   }
 
   template <class Read>

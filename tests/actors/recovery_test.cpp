@@ -1,5 +1,6 @@
 // What a new owner makes of what an old one left.
 #include "support/catch.hpp"
+#include "support/store_writes.hpp"
 #include "support/world.hpp"
 
 using namespace pawl;
@@ -314,6 +315,11 @@ TEST_CASE("recovery: a damaged run is told by name, and the others go on", "[act
   REQUIRE(after.run_to_rest());
   CHECK(good.wait().succeeded());
   CHECK(bad.started().error().code == Errc::corrupt);
+  bool told = false;
+  for (const EngineEvent& event : after.events)
+    told = told || (event.kind == EventKind::run_blocked && event.run == "bad" &&
+                    event.message.find("does not open") != std::string::npos);
+  CHECK(told);
   CHECK(bad.wait().error->code == Errc::corrupt);
   CHECK_FALSE(is_ended(bad.wait().state));
 }
@@ -333,4 +339,40 @@ TEST_CASE("recovery: more unfinished runs than fit in memory are all brought to 
   World after(outside.steps(), 5, file, options);
   REQUIRE(after.run_to_rest());
   CHECK(open_memory_view(file)->count_unfinished().value() == 0);
+}
+
+TEST_CASE("recovery: runs that are blocked do not keep those behind them from going on",
+          "[actors]") {
+  Outside outside;
+  const auto file = make_memory_file();
+  {
+    const auto store = open_memory_store(file);
+    for (int i = 0; i < 600; ++i)
+      put(*store, start_run("y" + std::to_string(i), json::object(), "y"));
+    put(*store, start_run("good"));
+  }
+  World after(outside.steps(), 3, file);
+  REQUIRE(after.run_to_rest());
+  CHECK(after.count_events(EventKind::run_blocked) == 600);
+  CHECK(after.records("good").find("ended") != std::string::npos);
+}
+
+TEST_CASE("recovery: a run that cannot be read for a while goes on when it can", "[actors]") {
+  Outside outside;
+  const auto file = make_memory_file();
+  {
+    World before(outside.steps(), 1, file);
+    before.start(one);
+    while (before.records() == "no run") REQUIRE(before.step());
+    before.crash();
+  }
+  World after(outside.steps(), seed(), file);
+  after.disk->failure = GENERATE(Errc::io, Errc::full, Errc::busy);
+  after.disk->failing_loads = GENERATE(1, 4);
+  const bool is_asked_for = GENERATE(true, false);
+  if (is_asked_for) after.core().watch("r1");
+  REQUIRE(after.run_to_rest());
+  CHECK(after.disk->failing_loads == 0);
+  CHECK(after.records().find("ended") != std::string::npos);
+  CHECK(after.count_events(EventKind::run_blocked) == 0);
 }

@@ -2,6 +2,7 @@
 // order of messages.
 #include <pawl/step_actor.hpp>
 
+#include "runtime/attempt.hpp"
 #include "support/catch.hpp"
 #include "support/world.hpp"
 
@@ -326,6 +327,40 @@ TEST_CASE("run: a cancel at any moment is answered truthfully, and the run ends 
   }
 }
 
+TEST_CASE("run: a cancel at any moment of a run that retries is answered truthfully, and kept",
+          "[actors]") {
+  const bool fails_beside = GENERATE(false, true);
+  World world(
+      Steps{{"x", [](const StepCall& call) { return call.attempt < 3 ? retry("no") : done(); }},
+            {"fatal", [](const StepCall&) { return fail("no"); }}},
+      seed());
+  // A failed write of an opening is repeated, and may come after what was asked later.
+  world.disk->failing_batches = GENERATE(0, 1, 3);
+  world.disk->fails = [](const Write& write) {
+    const auto* append = std::get_if<AppendRecord>(&write);
+    return append != nullptr && append->record->kind == RecordKind::opened;
+  };
+  const std::string beside = fails_beside ? R"(, "b": {"run": "fatal"})" : "";
+  const Run run = world.start(
+      R"({"flow": "f", "steps": {"a": {"run": "x", "retry": {"initial_ms": 5}})" + beside + "}}");
+  const int steps = GENERATE(range(8, 48, 2));
+  for (int i = 0; i < steps; ++i) world.step_or_wait();
+  const auto answer = world.core().cancel("r1");
+  REQUIRE(world.run_to_rest());
+  CAPTURE(world.records());
+  const Outcome end = run.wait();
+  REQUIRE(is_ended(end.state));
+  const Result<RunState> told = answer->wait();
+  REQUIRE(told.has_value());
+  CHECK(
+      ((*told == RunState::cancelling && end.state == RunState::cancelled) || *told == end.state));
+  // What is stored can be read back.
+  const Run again = world.core().watch("r1");
+  REQUIRE(world.run_to_rest());
+  CHECK(again.started().has_value());
+  CHECK(again.wait().state == end.state);
+}
+
 TEST_CASE("run: a finished run is told as it is, and cannot be cancelled", "[actors]") {
   Counting counting;
   World world(counting.steps(), 1);
@@ -438,6 +473,117 @@ TEST_CASE("run: more runs than fit in memory wait in the store and all come to t
   for (const Run& run : runs) CHECK(run.wait().succeeded());
   CHECK(counting.bodies["a"] == 25);
   CHECK(counting.bodies["c"] == 25);
+}
+
+TEST_CASE("run: an id that was asked for before its start is as good as any other", "[actors]") {
+  Counting counting;
+  EngineOptions options;
+  options.live_runs_max = 1;
+  World world(counting.steps(), seed(), make_memory_file(), options);
+  const Run early = world.core().watch("r2");
+  REQUIRE(world.run_to_rest());
+  CHECK(early.started().error().code == Errc::unknown_run);
+  const Run first = world.start(chain, "r1");
+  const Run second = world.start(chain, "r2");  // waits in the store until there is room
+  REQUIRE(world.run_to_rest());
+  CHECK(first.wait_for(0).has_value());
+  CHECK(second.wait_for(0).has_value());
+}
+
+TEST_CASE("run: a start that races with a question about its id is told what becomes of it",
+          "[actors]") {
+  Counting counting;
+  World world(counting.steps(), GENERATE(range<std::uint64_t>(1, 101)));
+  std::vector<Run> asked{world.core().watch("r1")};
+  const int steps = GENERATE(0, 1, 2, 3);
+  for (int i = 0; i < steps; ++i) world.step();
+  const Run run = world.start(chain);
+  for (int i = 0; i < 6; ++i) {
+    asked.push_back(world.core().watch("r1"));
+    world.step();
+  }
+  REQUIRE(world.run_to_rest());
+  CHECK(run.started().has_value());
+  CHECK(run.wait().succeeded());
+  for (const Run& handle : asked)
+    CHECK((handle.started().has_value() ? handle.wait().succeeded()
+                                        : handle.started().error().code == Errc::unknown_run));
+}
+
+TEST_CASE("run: one that leaves memory to wait makes room for one that waits in the store",
+          "[actors]") {
+  std::map<std::string, int> attempts;
+  EngineOptions options;
+  options.live_runs_max = 2;
+  World world(Steps{{"x", [&](const StepCall& call) { return ++attempts[call.run], retry("no"); }}},
+              seed(), make_memory_file(), options);
+  for (int i = 0; i < 10; ++i)
+    world.start(one_step(R"(, "retry": {"initial_ms": 60000, "max_ms": 60000})"),
+                "r" + std::to_string(i));
+  world.run_for(1000);
+  CHECK(attempts.size() == 10);
+}
+
+TEST_CASE("run: one that finds no room while the store is being searched is found later",
+          "[actors]") {
+  Counting counting;
+  EngineOptions options;
+  options.live_runs_max = 1;
+  World world(counting.steps(), GENERATE(range<std::uint64_t>(1, 201)), make_memory_file(),
+              options);
+  const int pause = GENERATE(3, 8, 15);
+  std::vector<Run> runs;
+  for (int i = 0; i < 6; ++i) {
+    runs.push_back(world.start(one_step().replace(one_step().find("\"x\""), 3, "\"count\""),
+                               "r" + std::to_string(i)));
+    for (int j = 0; j < pause; ++j) world.step();
+  }
+  REQUIRE(world.run_to_rest());
+  for (const Run& run : runs) CHECK(run.wait_for(0).has_value());
+}
+
+TEST_CASE("run: one that cannot go on is left alone until its open attempts have come back",
+          "[actors]") {
+  World* here = nullptr;
+  std::map<std::string, int> bodies;
+  World world(Steps{{"x",
+                     [&](const StepCall& call) {
+                       ++bodies[call.step];
+                       if (call.step == "b" && bodies["b"] == 1) here->executor->hang();
+                       if (call.step == "a" && call.attempt == 1) {
+                         // Somebody else has ended this attempt: its output will be refused.
+                         Record receipt = conclude_unanswered("a", 1, AttemptEnd::failed);
+                         const Write write = AppendRecord{1, std::make_shared<Record>(receipt)};
+                         (void)open_memory_store(here->file)->write({&write}, 1).value();
+                         here->own_the_file_again();
+                       }
+                       return done();
+                     }}},
+              seed());
+  here = &world;
+  const Run run = world.start(
+      R"({"flow": "f", "steps": {"a": {"run": "x"}, "b": {"run": "x", "timeout_ms": 0}}})");
+  REQUIRE(world.run_to_rest());
+  CHECK(run.wait().state == RunState::blocked);
+  CHECK(run.wait().error->code == Errc::attempt_ended);
+  REQUIRE(world.count_events(EventKind::run_blocked) == 1);
+
+  const Run too_early = world.core().watch("r1");
+  const auto cancelled = world.core().cancel("r1");
+  const Run started_again = world.start(
+      R"({"flow": "f", "steps": {"a": {"run": "x"}, "b": {"run": "x", "timeout_ms": 0}}})");
+  REQUIRE(world.run_to_rest());
+  CHECK(bodies["b"] == 1);
+  CHECK(too_early.started().error().code == Errc::attempt_ended);
+  CHECK(cancelled->wait().error().code == Errc::attempt_ended);
+  CHECK(started_again.wait().error->code == Errc::attempt_ended);
+
+  world.executor->let_go();
+  REQUIRE(world.run_to_rest());
+  const Run later = world.core().watch("r1");
+  REQUIRE(world.run_to_rest());
+  CHECK(later.wait().succeeded());
+  CHECK(bodies["b"] == 1);
 }
 
 TEST_CASE("run: no more attempts than allowed are under way at once", "[actors]") {

@@ -148,6 +148,51 @@ TEST_CASE("machine: a cancel stops waits at once and running attempts when they 
   CHECK(story.state("b") == "cancelled");
 }
 
+TEST_CASE("machine: an attempt whose opening a cancel overtook never starts, live or replayed",
+          "[runtime]") {
+  Story story(one);
+  story.resumed();
+  story.started();
+  story.receipt("a", 1, AttemptEnd::failed, 1000);
+  CHECK(story.over("a", 2) == "open a#2");
+  CHECK(story.cancelled() == "end cancelled");
+  story.postponed();
+  CHECK(story.opened("a", 2) == "end cancelled");
+  CHECK(story.state("a") == "cancelled");
+
+  Story replayed(one);
+  for (const Record& record : story.records)
+    REQUIRE(replayed.machine.apply(Recorded{record}).has_value());
+  CHECK(replayed.machine.attempts_open_before(99).empty());
+  CHECK(replayed.resumed() == "end cancelled");
+}
+
+TEST_CASE("machine: an attempt whose opening a failure overtook never starts, live or replayed",
+          "[runtime]") {
+  Story story(two);
+  story.resumed();
+  story.started();
+  story.receipt("a", 1, AttemptEnd::failed, 1000);
+  CHECK(story.over("a", 2) == "open a#2");
+  CHECK(story.receipt("b", 1, AttemptEnd::fatal) == "end failed step_failed b");
+  story.postponed();
+  CHECK(story.opened("a", 2) == "end failed step_failed b");
+
+  Story replayed(two);
+  for (const Record& record : story.records)
+    REQUIRE(replayed.machine.apply(Recorded{record}).has_value());
+  CHECK(replayed.receipt("a", 2, AttemptEnd::lost, 0, 2) == "");
+  CHECK(replayed.resumed() == "end failed step_failed b");
+}
+
+TEST_CASE("machine: a wait that ends before its run goes on is asked for again", "[runtime]") {
+  Story story(one);
+  story.started();
+  story.receipt("a", 1, AttemptEnd::failed, 1000);
+  CHECK(story.over("a", 2) == "");
+  CHECK(story.resumed() == "wait a#2 until 1000 at most 200");
+}
+
 TEST_CASE("machine: what a cancelled step still completes is kept, and starts nothing",
           "[runtime]") {
   Story story(chain);
@@ -317,6 +362,8 @@ TEST_CASE("machine: nothing but late receipts follows the end", "[runtime]") {
   story.ended(good_end);
   CHECK(story.receipt("a", 1, AttemptEnd::late) == "");
   CHECK(story.receipt("a", 1, AttemptEnd::diverged) == "");
+  CHECK(story.receipt("a", 1, AttemptEnd::succeeded) == "");
+  CHECK(story.receipt("a", 1, AttemptEnd::lost) == "unlawful");
   CHECK(story.cancelled() == "unlawful");
   CHECK(story.output("a", 2) == "unlawful");
   CHECK(story.ended(good_end) == "unlawful");
@@ -361,7 +408,12 @@ TEST_CASE("machine: which records may follow in which phase", "[runtime]") {
       {"succeeded", "--------++", {"a done", "b done"}},
       {"failed", "--------++", {"a done", "b fatal"}},
       {"unstartable", "--------++", {"a done", "b failed", "b missing"}},
-      {"stopped", "--------++", {"a done", "b failed", "cancel"}},
+      {"stopped", "+-------++", {"a done", "b failed", "cancel"}},
+      {"stopped while opening", "+-------++", {"a done", "b failed", "b over", "cancel"}},
+      {"stopped, then opened",
+       "+-------++",
+       {"a done", "b failed", "b over", "cancel", "b opened"}},
+      {"stopped by a failure", "--------++", {"a done", "c fatal", "b failed"}},
   }));
   CAPTURE(row.phase);
   const auto told = [&] {
@@ -373,6 +425,7 @@ TEST_CASE("machine: which records may follow in which phase", "[runtime]") {
       if (word == "a done") story.output("a", 1);
       if (word == "b done") story.output("b", 1);
       if (word == "b failed") story.receipt("b", 1, AttemptEnd::failed, 5);
+      if (word == "c fatal") story.receipt("c", 1, AttemptEnd::fatal);
       if (word == "b fatal") story.receipt("b", 1, AttemptEnd::fatal);
       if (word == "b over") story.over("b", 2);
       if (word == "b opened") story.opened("b", 2);

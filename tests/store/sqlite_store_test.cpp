@@ -254,11 +254,40 @@ TEST_CASE("sqlite: a failed sync answers nobody, and the same batch can be writt
   CHECK(world.store->load("r1").value()->records.size() == 2);
 }
 
+TEST_CASE("sqlite: what a failed sync left in the log is synced before anybody is told of it",
+          "[store]") {
+  Faulty world;
+  const RunKey key = put(*world.store, start_run("r1")).run;
+  const Write write = append(key, output_record("a", 1, "x"));
+  // The sync of the commit fails, and so does that of the checkpoint at closing: the log keeps
+  // frames that look committed.
+  FaultyVfs::fail(FaultyVfs::Operation::sync, 1, SQLITE_IOERR_FSYNC, 2);
+  REQUIRE(world.store->write({&write}, 1).error().code == Errc::io);
+  const long before = FaultyVfs::syncs();
+  const WriteReply again = put(*world.store, write);
+  CHECK(again.status == WriteStatus::already_exists);
+  CHECK(FaultyVfs::syncs() >= before + 2);  // the log, and the main file that it was moved into
+  CHECK(file_bytes(world.folder / "pawl.db-wal").empty());
+}
+
+TEST_CASE("sqlite: a log that cannot be synced after a failed sync keeps the store from answering",
+          "[store]") {
+  Faulty world;
+  const RunKey key = put(*world.store, start_run("r1")).run;
+  const Write write = append(key, output_record("a", 1, "x"));
+  FaultyVfs::fail(FaultyVfs::Operation::sync, 1, SQLITE_IOERR_FSYNC, FaultyVfs::forever);
+  for (int i = 0; i < 4; ++i) CHECK(world.store->write({&write}, 1).error().code == Errc::io);
+  CHECK(world.store->load("r1").error().code == Errc::io);
+  FaultyVfs::heal();
+  CHECK(put(*world.store, write).status != WriteStatus::refused);
+  CHECK(world.store->load("r1").value()->records.size() == 2);
+}
+
 TEST_CASE("sqlite: a full disk is told as such, loses nothing acknowledged, and passes",
           "[store]") {
   Faulty world;
   const RunKey key = put(*world.store, start_run("r1")).run;
-  FaultyVfs::fail(FaultyVfs::Operation::write, 1, SQLITE_FULL, true);
+  FaultyVfs::fail(FaultyVfs::Operation::write, 1, SQLITE_FULL, FaultyVfs::forever);
   const Write write = append(key, output_record("a", 1, "x"));
   for (int i = 0; i < 3; ++i) CHECK(world.store->write({&write}, 1).error().code == Errc::full);
   FaultyVfs::heal();

@@ -17,6 +17,7 @@ struct BrokenDisk {
   bool failing_batches_last = false;  ///< they are written all the same: the worst kind of unknown
   std::function<bool(const Write&)> fails;  ///< if set, only batches with such a write fail
   std::function<void()> on_batch;           ///< called before each batch
+  int failing_loads = 0;                    ///< the next so many reads of a run fail, likewise
 
   std::vector<std::size_t> batch_sizes;  ///< of those that succeeded
   int failed_batches = 0;
@@ -55,7 +56,9 @@ class BrokenStore final : public Store {
   std::int64_t wal_bytes() const override { return 0; }
 
   Result<std::optional<StoredRun>> load(const std::string& run) override {
-    return store_->load(run);
+    if (disk_->failing_loads == 0) return store_->load(run);
+    --disk_->failing_loads;
+    return make_error(disk_->failure, "the disk is broken");
   }
 
   Result<std::optional<StoredRun>> load(RunKey key) override { return store_->load(key); }

@@ -14,13 +14,13 @@ namespace {
 std::atomic<int> fail_operation{-1};
 std::atomic<int> fail_in{0};
 std::atomic<int> fail_code{0};
-std::atomic<bool> fail_forever{false};
+std::atomic<int> fail_times{1};
 std::atomic<long> sync_count{0};
 
 bool fails(FaultyVfs::Operation operation) {
   if (fail_operation != static_cast<int>(operation)) return false;
   const int left = --fail_in;
-  return left == 0 || (left < 0 && fail_forever);
+  return left <= 0 && left > -fail_times;
 }
 
 struct File {
@@ -116,10 +116,10 @@ std::string FaultyVfs::name() {
   return registered == SQLITE_OK ? "faulty" : "";
 }
 
-void FaultyVfs::fail(Operation operation, int nth, int sqlite_code, bool forever) {
+void FaultyVfs::fail(Operation operation, int nth, int sqlite_code, int times) {
   fail_in = nth;
   fail_code = sqlite_code;
-  fail_forever = forever;
+  fail_times = times;
   fail_operation = static_cast<int>(operation);
 }
 

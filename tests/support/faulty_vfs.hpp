@@ -11,9 +11,11 @@ struct FaultyVfs {
 
   enum class Operation { sync, write };
 
-  /// The `nth` such operation from now on fails (1 for the next), and every later one too if
-  /// `forever`.
-  static void fail(Operation operation, int nth, int sqlite_code, bool forever = false);
+  static constexpr int forever = 1'000'000'000;
+
+  /// The `nth` such operation from now on fails (1 for the next), and the next ones, until `times`
+  /// have failed.
+  static void fail(Operation operation, int nth, int sqlite_code, int times = 1);
   static void heal();
 
   /// Syncs that succeeded since the start.

@@ -198,6 +198,9 @@ class World {
     return true;
   }
 
+  /// One message or job; when there is none, the next timer. False if there is no timer either.
+  bool step_or_wait() { return step() || (scheduler_->has_pending_timeout() && wait()); }
+
   /// From here on nothing of this world reaches the store: as if its process had died. Make another
   /// world on `file`.
   void crash() { open_memory_store(file); }
@@ -259,6 +262,11 @@ class World {
   struct Config : caf::actor_system_config {
     Config() { set("scheduler.policy", caf::atom("testing")); }
   };
+
+  bool wait() {
+    scheduler_->trigger_timeout();
+    return true;
+  }
 
   void run_actors() {
     while (scheduler_->try_run_once()) {
