@@ -153,7 +153,11 @@ Result<void> FlowMachine::take_opened(const Record& record, std::size_t i) {
     step.attempt = record.attempt;
     return {};
   }
-  if (!is_next || (step.phase != Phase::backoff && step.phase != Phase::opening))
+  // Receipts are applied in the order in which their messages come, and stored in that of the
+  // store. So the machine that asked for this attempt need not have known yet of the failure before
+  // it in the log.
+  if (!is_next || (step.phase != Phase::backoff && step.phase != Phase::opening &&
+                   step.phase != Phase::stopped))
     return unlawful(record, "does not open the step's next attempt");
   open(i, record.attempt, record.epoch);
   return {};
@@ -233,7 +237,9 @@ void FlowMachine::count_lost(std::size_t i, const Record& record) {
   if (step.lost_at_progress != progress) step.lost_in_row = 0;
   step.lost_at_progress = progress;
   ++step.lost_in_row;
-  if (stopping())
+  // A lost attempt opens the next one even in a run that fails: see take_opened. It does not start
+  // there.
+  if (cancelling_)
     stop(step);
   else if (step.lost_in_row >= Limits::lost_attempts_max)
     move_to(step, Phase::blocked);

@@ -240,6 +240,22 @@ TEST_CASE("machine: a cancelled run that was recovered ends without starting any
   CHECK(story.resumed() == "end cancelled");
 }
 
+TEST_CASE("machine: a log may hold a failure before what was opened without knowing of it",
+          "[runtime]") {
+  // Messages and log may differ in their order: the machine that wrote this heard of c and d before
+  // b.
+  Story story(
+      R"({"flow": "f", "steps": {"b": {"run": "x"}, "c": {"run": "x"}, "d": {"run": "x"}}})");
+  story.started();
+  CHECK(story.receipt("b", 1, AttemptEnd::fatal) == "");
+  CHECK(story.receipt("c", 1, AttemptEnd::failed, 5) == "");
+  CHECK(story.opened("c", 2) == "");
+  CHECK(story.output("c", 2) == "");
+  CHECK(story.receipt("d", 1, AttemptEnd::lost) == "");
+  CHECK(story.output("d", 2) == "");
+  CHECK(story.resumed() == "end failed step_failed b");
+}
+
 TEST_CASE("machine: a step that was lost and then cancelled had begun", "[runtime]") {
   Story story(two);
   story.started(1);
@@ -413,7 +429,7 @@ TEST_CASE("machine: which records may follow in which phase", "[runtime]") {
       {"stopped, then opened",
        "+-------++",
        {"a done", "b failed", "b over", "cancel", "b opened"}},
-      {"stopped by a failure", "--------++", {"a done", "c fatal", "b failed"}},
+      {"stopped by a failure", "+-------++", {"a done", "c fatal", "b failed"}},
   }));
   CAPTURE(row.phase);
   const auto told = [&] {
