@@ -55,6 +55,22 @@ Result<int> memory_file(const SpawnRequest& request) {
   return error;
 }
 
+/// Whether no later try can start the program. Everything else passes: a lack of memory, of
+/// processes or of descriptors, a program that is just being written.
+bool is_final(int why) {
+  switch (why) {
+    case ENOENT:
+    case EACCES:
+    case ENOTDIR:
+    case ENOEXEC:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case E2BIG:
+    case EISDIR: return true;
+    default: return false;
+  }
+}
+
 bool send_descriptors(int socket_fd, const int* fds, std::size_t count) {
   char byte = 'S';
   iovec part{&byte, 1};
@@ -179,7 +195,8 @@ Result<SpawnedProgram> Spawner::spawn(const SpawnRequest& request) {
     return make_error(Errc::in_use,
                       "programs that an earlier owner of the store started do not end");
   if (report->kind == SpawnReportKind::not_started)
-    return make_error(Errc::invalid_argument, std::string(std::strerror(report->value)));
+    return make_error(is_final(report->value) ? Errc::invalid_argument : Errc::io,
+                      std::strerror(report->value));
   return SpawnedProgram(ours.hand_on(0), ours.hand_on(1), ours.hand_on(2), ours.hand_on(3));
 }
 

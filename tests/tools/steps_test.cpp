@@ -92,6 +92,8 @@ TEST_CASE("steps: what can never run fails for good, with the reason", "[tools]"
       {{{"argv", {"no-such-program-here"}}}, "No such file"},
       {{{"argv", {"/dev/null"}}}, "Permission denied"},
       {{{"argv", {"true"}}, {"cwd", "/none"}}, "No such file"},
+      {{{"argv", {"true"}}, {"cwd", "/dev/null"}}, "Not a directory"},
+      {{{"argv", {"true", std::string(200'000, 'x')}}}, "Argument list too long"},
       {{{"argv", json::array()}}, "argv"},
       {{{"argv", {"echo", nullptr}}}, "argv[1]"},
       {{{"argv", {"echo", {{"a", 1}}}}}, "argv[1]"},
@@ -105,6 +107,19 @@ TEST_CASE("steps: what can never run fails for good, with the reason", "[tools]"
   const StepResult result = bench.call("shell", with);
   CHECK(result.kind == StepResult::Kind::fail);
   CHECK(result.message.find(words) != std::string::npos);
+}
+
+TEST_CASE("steps: what only now cannot run may be tried again", "[tools]") {
+  Bench bench;
+  const std::string program = bench.folder / "program";
+  std::ofstream writer(program);
+  writer << "#!/bin/sh\necho ran\n" << std::flush;
+  REQUIRE(::chmod(program.c_str(), 0755) == 0);
+  const StepResult busy = bench.call("shell", {{"argv", {program}}});  // it is being written
+  CHECK(busy.kind == StepResult::Kind::retry);
+  CHECK(busy.message.find("Text file busy") != std::string::npos);
+  writer.close();
+  CHECK(bench.call("shell", {{"argv", {program}}}).output["stdout"] == "ran\n");
 }
 
 TEST_CASE("steps: shell's output is text, or base64 when asked, and too much of it fails",
