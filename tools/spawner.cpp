@@ -18,8 +18,10 @@ namespace {
 /// Descriptors that close unless they are handed on.
 class Descriptors {
  public:
-  ~Descriptors() {
-    for (const int fd : fds_)
+  ~Descriptors() { close(); }
+
+  void close() {
+    for (const int fd : std::exchange(fds_, {}))
       if (fd >= 0) ::close(fd);
   }
 
@@ -95,7 +97,7 @@ Result<SpawnReport> read_report(int fd) {
     size = ::recv(fd, &report, sizeof report, 0);
   } while (size < 0 && errno == EINTR);
   if (size != static_cast<ssize_t>(sizeof report))
-    return make_error(Errc::io, "the process that starts programs is gone");
+    return make_error(Errc::io, "the process that starts programs did not answer");
   return report;
 }
 
@@ -189,6 +191,7 @@ Result<SpawnedProgram> Spawner::spawn(const SpawnRequest& request) {
   }
   if (!send_descriptors(socket_fd_, theirs.data(), 5))
     return system_error("the process that starts programs is gone");
+  theirs.close();  // or the end of the other side would never be seen
   const Result<SpawnReport> report = read_report(control[0]);
   if (!report) return report.error();
   if (report->kind == SpawnReportKind::locked)

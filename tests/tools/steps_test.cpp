@@ -7,8 +7,10 @@
 #include "tools/console.hpp"
 
 #include <fstream>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace pawl;
 using namespace pawl::tools;
@@ -120,6 +122,20 @@ TEST_CASE("steps: what only now cannot run may be tried again", "[tools]") {
   CHECK(busy.message.find("Text file busy") != std::string::npos);
   writer.close();
   CHECK(bench.call("shell", {{"argv", {program}}}).output["stdout"] == "ran\n");
+}
+
+TEST_CASE("steps: a spawner without a free descriptor refuses one program and starts the next",
+          "[tools]") {
+  Bench bench;
+  const std::string self = std::to_string(::getpid());
+  const int process = std::stoi(file_text("/proc/self/task/" + self + "/children"));
+  rlimit before{};
+  REQUIRE(::prlimit(process, RLIMIT_NOFILE, nullptr, &before) == 0);
+  const rlimit few{4, before.rlim_max};
+  REQUIRE(::prlimit(process, RLIMIT_NOFILE, &few, nullptr) == 0);
+  CHECK(bench.shell("echo ran").kind == StepResult::Kind::retry);
+  REQUIRE(::prlimit(process, RLIMIT_NOFILE, &before, nullptr) == 0);
+  CHECK(bench.shell("echo ran").output["stdout"] == "ran\n");
 }
 
 TEST_CASE("steps: shell's output is text, or base64 when asked, and too much of it fails",
