@@ -6,6 +6,7 @@
 #include "tools/builtin_steps.hpp"
 #include "tools/console.hpp"
 
+#include <atomic>
 #include <fstream>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -180,6 +181,33 @@ TEST_CASE("steps: a program whose time is over is killed at once, with its whole
   CHECK(result.message.find("killed by signal 9") == 0);
   const int child = std::stoi(file_text(bench.folder / "pid"));
   CHECK(wait_until([&] { return ::kill(child, 0) != 0; }));
+}
+
+TEST_CASE("steps: an attempt waits for the one before, but not when nobody wants it any more",
+          "[tools]") {
+  Bench bench;
+  std::thread before([&] { bench.shell("echo x > began; sleep 600"); });
+  REQUIRE(wait_until([&] { return !file_text(bench.folder / "began").empty(); }));
+  StepCall call;
+  call.key = "r1/s";
+  call.folder = bench.folder.path();
+  call.with = {{"argv", {"true"}}};
+  const auto unwanted = std::make_shared<Cancellation>();
+  call.cancellation = unwanted;
+  std::atomic<bool> ended{false};
+  StepResult result;
+  std::thread next([&] {
+    result = (*bench.steps.bodies().at("shell").function())(call);
+    ended = true;
+  });
+  detail::pause_briefly();
+  CHECK_FALSE(ended);
+  unwanted->set(Cancellation::Reason::cancelled);
+  CHECK(wait_until([&] { return ended.load(); }, 10'000));
+  bench.cancellation->set(Cancellation::Reason::timed_out);
+  before.join();
+  next.join();
+  CHECK(result.kind == StepResult::Kind::retry);
 }
 
 TEST_CASE(
