@@ -267,6 +267,23 @@ TEST_CASE("command: Ctrl-C lets steps clean up, exits 4, and the run can be resu
   CHECK(resumed.out == "r1: succeeded\n");
 }
 
+TEST_CASE("command: signals that are ignored already stay ignored, as nohup wants it", "[tools]") {
+  Desk desk;
+  desk.write(
+      "gate.json",
+      R"({"flow": "gate", "steps": {"a": {"run": "shell", "with": {"argv": ["sh", "-c",
+    "echo x > began.txt; until [ -e go.txt ]; do sleep 0.01; done"]}}}})");
+  const auto [signal, name] = GENERATE(table<int, std::string>({{SIGHUP, "HUP"}, {SIGINT, "INT"}}));
+  Process owner({"sh", "-c", "trap '' " + name + "; exec \"$0\" run gate.json", PAWL_COMMAND},
+                desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+  owner.signal(signal);
+  desk.write("go.txt", "x");
+  const ProcessEnd end = owner.wait();
+  CHECK(end.code == 0);
+  CHECK(end.err.find("interrupted") == std::string::npos);
+}
+
 TEST_CASE("command: a second Ctrl-C ends everything at once", "[tools]") {
   Desk desk;
   desk.write("deaf.json",
