@@ -267,6 +267,51 @@ TEST_CASE("command: Ctrl-C lets steps clean up, exits 4, and the run can be resu
   CHECK(resumed.out == "r1: succeeded\n");
 }
 
+TEST_CASE("command: a run that comes to its end while it is interrupted is reported as ended",
+          "[tools]") {
+  Desk desk;
+  desk.write("trap.json", R"({"flow": "trap", "steps": {
+    "a": {"run": "shell", "retry": {"max_attempts": 1}, "with": {"argv": ["sh", "-c",
+    "trap 'exit 0' TERM; echo x > began.txt; sleep 600 & wait"]}}},
+    "output": {"code": "{{steps.a.output.exit_code}}"}})");
+  const std::string verb = GENERATE("run", "resume");
+  std::vector<std::string> arguments{"run", "trap.json", "--id", "r1"};
+  if (verb == "resume") {
+    Process owner(desk.command(arguments), desk.folder.path());
+    REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+    owner.signal(SIGKILL);
+    owner.wait();
+    ::unlink((desk.folder / "began.txt").c_str());
+    arguments = {"resume"};
+  }
+  Process owner(desk.command(arguments), desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+  owner.signal(SIGINT);
+  const ProcessEnd end = owner.wait();
+  CHECK(end.code == 0);
+  if (verb == "run")
+    CHECK(json::parse(end.out) == json{{"code", 0}});
+  else
+    CHECK(end.out == "r1: succeeded\n");
+  CHECK(end.err.find("unfinished") == std::string::npos);
+}
+
+TEST_CASE("command: an interrupted run prints its document, as show does", "[tools]") {
+  Desk desk;
+  desk.write("slow.json", desk.slow);
+  Process owner(desk.command({"run", "slow.json", "--id", "r1", "--json"}), desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+  owner.signal(SIGINT);
+  const ProcessEnd end = owner.wait();
+  CHECK(end.code == 4);
+  const json document = json::parse(end.out);
+  CHECK(document["run"] == "r1");
+  CHECK(document["error"].is_null());
+  CHECK(document["steps"]["first"]["state"] == "succeeded");
+  CHECK(document["steps"]["long"]["attempts"][0]["end"] == "interrupted");
+  CHECK(end.out == desk.pawl({"show", "r1", "--json"}).out);
+}
+
 TEST_CASE("command: signals that are ignored already stay ignored, as nohup wants it", "[tools]") {
   Desk desk;
   desk.write(
@@ -375,6 +420,50 @@ TEST_CASE(
   const ProcessEnd nothing = desk.pawl({"resume"});
   CHECK(nothing.code == 0);
   CHECK(nothing.err == "nothing to resume\n");
+}
+
+TEST_CASE("command: resume tells of a damaged run, goes on with the others, and exits 3",
+          "[tools]") {
+  Desk desk;
+  desk.write("gate.json", R"({"flow": "gate", "input": {"mark": ""}, "steps": {"a": {"run": "shell",
+    "with": {"argv": ["sh", "-c", "echo x > began.txt; [ -e go.txt ] || sleep 600"]}}}})");
+  for (const char* run : {"good", "damaged"}) {
+    Process owner(desk.command({"run", "gate.json", "--id", run, "--input",
+                                json{{"mark", "the " + std::string(run) + " one"}}.dump()}),
+                  desk.folder.path());
+    REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+    owner.signal(SIGKILL);
+    owner.wait();
+    ::unlink((desk.folder / "began.txt").c_str());
+  }
+  desk.pawl({"cancel", "nobody"});  // a clean close moves the log into the file
+  std::string bytes = file_text(desk.folder / "pawl.db");
+  const std::size_t at = bytes.find(R"({"mark":"the damaged one"})");
+  REQUIRE(at != std::string::npos);
+  bytes[at] = 'x';
+  desk.write("pawl.db", bytes);
+  desk.write("go.txt", "x");
+  const ProcessEnd resumed = desk.pawl({"resume"});
+  CHECK(resumed.code == 3);
+  CHECK(resumed.out == "good: succeeded\n");
+  CHECK(resumed.err.find("pawl: damaged: ") != std::string::npos);
+}
+
+TEST_CASE("command: resume reports every run that it found, however fast it ends", "[tools]") {
+  Desk desk;
+  desk.write("fast.json", R"({"flow": "fast", "steps": {"a": {"run": "echo"}}})");
+  constexpr int runs = 20;
+  std::string expected;
+  for (int i = 0; i < runs; ++i) {
+    const std::string run = "r" + std::to_string(i);
+    REQUIRE(run_process(desk.command({"run", "fast.json", "--id", run}), desk.folder.path(),
+                        {{"PAWL_KILL_AT", "step.before_body/a/1/1"}})
+                .killed());
+    expected += run + ": succeeded\n";
+  }
+  const ProcessEnd resumed = desk.pawl({"resume"});
+  CHECK(resumed.code == 0);
+  CHECK(resumed.out == expected);
 }
 
 TEST_CASE("command: list, show and verify speak JSON, one document per line", "[tools]") {
