@@ -215,10 +215,6 @@ Result<std::vector<std::string>> unfinished_runs(Engine& engine) {
   return runs;
 }
 
-std::string how_to_resume(const Settings& settings) {
-  return "pawl resume" + (settings.store == "pawl.db" ? "" : " --store " + settings.store);
-}
-
 }  // namespace
 
 ExitCode run_command(const Settings& settings, const RunArguments& arguments) {

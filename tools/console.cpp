@@ -23,6 +23,10 @@ void put_line(std::FILE* stream, const std::string& line) {
 
 }  // namespace
 
+std::string how_to_resume(const Settings& settings) {
+  return "pawl resume" + (settings.store == "pawl.db" ? "" : " --store " + settings.store);
+}
+
 void Console::document(const json& value) {
   put_line(stdout, value.dump());
 }

@@ -19,6 +19,9 @@ struct Settings {
   int verbosity = 0;   ///< 0: errors; 1: what the engine does; 2: everything
 };
 
+/// The command line that goes on with a store's runs.
+std::string how_to_resume(const Settings& settings);
+
 class Console {
  public:
   explicit Console(const Settings& settings) : settings_(settings) {}

@@ -6,6 +6,7 @@
 #include "support/temp_folder.hpp"
 
 #include <chrono>
+#include <fcntl.h>
 #include <fstream>
 #include <sstream>
 #include <sys/socket.h>
@@ -243,6 +244,52 @@ TEST_CASE("command: without an owner, cancel ends the run itself", "[tools]") {
   CHECK(desk.pawl({"cancel", "done"}).code == 1);
   CHECK(desk.pawl({"cancel", "r1", "--store", "none.db"}).code == 3);
   CHECK(::access((desk.folder / "none.db").c_str(), F_OK) != 0);
+}
+
+TEST_CASE("command: unblock lets a run go on that a crash loop had blocked, and runs nothing itself",
+          "[tools]") {
+  Desk desk;
+  desk.write("loop.json", R"({"flow": "loop", "steps": {
+    "a": {"run": "shell", "with": {"argv": ["sh", "-c", "echo x >> ran.txt"]}}}})");
+  const std::vector<std::string> run{"run", "loop.json", "--id", "r1"};
+  for (int attempt = 1; attempt <= 10; ++attempt)
+    REQUIRE(run_process(desk.command(run), desk.folder.path(),
+                        {{"PAWL_KILL_AT", "step.before_body/a/" + std::to_string(attempt) + "/1"}})
+                .killed());
+  CHECK(desk.pawl(run).code == 4);
+  CHECK(desk.pawl({"resume"}).out == "r1: blocked\n");
+  const ProcessEnd unblocked = desk.pawl({"unblock", "r1"});
+  CHECK(unblocked.code == 0);
+  CHECK(unblocked.out == "r1: waiting\n");
+  CHECK(unblocked.err == "run r1: unblocked; go on with it by pawl resume\n");
+  CHECK(desk.pawl({"list"}).out.find("blocked") == std::string::npos);
+  CHECK(file_text(desk.folder / "ran.txt").empty());
+  const ProcessEnd again = desk.pawl({"unblock", "r1"});
+  CHECK(again.code == 0);
+  CHECK(again.err == "run r1 was not blocked\n");
+  CHECK(desk.pawl({"resume"}).out == "r1: succeeded\n");
+  CHECK(file_text(desk.folder / "ran.txt") == "x\n");
+  CHECK(desk.pawl({"verify"}).code == 0);
+  const ProcessEnd ended = desk.pawl({"unblock", "r1"});
+  CHECK(ended.code == 1);
+  CHECK(ended.err == "run r1 had ended before\n");
+  CHECK(desk.pawl({"unblock", "nobody"}).code == 2);
+}
+
+TEST_CASE("command: an owner that does not listen yet, or any more, is asked again", "[tools]") {
+  Desk desk;
+  desk.pawl({"run", "flow.json", "--id", "r1"});
+  const int lock = ::open((desk.folder / "pawl.db.lock").c_str(), O_RDWR | O_CLOEXEC);
+  struct flock whole_file {};
+
+  whole_file.l_type = F_WRLCK;
+  whole_file.l_whence = SEEK_SET;
+  REQUIRE(::fcntl(lock, F_OFD_SETLK, &whole_file) == 0);
+  const std::string verb = GENERATE("cancel", "unblock");
+  Process asker(desk.command({verb, "r1"}), desk.folder.path());
+  for (int i = 0; i < 100; ++i) detail::pause_briefly();
+  ::close(lock);
+  CHECK(asker.wait().out == "r1: succeeded\n");
 }
 
 TEST_CASE("command: Ctrl-C lets steps clean up, exits 4, and the run can be resumed", "[tools]") {
