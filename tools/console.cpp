@@ -28,7 +28,8 @@ std::string how_to_resume(const Settings& settings) {
 }
 
 void Console::document(const json& value) {
-  put_line(stdout, value.dump());
+  // Names that come from the command line may be no UTF-8.
+  put_line(stdout, value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 void Console::data(const std::string& line) {

@@ -563,6 +563,21 @@ TEST_CASE("command: what is not a store is refused and left alone", "[tools]") {
   CHECK(file_text(desk.folder / "text.db") == before);
 }
 
+TEST_CASE("command: names that are no UTF-8 are told as well as JSON can", "[tools]") {
+  Desk desk;
+  const auto [arguments, code] = GENERATE(table<std::vector<std::string>, int>({
+      {{"list", "--json", "--store", "\xff.db"}, 3},
+      {{"show", "r1", "--json", "--store", "\xff.db"}, 3},
+      {{"run", "\xff.json", "--json"}, 2},
+      {{"list", "--json", "--state", "\xff"}, 2},
+      {{"cancel", "\xff", "--json"}, 2},
+  }));
+  CAPTURE(arguments);
+  const ProcessEnd end = desk.pawl(arguments);
+  CHECK(end.code == code);
+  CHECK(json::parse(end.out)["error"]["message"].is_string());
+}
+
 TEST_CASE("command: stdout that cannot be written is an error", "[tools]") {
   Desk desk;
   CHECK(run_process({"sh", "-c", std::string(PAWL_COMMAND) + " steps > /dev/full"},
