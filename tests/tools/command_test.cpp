@@ -563,6 +563,35 @@ TEST_CASE("command: what is not a store is refused and left alone", "[tools]") {
   CHECK(file_text(desk.folder / "text.db") == before);
 }
 
+TEST_CASE("command: with --json, usage errors are documents too", "[tools]") {
+  Desk desk;
+  const std::vector<std::string> arguments = GENERATE(
+      std::vector<std::string>{"--json"}, std::vector<std::string>{"fly", "--json"},
+      std::vector<std::string>{"run", "--json"},
+      std::vector<std::string>{"list", "--json", "--limit", "x"},
+      std::vector<std::string>{"graph", "flow.json", "--format", "png", "--json"});
+  CAPTURE(arguments);
+  const ProcessEnd end = desk.pawl(arguments);
+  CHECK(end.code == 2);
+  const json error = json::parse(end.out)["error"];
+  CHECK(error["code"] == "invalid_argument");
+  CHECK(error["step"] == "");
+  CHECK(end.err == "pawl: " + error["message"].get<std::string>() + "\n");
+}
+
+TEST_CASE("command: what is said to a closed stream goes into no file", "[tools]") {
+  Desk desk;
+  desk.write("in.json", json{{"who", std::string(20'000, 'y')}}.dump());  // more than a buffer
+  const ProcessEnd end = run_process(
+      {"sh", "-c", "exec \"$0\" run flow.json --id r1 --input @in.json <&- >&-", PAWL_COMMAND},
+      desk.folder.path());
+  CHECK(end.code == 3);  // nobody can read the output
+  CHECK(end.err.find("stdout cannot be written") != std::string::npos);
+  CHECK(desk.pawl({"show", "r1"}).out.find("succeeded") != std::string::npos);
+  CHECK(file_text(desk.folder / "pawl.db.lock").find("yyy") == std::string::npos);
+  CHECK(desk.pawl({"verify"}).code == 0);
+}
+
 TEST_CASE("command: names that are no UTF-8 are told as well as JSON can", "[tools]") {
   Desk desk;
   const auto [arguments, code] = GENERATE(table<std::vector<std::string>, int>({
