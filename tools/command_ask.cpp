@@ -115,7 +115,8 @@ ExitCode tell(Console& console, const std::string& run, const Result<RunState>& 
 
 ExitCode cancel_command(const Settings& settings, const std::string& run) {
   Console console(settings);
-  const Result<RunState> state = ask(settings, ControlVerb::cancel, run, [&] { return cancel_here(settings, run); });
+  const Result<RunState> state =
+      ask(settings, ControlVerb::cancel, run, [&] { return cancel_here(settings, run); });
   const ExitCode code = tell(console, run, state);
   if (!state || *state == RunState::cancelling || *state == RunState::cancelled) return code;
   console.words("run " + run + " had ended before");
@@ -124,7 +125,8 @@ ExitCode cancel_command(const Settings& settings, const std::string& run) {
 
 ExitCode unblock_command(const Settings& settings, const std::string& run) {
   Console console(settings);
-  const Result<RunState> state = ask(settings, ControlVerb::unblock, run, [&] { return unblock_here(settings, run, console); });
+  const Result<RunState> state = ask(settings, ControlVerb::unblock, run,
+                                     [&] { return unblock_here(settings, run, console); });
   const ExitCode code = tell(console, run, state);
   if (!state) return code;
   if (is_ended(*state)) {

@@ -17,7 +17,6 @@
 #include <condition_variable>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <mutex>
 #include <sstream>
@@ -173,26 +172,28 @@ RunState state_of(const json& document) {
   return run_state_from(document["state"].get<std::string>()).value_or(RunState::running);
 }
 
-Result<std::string> read_all(std::istream& stream, const std::string& name) {
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (stream.bad()) return make_error(Errc::io, "cannot be read", name);
+/// No more than an input may have, and what tells that it has more.
+Result<std::string> read_text(std::istream& stream, const std::string& name) {
+  std::string text(Limits::input_bytes_max + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad()) return make_error(Errc::invalid_input, "the input's file cannot be read", name);
+  text.resize(static_cast<std::size_t>(stream.gcount()));
   return text;
+}
+
+Result<std::string> read_file(const std::string& name) {
+  if (name == "-") return read_text(std::cin, "stdin");
+  std::ifstream file(name, std::ios::binary);
+  if (!file) return make_error(Errc::invalid_input, "the input's file cannot be read", name);
+  return read_text(file, name);
 }
 
 Result<json> read_input(const std::string& argument) {
   if (argument.empty()) return json::object();
-  std::string text = argument;
-  if (argument.front() == '@') {
-    const std::string name = argument.substr(1);
-    std::ifstream file;
-    if (name != "-") file.open(name, std::ios::binary);
-    if (name != "-" && !file)
-      return make_error(Errc::invalid_input, "the input's file cannot be read", name);
-    Result<std::string> read = name == "-" ? read_all(std::cin, "stdin") : read_all(file, name);
-    if (!read) return read.error();
-    text = std::move(*read);
-  }
-  Result<json> input = parse_json(text, Limits::input_bytes_max);
+  const Result<std::string> text =
+      argument.front() == '@' ? read_file(argument.substr(1)) : Result<std::string>(argument);
+  if (!text) return text.error();
+  Result<json> input = parse_json(*text, Limits::input_bytes_max);
   if (input) return input;
   Error error = input.error();
   error.message = "--input: " + error.message;
@@ -221,11 +222,7 @@ ExitCode run_command(const Settings& settings, const RunArguments& arguments) {
   Workshop shop(settings, false);
   const Steps steps = builtin_steps(nullptr);
   const Result<Flow> flow = load_flow(arguments.flow, &steps.types());
-  if (!flow) {
-    const bool unreadable = flow.error().code == Errc::io;
-    shop.console.error(flow.error());
-    return unreadable ? ExitCode::usage : exit_code_of(flow.error().code);
-  }
+  if (!flow) return shop.console.flow_error(flow.error());
   Result<json> input = read_input(arguments.input);
   if (!input) return shop.console.error(input.error());
   // What can be told without a store is told before one is made.
@@ -233,8 +230,7 @@ ExitCode run_command(const Settings& settings, const RunArguments& arguments) {
     return shop.console.error(make_error(Errc::invalid_input, "--input must be a JSON object"));
   if (const Result<RunId> id = RunId::parse(arguments.run); !arguments.run.empty() && !id)
     return shop.console.error(id.error());
-  if (Result<void> opened = shop.open(); !opened)
-    return shop.console.error(opened.error());
+  if (Result<void> opened = shop.open(); !opened) return shop.console.error(opened.error());
   const Result<Run> run = shop.engine->start(*flow, arguments.run, std::move(*input));
   if (!run) return shop.console.error(run.error());
   shop.wait_for({*run});
@@ -259,8 +255,7 @@ ExitCode run_command(const Settings& settings, const RunArguments& arguments) {
 
 ExitCode resume_command(const Settings& settings) {
   Workshop shop(settings, true);
-  if (Result<void> opened = shop.open(); !opened)
-    return shop.console.error(opened.error());
+  if (Result<void> opened = shop.open(); !opened) return shop.console.error(opened.error());
   // All are known before the first goes on, and may end.
   const Result<std::vector<std::string>> unfinished = unfinished_runs(*shop.engine);
   if (!unfinished) return shop.console.error(unfinished.error());

@@ -58,6 +58,11 @@ ExitCode Console::error(const Error& error) {
   return exit_code_of(error.code);
 }
 
+ExitCode Console::flow_error(const Error& error) {
+  this->error(error);
+  return ExitCode::usage;
+}
+
 bool Console::flush() {
   return std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
 }

@@ -41,6 +41,10 @@ class Console {
   /// exit code.
   ExitCode error(const Error& error);
 
+  /// The same for a flow that the command was given: always bad usage, even where its file cannot
+  /// be read.
+  ExitCode flow_error(const Error& error);
+
   /// Whether everything could be written to stdout; call it last.
   bool flush();
 

@@ -70,7 +70,8 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   CLI::App* list = add(app, a, chosen, "list", "The store's runs, the newest first",
                        [&a] { return list_command(a.settings, a.list); });
   list->add_option("--state", a.list.state, "Only runs in this state");
-  list->add_option("--limit", a.list.limit, "At most so many (default: 1000)");
+  list->add_option("--limit", a.list.limit, "At most so many (default: 1000)")
+      ->check(CLI::PositiveNumber);
 
   add(app, a, chosen, "show", "One run: its steps and their attempts",
       [&a] { return show_command(a.settings, a.id); })
@@ -138,9 +139,9 @@ ExitCode run_chosen(int argc, char** argv, Settings& settings) {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == 0;  // for help, or the version
-    if (asked || !settings.json) return app.exit(error) == 0 ? ExitCode::succeeded : ExitCode::usage;
-    return Console(settings).error(
-        pawl::make_error(pawl::Errc::invalid_argument, error.what()));
+    if (asked || !settings.json)
+      return app.exit(error) == 0 ? ExitCode::succeeded : ExitCode::usage;
+    return Console(settings).error(pawl::make_error(pawl::Errc::invalid_argument, error.what()));
   }
   if (const pawl::Result<void> armed = pawl::lab::arm_points_from_environment(); !armed)
     return Console(settings).error(armed.error());

@@ -133,7 +133,8 @@ TEST_CASE("crash: SIGKILL in a recovery, after SIGKILL in the run", "[crash]") {
   const std::vector<PointVisit> visits(recorded.begin(), recorded.end());
   int landed = 0;
   std::set<std::string> points;
-  std::map<PointVisit, std::vector<PointVisit>> firsts_before;  // by visit of a recovery's own point
+  std::map<PointVisit, std::vector<PointVisit>>
+      firsts_before;  // by visit of a recovery's own point
   const auto kill_twice = [&](const PointVisit& first, const PointVisit& second) {
     CAPTURE(first.text(), second.text());
     Scene scene;

@@ -122,7 +122,12 @@ TEST_CASE("command: bad usage and bad input exit 2 with a reason, and no store i
       {{"run", "flow.json", "--input", "{"}, "--input"},
       {{"run", "flow.json", "--input", "[]"}, "object"},
       {{"run", "flow.json", "--input", "@none.json"}, "none.json"},
+      {{"run", "flow.json", "--input", "@."}, "cannot be read"},
+      {{"run", "flow.json", "--input", "@/dev/zero"}, "4194304"},
       {{"run", "flow.json", "--input", R"({"a":1,"a":2})"}, "twice"},
+      {{"validate", "none.json"}, "cannot be read"},
+      {{"graph", "."}, "cannot be read"},
+      {{"list", "--limit", "-1"}, "--limit"},
       {{"validate", "bad.json"}, ""},
       {{"graph", "bad.json", "--format", "png"}, "png"},
       {{"list", "--state", "flying"}, "no run is ever in the state"},
@@ -246,8 +251,9 @@ TEST_CASE("command: without an owner, cancel ends the run itself", "[tools]") {
   CHECK(::access((desk.folder / "none.db").c_str(), F_OK) != 0);
 }
 
-TEST_CASE("command: unblock lets a run go on that a crash loop had blocked, and runs nothing itself",
-          "[tools]") {
+TEST_CASE(
+    "command: unblock lets a run go on that a crash loop had blocked, and runs nothing itself",
+    "[tools]") {
   Desk desk;
   desk.write("loop.json", R"({"flow": "loop", "steps": {
     "a": {"run": "shell", "with": {"argv": ["sh", "-c", "echo x >> ran.txt"]}}}})");
@@ -280,6 +286,7 @@ TEST_CASE("command: an owner that does not listen yet, or any more, is asked aga
   Desk desk;
   desk.pawl({"run", "flow.json", "--id", "r1"});
   const int lock = ::open((desk.folder / "pawl.db.lock").c_str(), O_RDWR | O_CLOEXEC);
+
   struct flock whole_file {};
 
   whole_file.l_type = F_WRLCK;
@@ -361,9 +368,8 @@ TEST_CASE("command: an interrupted run prints its document, as show does", "[too
 
 TEST_CASE("command: signals that are ignored already stay ignored, as nohup wants it", "[tools]") {
   Desk desk;
-  desk.write(
-      "gate.json",
-      R"({"flow": "gate", "steps": {"a": {"run": "shell", "with": {"argv": ["sh", "-c",
+  desk.write("gate.json",
+             R"({"flow": "gate", "steps": {"a": {"run": "shell", "with": {"argv": ["sh", "-c",
     "echo x > began.txt; until [ -e go.txt ]; do sleep 0.01; done"]}}}})");
   const auto [signal, name] = GENERATE(table<int, std::string>({{SIGHUP, "HUP"}, {SIGINT, "INT"}}));
   Process owner({"sh", "-c", "trap '' " + name + "; exec \"$0\" run gate.json", PAWL_COMMAND},
@@ -565,11 +571,11 @@ TEST_CASE("command: what is not a store is refused and left alone", "[tools]") {
 
 TEST_CASE("command: with --json, usage errors are documents too", "[tools]") {
   Desk desk;
-  const std::vector<std::string> arguments = GENERATE(
-      std::vector<std::string>{"--json"}, std::vector<std::string>{"fly", "--json"},
-      std::vector<std::string>{"run", "--json"},
-      std::vector<std::string>{"list", "--json", "--limit", "x"},
-      std::vector<std::string>{"graph", "flow.json", "--format", "png", "--json"});
+  const std::vector<std::string> arguments =
+      GENERATE(std::vector<std::string>{"--json"}, std::vector<std::string>{"fly", "--json"},
+               std::vector<std::string>{"run", "--json"},
+               std::vector<std::string>{"list", "--json", "--limit", "x"},
+               std::vector<std::string>{"graph", "flow.json", "--format", "png", "--json"});
   CAPTURE(arguments);
   const ProcessEnd end = desk.pawl(arguments);
   CHECK(end.code == 2);
