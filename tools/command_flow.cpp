@@ -10,7 +10,7 @@ ExitCode validate_command(const Settings& settings, const std::string& path) {
   Console console(settings);
   const Steps steps = builtin_steps(nullptr);
   const Result<Flow> flow = load_flow(path, &steps.types());
-  if (!flow && flow.error().code != Errc::invalid_flow) return console.error(flow.error());
+  if (!flow && flow.error().code != Errc::invalid_flow) return console.flow_error(flow.error());
   if (console.json_wanted()) {
     json problems = json::array();
     if (!flow)
@@ -32,7 +32,7 @@ ExitCode graph_command(const Settings& settings, const std::string& path,
                        const std::string& format) {
   Console console(settings);
   const Result<Flow> flow = load_flow(path);
-  if (!flow) return console.error(flow.error());
+  if (!flow) return console.flow_error(flow.error());
   std::string text = format == "mermaid" ? graph_mermaid(*flow) : graph_dot(*flow);
   if (console.json_wanted()) {
     console.document(json{{"format", format}, {"graph", text}});

@@ -1,12 +1,11 @@
 // Commands that only look: list, show, why, verify. They may look while an engine works on the
 // store.
-#include <pawl/flow.hpp>
 #include <pawl/limits.hpp>
-#include <pawl/run_document.hpp>
 #include <pawl/sqlite_store.hpp>
 #include <pawl/verify.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/read_run.hpp"
 
 #include <chrono>
 #include <utility>
@@ -19,40 +18,6 @@ std::int64_t now_ms() {
   return std::chrono::duration_cast<std::chrono::milliseconds>(
              std::chrono::system_clock::now().time_since_epoch())
       .count();
-}
-
-/// A stored run, read and understood.
-struct ReadRun {
-  StoredRun stored;
-  Flow flow;
-  json input;
-};
-
-Result<ReadRun> understand(StoredRun stored) {
-  Result<Flow> flow = parse_flow(*stored.flow);
-  if (!flow)
-    return make_error(Errc::corrupt, "the run's flow is not readable: " + flow.error().message,
-                      stored.row.run);
-  Result<json> input = parse_json(stored.input, Limits::input_bytes_max);
-  if (!input)
-    return make_error(Errc::corrupt, "the run's input is not readable: " + input.error().message,
-                      stored.row.run);
-  return ReadRun{std::move(stored), std::move(*flow), std::move(*input)};
-}
-
-/// Reads one run and closes the store at once.
-Result<ReadRun> read_one(const Settings& settings, const std::string& run) {
-  Result<std::unique_ptr<StoreView>> store = open_sqlite_reader(settings.store);
-  if (!store) return store.error();
-  Result<std::optional<StoredRun>> stored = (*store)->load(run);
-  if (!stored) return stored.error();
-  if (!*stored)
-    return make_error(Errc::unknown_run, "there is no such run in " + settings.store, run);
-  return understand(std::move(**stored));
-}
-
-Result<RunView> view(const ReadRun& run) {
-  return view_run(run.flow, run.stored.row.run, run.input, run.stored.records);
 }
 
 void show_step(Console& console, const std::string& name, const json& step) {
@@ -118,7 +83,7 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments) 
 
 ExitCode show_command(const Settings& settings, const std::string& id) {
   Console console(settings);
-  const Result<ReadRun> run = read_one(settings, id);
+  const Result<ReadRun> run = read_run(settings.store, id);
   if (!run) return console.error(run.error());
   const Result<RunView> seen = view(*run);
   if (!seen) return console.error(seen.error());
@@ -146,7 +111,7 @@ ExitCode show_command(const Settings& settings, const std::string& id) {
 
 ExitCode why_command(const Settings& settings, const std::string& id, const std::string& step) {
   Console console(settings);
-  const Result<ReadRun> run = read_one(settings, id);
+  const Result<ReadRun> run = read_run(settings.store, id);
   if (!run) return console.error(run.error());
   const auto lines = explain_run(run->flow, id, run->input, run->stored.records, step, now_ms());
   if (!lines) return console.error(lines.error());

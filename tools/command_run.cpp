@@ -8,6 +8,7 @@
 #include "tools/commands.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/progress.hpp"
+#include "tools/read_run.hpp"
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -16,7 +17,6 @@
 #include <condition_variable>
 #include <fstream>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <mutex>
 #include <sstream>
@@ -83,93 +83,137 @@ LogSink log_to_stderr(const Settings& settings) {
 }
 
 /// The engine of a command, with everything that stands around it.
-struct Workshop {
+class Workshop {
+ public:
   Console console;
   Progress progress;
   std::shared_ptr<WaitingRoom> waiting = std::make_shared<WaitingRoom>();
   std::shared_ptr<Spawner> spawner;
   std::optional<Engine> engine;
+  bool interrupted = false;
 
   Workshop(const Settings& settings, bool many_runs)
-      : console(settings), progress(console, settings, many_runs) {}
+      : console(settings), progress(console, settings, many_runs), settings_(settings) {}
 
-  /// Opens the store. The order matters: the spawner forks before there are threads.
-  Result<void> open(const Settings& settings, bool recover) {
+  /// Opens the store; no run goes on by itself. The order matters: the spawner forks before there
+  /// are threads.
+  Result<void> open() {
     hold_interrupts();
-    Result<std::string> path = canonical_store_path(settings.store);
+    Result<std::string> path = canonical_store_path(settings_.store);
     if (!path) return path.error();
     Result<std::unique_ptr<Spawner>> started = Spawner::start(*path + ".programs.lock");
     if (!started) return started.error();
     spawner = std::move(*started);
     on_interrupt([room = waiting] { room->interrupt(); });
     EngineOptions options;
-    options.recover = recover;
-    options.on_log = log_to_stderr(settings);
+    options.recover = false;
+    options.on_log = log_to_stderr(settings_);
     // With -v the log tells the same and more.
-    if (settings.verbosity == 0)
+    if (settings_.verbosity == 0)
       options.on_event = [this](const EngineEvent& event) { progress.on_event(event); };
     Result<Engine> opened =
-        Engine::open(settings.store, builtin_steps(spawner), std::move(options));
+        Engine::open(settings_.store, builtin_steps(spawner), std::move(options));
     if (!opened) return opened.error();
     engine.emplace(std::move(*opened));
     return {};
   }
 
-  /// Waits for the runs; false if somebody interrupted. The engine is stopped then.
-  bool wait_for(const std::vector<Run>& runs) {
+  /// Waits for the runs. If somebody interrupts, the engine is stopped.
+  void wait_for(const std::vector<Run>& runs) {
     for (const Run& run : runs) {
       waiting->expect();
       run.on_end([room = waiting](const Outcome&) { room->arrive(); });
     }
-    if (waiting->wait()) return true;
+    if (waiting->wait()) return;
+    interrupted = true;
     console.words("interrupted; telling running steps to stop (Ctrl-C again: at once)");
     for (const std::string& step : engine->close(interrupt_grace_ms))
       console.words("did not stop: " + step);
-    return false;
   }
+
+  /// The run as it is stored, which is what counts: it may have come to its end while it was
+  /// interrupted.
+  ///
+  /// Errors: why the wait for the run is over, if it has not ended and no person can help it on.
+  Result<json> describe(const Run& run) {
+    if (interrupted) return read_document(run.id());
+    const Outcome outcome = run.wait();
+    if (is_ended(outcome.state)) return engine->describe(run.id());
+    const RunError why = outcome.error.value_or(RunError{});
+    if (outcome.state != RunState::blocked || exit_code_of(why.code) != ExitCode::unfinished)
+      return make_error(why.code, why.message, run.id());
+    Result<json> document = engine->describe(run.id());
+    if (!document) return document;
+    // That this program lacks a step type is not stored.
+    (*document)["state"] = to_string(outcome.state);
+    (*document)["error"] = to_json_value(why);
+    return document;
+  }
+
+ private:
+  Result<json> read_document(const std::string& run) {
+    if (!reader_) {
+      Result<std::unique_ptr<StoreView>> opened = open_sqlite_reader(settings_.store);
+      if (!opened) return opened.error();
+      reader_ = std::move(*opened);
+    }
+    const Result<ReadRun> read = read_run(*reader_, run);
+    if (!read) return read.error();
+    Result<RunView> seen = view(*read);
+    if (!seen) return seen.error();
+    return std::move(seen->document);
+  }
+
+  const Settings& settings_;
+  std::unique_ptr<StoreView> reader_;  // once the engine is closed
 };
 
-Result<std::string> read_all(std::istream& stream, const std::string& name) {
-  std::string text{std::istreambuf_iterator<char>(stream), {}};
-  if (stream.bad()) return make_error(Errc::io, "cannot be read", name);
+RunState state_of(const json& document) {
+  return run_state_from(document["state"].get<std::string>()).value_or(RunState::running);
+}
+
+/// No more than an input may have, and what tells that it has more.
+Result<std::string> read_text(std::istream& stream, const std::string& name) {
+  std::string text(Limits::input_bytes_max + 1, '\0');
+  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (stream.bad()) return make_error(Errc::invalid_input, "the input's file cannot be read", name);
+  text.resize(static_cast<std::size_t>(stream.gcount()));
   return text;
+}
+
+Result<std::string> read_file(const std::string& name) {
+  if (name == "-") return read_text(std::cin, "stdin");
+  std::ifstream file(name, std::ios::binary);
+  if (!file) return make_error(Errc::invalid_input, "the input's file cannot be read", name);
+  return read_text(file, name);
 }
 
 Result<json> read_input(const std::string& argument) {
   if (argument.empty()) return json::object();
-  std::string text = argument;
-  if (argument.front() == '@') {
-    const std::string name = argument.substr(1);
-    std::ifstream file;
-    if (name != "-") file.open(name, std::ios::binary);
-    if (name != "-" && !file)
-      return make_error(Errc::invalid_input, "the input's file cannot be read", name);
-    Result<std::string> read = name == "-" ? read_all(std::cin, "stdin") : read_all(file, name);
-    if (!read) return read.error();
-    text = std::move(*read);
-  }
-  Result<json> input = parse_json(text, Limits::input_bytes_max);
+  const Result<std::string> text =
+      argument.front() == '@' ? read_file(argument.substr(1)) : Result<std::string>(argument);
+  if (!text) return text.error();
+  Result<json> input = parse_json(*text, Limits::input_bytes_max);
   if (input) return input;
   Error error = input.error();
   error.message = "--input: " + error.message;
   return error;
 }
 
-/// Shows a run as it is stored: the same bytes each time.
-ExitCode show_end(Workshop& shop, const std::string& run) {
-  const Result<json> document = shop.engine->describe(run);
-  if (!document) return shop.console.error(document.error());
-  const RunState state =
-      run_state_from((*document)["state"].get<std::string>()).value_or(RunState::running);
-  if (shop.console.json_wanted())
-    shop.console.document(*document);
-  else if (state == RunState::succeeded)
-    shop.console.data((*document)["output"].dump(2));
-  return exit_code_of(state);
-}
-
-std::string how_to_resume(const Settings& settings) {
-  return "pawl resume" + (settings.store == "pawl.db" ? "" : " --store " + settings.store);
+/// The ids of all unfinished runs, the oldest first.
+Result<std::vector<std::string>> unfinished_runs(Engine& engine) {
+  std::vector<std::string> runs;
+  RunFilter filter;
+  filter.unfinished_only = true;
+  for (;;) {
+    const Result<std::vector<RunRow>> rows = engine.list(filter);
+    if (!rows) return rows.error();
+    if (rows->empty()) break;
+    for (const RunRow& row : *rows) runs.push_back(row.run);
+    filter.before = rows->back().key;
+  }
+  std::reverse(runs.begin(), runs.end());
+  return runs;
 }
 
 }  // namespace
@@ -178,11 +222,7 @@ ExitCode run_command(const Settings& settings, const RunArguments& arguments) {
   Workshop shop(settings, false);
   const Steps steps = builtin_steps(nullptr);
   const Result<Flow> flow = load_flow(arguments.flow, &steps.types());
-  if (!flow) {
-    const bool unreadable = flow.error().code == Errc::io;
-    shop.console.error(flow.error());
-    return unreadable ? ExitCode::usage : exit_code_of(flow.error().code);
-  }
+  if (!flow) return shop.console.flow_error(flow.error());
   Result<json> input = read_input(arguments.input);
   if (!input) return shop.console.error(input.error());
   // What can be told without a store is told before one is made.
@@ -190,77 +230,58 @@ ExitCode run_command(const Settings& settings, const RunArguments& arguments) {
     return shop.console.error(make_error(Errc::invalid_input, "--input must be a JSON object"));
   if (const Result<RunId> id = RunId::parse(arguments.run); !arguments.run.empty() && !id)
     return shop.console.error(id.error());
-  if (Result<void> opened = shop.open(settings, false); !opened)
-    return shop.console.error(opened.error());
+  if (Result<void> opened = shop.open(); !opened) return shop.console.error(opened.error());
   const Result<Run> run = shop.engine->start(*flow, arguments.run, std::move(*input));
   if (!run) return shop.console.error(run.error());
-  if (!shop.wait_for({*run})) {
-    if (shop.console.json_wanted())
-      shop.console.document(
-          json{{"run", run->id()},
-               {"error", {{"code", "closed"}, {"step", ""}, {"message", "interrupted"}}}});
+  shop.wait_for({*run});
+  const Result<json> document = shop.describe(*run);
+  if (!document) return shop.console.error(document.error());
+  const RunState state = state_of(*document);
+  if (shop.console.json_wanted())
+    shop.console.document(*document);
+  else if (state == RunState::succeeded)
+    shop.console.data((*document)["output"].dump(2));
+  const json& error = (*document)["error"];
+  // Without progress lines nobody has said it yet.
+  if (!error.is_null() && (settings.quiet || settings.verbosity > 0))
+    std::cerr << "pawl: run " << run->id() << ": " << state << ": "
+              << error["message"].get<std::string>() << '\n';
+  if (shop.interrupted && !is_ended(state))
     shop.console.words("run " + run->id() +
                        ": unfinished; go on with it by the same command, or by " +
                        how_to_resume(settings));
-    return ExitCode::unfinished;
-  }
-  const Outcome outcome = run->wait();
-  if (!is_ended(outcome.state) && outcome.state != RunState::blocked) {
-    const RunError why = outcome.error.value_or(RunError{});
-    return shop.console.error(make_error(why.code, why.message, run->id()));
-  }
-  const ExitCode code = show_end(shop, run->id());
-  // Without progress lines nobody has said it yet.
-  if (outcome.error && (settings.quiet || settings.verbosity > 0))
-    std::cerr << "pawl: run " << run->id() << ": " << outcome.state << ": "
-              << outcome.error->message << '\n';
-  return code;
+  return exit_code_of(state);
 }
 
 ExitCode resume_command(const Settings& settings) {
   Workshop shop(settings, true);
-  if (Result<void> opened = shop.open(settings, true); !opened)
-    return shop.console.error(opened.error());
-  std::vector<Run> runs;
-  RunFilter filter;
-  filter.unfinished_only = true;
-  for (;;) {
-    const Result<std::vector<RunRow>> rows = shop.engine->list(filter);
-    if (!rows) return shop.console.error(rows.error());
-    if (rows->empty()) break;
-    for (const RunRow& row : *rows) {
-      const Result<Run> run = shop.engine->find(row.run);
-      if (run)
-        runs.push_back(*run);
-      else
-        shop.console.error(run.error());
-    }
-    filter.before = rows->back().key;
-  }
-  if (runs.empty()) shop.console.words("nothing to resume");
-  const bool done = shop.wait_for(runs);
-  if (!done) return ExitCode::unfinished;
+  if (Result<void> opened = shop.open(); !opened) return shop.console.error(opened.error());
+  // All are known before the first goes on, and may end.
+  const Result<std::vector<std::string>> unfinished = unfinished_runs(*shop.engine);
+  if (!unfinished) return shop.console.error(unfinished.error());
+  if (unfinished->empty()) shop.console.words("nothing to resume");
   ExitCode highest = ExitCode::succeeded;
-  std::reverse(runs.begin(), runs.end());  // the oldest first
+  std::vector<Run> runs;
+  for (const std::string& id : *unfinished) {
+    const Result<Run> run = shop.engine->find(id);
+    if (run)
+      runs.push_back(*run);
+    else
+      highest = std::max(highest, shop.console.error(run.error()));
+  }
+  shop.wait_for(runs);
   for (const Run& run : runs) {
-    const Outcome outcome = run.wait();
-    if (!is_ended(outcome.state) && outcome.state != RunState::blocked && outcome.error) {
-      highest = std::max(highest, shop.console.error(make_error(outcome.error->code,
-                                                                outcome.error->message, run.id())));
+    Result<json> document = shop.describe(run);
+    if (!document) {
+      highest = std::max(highest, shop.console.error(document.error()));
       continue;
     }
-    highest = std::max(highest, exit_code_of(outcome.state));
-    if (shop.console.json_wanted()) {
-      Result<json> document = shop.engine->describe(run.id());
-      if (!document) {
-        highest = std::max(highest, shop.console.error(document.error()));
-        continue;
-      }
-      document->erase("steps");
+    highest = std::max(highest, exit_code_of(state_of(*document)));
+    document->erase("steps");
+    if (shop.console.json_wanted())
       shop.console.document(*document);
-    } else {
-      shop.console.data(run.id() + ": " + std::string(to_string(outcome.state)));
-    }
+    else
+      shop.console.data(run.id() + ": " + (*document)["state"].get<std::string>());
   }
   return highest;
 }

@@ -23,8 +23,13 @@ void put_line(std::FILE* stream, const std::string& line) {
 
 }  // namespace
 
+std::string how_to_resume(const Settings& settings) {
+  return "pawl resume" + (settings.store == "pawl.db" ? "" : " --store " + settings.store);
+}
+
 void Console::document(const json& value) {
-  put_line(stdout, value.dump());
+  // Names that come from the command line may be no UTF-8.
+  put_line(stdout, value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 void Console::data(const std::string& line) {
@@ -51,6 +56,11 @@ ExitCode Console::error(const Error& error) {
     text += "\n  " + (problem.pointer.empty() ? "/" : problem.pointer) + ": " + problem.message;
   put_line(stderr, text);
   return exit_code_of(error.code);
+}
+
+ExitCode Console::flow_error(const Error& error) {
+  this->error(error);
+  return ExitCode::usage;
 }
 
 bool Console::flush() {

@@ -19,6 +19,9 @@ struct Settings {
   int verbosity = 0;   ///< 0: errors; 1: what the engine does; 2: everything
 };
 
+/// The command line that goes on with a store's runs.
+std::string how_to_resume(const Settings& settings);
+
 class Console {
  public:
   explicit Console(const Settings& settings) : settings_(settings) {}
@@ -37,6 +40,10 @@ class Console {
   /// Tells an error: as `{"error":{...}}` on stdout with --json, and in words on stderr. Gives its
   /// exit code.
   ExitCode error(const Error& error);
+
+  /// The same for a flow that the command was given: always bad usage, even where its file cannot
+  /// be read.
+  ExitCode flow_error(const Error& error);
 
   /// Whether everything could be written to stdout; call it last.
   bool flush();

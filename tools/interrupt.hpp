@@ -6,7 +6,8 @@
 namespace pawl::tools {
 
 /// Keeps SIGINT, SIGTERM and SIGHUP from all threads of this process, and ignores SIGPIPE: runs go
-/// on when nobody reads about them any more. Call it before there are threads.
+/// on when nobody reads about them any more. Those that were ignored before (nohup, a shell's
+/// background job) stay so. Call it before there are threads.
 void hold_interrupts();
 
 /// From now on, calls `first` at the first such signal, on a thread of its own. A second one ends

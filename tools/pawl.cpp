@@ -6,9 +6,13 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <exception>
+#include <fcntl.h>
 #include <functional>
 #include <iostream>
+#include <string>
+#include <unistd.h>
 
 namespace {
 
@@ -20,7 +24,9 @@ const char* const footer =
     "id with another flow or input; 3 the store refused or failed; 4 unfinished, can be resumed.";
 
 struct Arguments {
-  Settings settings;
+  explicit Arguments(Settings& common) : settings(common) {}
+
+  Settings& settings;
   RunArguments run;
   ListArguments list;
   std::string flow;
@@ -64,7 +70,8 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   CLI::App* list = add(app, a, chosen, "list", "The store's runs, the newest first",
                        [&a] { return list_command(a.settings, a.list); });
   list->add_option("--state", a.list.state, "Only runs in this state");
-  list->add_option("--limit", a.list.limit, "At most so many (default: 1000)");
+  list->add_option("--limit", a.list.limit, "At most so many (default: 1000)")
+      ->check(CLI::PositiveNumber);
 
   add(app, a, chosen, "show", "One run: its steps and their attempts",
       [&a] { return show_command(a.settings, a.id); })
@@ -107,37 +114,65 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
       [&a] { return steps_command(a.settings); }, false);
 }
 
-int main_guarded(int argc, char** argv) {
+/// Sees to it that no file of the store gets the number of a standard stream that is closed: what
+/// is said to that stream would be written to the file.
+void hold_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    if (::fcntl(stream, F_GETFD) < 0 && ::open("/dev/null", O_RDONLY) != stream) ::_exit(3);
+}
+
+/// Whether --json is among the arguments, for when they cannot be understood.
+bool wants_json(int argc, char** argv) {
+  return std::any_of(argv, argv + argc,
+                     [](const char* argument) { return std::string("--json") == argument; });
+}
+
+ExitCode run_chosen(int argc, char** argv, Settings& settings) {
   CLI::App app("pawl: flows that survive crashes", "pawl");
   app.set_version_flag("--version", std::string("pawl ") + version);
   app.require_subcommand(1);
   app.footer(footer);
-  Arguments arguments;
+  Arguments arguments(settings);
   Command chosen;
   add_commands(app, arguments, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::usage);
+    const bool asked = error.get_exit_code() == 0;  // for help, or the version
+    if (asked || !settings.json)
+      return app.exit(error) == 0 ? ExitCode::succeeded : ExitCode::usage;
+    return Console(settings).error(pawl::make_error(pawl::Errc::invalid_argument, error.what()));
   }
-  Console console(arguments.settings);
   if (const pawl::Result<void> armed = pawl::lab::arm_points_from_environment(); !armed)
-    return static_cast<int>(console.error(armed.error()));
-  ExitCode code = chosen();
+    return Console(settings).error(armed.error());
+  return chosen();
+}
+
+ExitCode main_guarded(int argc, char** argv) {
+  Settings settings;
+  settings.json = wants_json(argc, argv);
+  Console console(settings);
+  ExitCode code = ExitCode::store;
+  try {
+    code = run_chosen(argc, argv, settings);
+  } catch (const std::exception& exception) {
+    code = console.error(
+        pawl::make_error(pawl::Errc::internal, std::string("bug: ") + exception.what()));
+  }
   if (!console.flush()) {
     std::cerr << "pawl: stdout cannot be written\n";
     code = ExitCode::store;
   }
-  return static_cast<int>(code);
+  return code;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  hold_standard_streams();
   try {
-    return main_guarded(argc, argv);
-  } catch (const std::exception& exception) {
-    std::cerr << "pawl: bug: " << exception.what() << '\n';
+    return static_cast<int>(main_guarded(argc, argv));
+  } catch (...) {  // no memory even to tell
     return static_cast<int>(ExitCode::store);
   }
 }

@@ -237,21 +237,44 @@ StepTypeInfo ShellStep::info() {
       R"({"stdout", "stderr", "exit_code"}; the program finds its idempotency key in PAWL_KEY)"};
 }
 
-StepResult ShellStep::operator()(const StepCall& call) {
-  {
-    std::unique_lock<std::mutex> lock(mutex_);
-    ended_.wait(lock, [&] { return under_way_.count(call.key) == 0; });
-    under_way_.insert(call.key);
+/// One attempt of a key at a time.
+class ShellStep::Turn {
+ public:
+  /// Waits until the attempt before has ended, or until nobody wants this one any more.
+  Turn(ShellStep& step, const StepCall& call) : step_(step), key_(call.key) {
+    std::unique_lock<std::mutex> lock(step_.mutex_);
+    while (step_.under_way_.count(key_) > 0) {
+      if (call.cancelled()) return;
+      step_.ended_.wait_for(lock, std::chrono::milliseconds(look_ms));
+    }
+    taken_ = step_.under_way_.insert(key_).second;
   }
-  StepResult result = run(call);
-  const std::lock_guard<std::mutex> lock(mutex_);
-  under_way_.erase(call.key);
-  ended_.notify_all();
-  return result;
+
+  ~Turn() {
+    if (!taken_) return;
+    const std::lock_guard<std::mutex> lock(step_.mutex_);
+    step_.under_way_.erase(key_);
+    step_.ended_.notify_all();
+  }
+
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  explicit operator bool() const { return taken_; }
+
+ private:
+  ShellStep& step_;
+  const std::string& key_;
+  bool taken_ = false;
+};
+
+StepResult ShellStep::operator()(const StepCall& call) {
+  const Turn turn(*this, call);
+  if (!turn || call.cancelled()) return retry("stopped before the program was started");
+  return run(call);
 }
 
 StepResult ShellStep::run(const StepCall& call) {
-  if (call.cancelled()) return retry("stopped before the program was started");
   if (const auto complaint = complaint_about(call.with)) return fail(*complaint);
   Result<SpawnedProgram> program = spawner_->spawn(request_of(call));
   if (!program) {

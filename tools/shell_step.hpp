@@ -24,6 +24,8 @@ class ShellStep {
   static StepTypeInfo info();
 
  private:
+  class Turn;
+
   StepResult run(const StepCall& call);
 
   std::shared_ptr<Spawner> spawner_;

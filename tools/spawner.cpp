@@ -18,8 +18,10 @@ namespace {
 /// Descriptors that close unless they are handed on.
 class Descriptors {
  public:
-  ~Descriptors() {
-    for (const int fd : fds_)
+  ~Descriptors() { close(); }
+
+  void close() {
+    for (const int fd : std::exchange(fds_, {}))
       if (fd >= 0) ::close(fd);
   }
 
@@ -55,6 +57,22 @@ Result<int> memory_file(const SpawnRequest& request) {
   return error;
 }
 
+/// Whether no later try can start the program. Everything else passes: a lack of memory, of
+/// processes or of descriptors, a program that is just being written.
+bool is_final(int why) {
+  switch (why) {
+    case ENOENT:
+    case EACCES:
+    case ENOTDIR:
+    case ENOEXEC:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case E2BIG:
+    case EISDIR: return true;
+    default: return false;
+  }
+}
+
 bool send_descriptors(int socket_fd, const int* fds, std::size_t count) {
   char byte = 'S';
   iovec part{&byte, 1};
@@ -79,7 +97,7 @@ Result<SpawnReport> read_report(int fd) {
     size = ::recv(fd, &report, sizeof report, 0);
   } while (size < 0 && errno == EINTR);
   if (size != static_cast<ssize_t>(sizeof report))
-    return make_error(Errc::io, "the process that starts programs is gone");
+    return make_error(Errc::io, "the process that starts programs did not answer");
   return report;
 }
 
@@ -173,13 +191,15 @@ Result<SpawnedProgram> Spawner::spawn(const SpawnRequest& request) {
   }
   if (!send_descriptors(socket_fd_, theirs.data(), 5))
     return system_error("the process that starts programs is gone");
+  theirs.close();  // or the end of the other side would never be seen
   const Result<SpawnReport> report = read_report(control[0]);
   if (!report) return report.error();
   if (report->kind == SpawnReportKind::locked)
     return make_error(Errc::in_use,
                       "programs that an earlier owner of the store started do not end");
   if (report->kind == SpawnReportKind::not_started)
-    return make_error(Errc::invalid_argument, std::string(std::strerror(report->value)));
+    return make_error(is_final(report->value) ? Errc::invalid_argument : Errc::io,
+                      std::strerror(report->value));
   return SpawnedProgram(ours.hand_on(0), ours.hand_on(1), ours.hand_on(2), ours.hand_on(3));
 }
 

@@ -86,9 +86,9 @@ class Spawner {
 
   /// Starts a program.
   ///
-  /// Errors: Errc::invalid_argument when the program cannot be run (not found, not executable, no
-  /// such folder);
-  ///         Errc::in_use when programs of an earlier owner do not end; Errc::io.
+  /// Errors: Errc::invalid_argument when the program can never be run (not found, not executable,
+  ///         no such folder, arguments too long); Errc::in_use when programs of an earlier owner do
+  ///         not end; Errc::io when a later try may do better (no memory, no descriptors, ...).
   Result<SpawnedProgram> spawn(const SpawnRequest& request);
 
  private:

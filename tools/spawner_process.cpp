@@ -52,7 +52,8 @@ std::vector<std::string> strings_in(int fd) {
   return strings;
 }
 
-/// Takes one request; false when the other end is closed.
+/// Takes one request; false when the other end is closed. Without room for its descriptors the
+/// request has none, which closes them, and so tells pawl.
 bool receive(int socket_fd, Request& request) {
   char byte = 0;
   iovec part{&byte, 1};
@@ -68,9 +69,14 @@ bool receive(int socket_fd, Request& request) {
   } while (size < 0 && errno == EINTR);
   if (size <= 0) return false;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
+  if (header == nullptr) return true;
   int fds[descriptors_per_request];
-  if (header == nullptr || header->cmsg_len != CMSG_LEN(sizeof fds)) return false;
-  std::memcpy(fds, CMSG_DATA(header), sizeof fds);
+  const std::size_t count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+  std::memcpy(fds, CMSG_DATA(header), count * sizeof(int));
+  if (count != descriptors_per_request) {
+    for (std::size_t i = 0; i < count; ++i) ::close(fds[i]);
+    return true;
+  }
   ::lseek(fds[0], 0, SEEK_SET);
   request.strings = strings_in(fds[0]);
   ::close(fds[0]);
@@ -173,7 +179,7 @@ class SpawnerProcess {
     if (waits[0].revents == 0) return true;
     Request request;
     if (!receive(socket_fd_, request)) return false;
-    start(request);
+    if (request.control_fd >= 0) start(request);
     return true;
   }
 

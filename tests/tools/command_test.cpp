@@ -6,6 +6,7 @@
 #include "support/temp_folder.hpp"
 
 #include <chrono>
+#include <fcntl.h>
 #include <fstream>
 #include <sstream>
 #include <sys/socket.h>
@@ -121,7 +122,12 @@ TEST_CASE("command: bad usage and bad input exit 2 with a reason, and no store i
       {{"run", "flow.json", "--input", "{"}, "--input"},
       {{"run", "flow.json", "--input", "[]"}, "object"},
       {{"run", "flow.json", "--input", "@none.json"}, "none.json"},
+      {{"run", "flow.json", "--input", "@."}, "cannot be read"},
+      {{"run", "flow.json", "--input", "@/dev/zero"}, "4194304"},
       {{"run", "flow.json", "--input", R"({"a":1,"a":2})"}, "twice"},
+      {{"validate", "none.json"}, "cannot be read"},
+      {{"graph", "."}, "cannot be read"},
+      {{"list", "--limit", "-1"}, "--limit"},
       {{"validate", "bad.json"}, ""},
       {{"graph", "bad.json", "--format", "png"}, "png"},
       {{"list", "--state", "flying"}, "no run is ever in the state"},
@@ -245,6 +251,54 @@ TEST_CASE("command: without an owner, cancel ends the run itself", "[tools]") {
   CHECK(::access((desk.folder / "none.db").c_str(), F_OK) != 0);
 }
 
+TEST_CASE(
+    "command: unblock lets a run go on that a crash loop had blocked, and runs nothing itself",
+    "[tools]") {
+  Desk desk;
+  desk.write("loop.json", R"({"flow": "loop", "steps": {
+    "a": {"run": "shell", "with": {"argv": ["sh", "-c", "echo x >> ran.txt"]}}}})");
+  const std::vector<std::string> run{"run", "loop.json", "--id", "r1"};
+  for (int attempt = 1; attempt <= 10; ++attempt)
+    REQUIRE(run_process(desk.command(run), desk.folder.path(),
+                        {{"PAWL_KILL_AT", "step.before_body/a/" + std::to_string(attempt) + "/1"}})
+                .killed());
+  CHECK(desk.pawl(run).code == 4);
+  CHECK(desk.pawl({"resume"}).out == "r1: blocked\n");
+  const ProcessEnd unblocked = desk.pawl({"unblock", "r1"});
+  CHECK(unblocked.code == 0);
+  CHECK(unblocked.out == "r1: waiting\n");
+  CHECK(unblocked.err == "run r1: unblocked; go on with it by pawl resume\n");
+  CHECK(desk.pawl({"list"}).out.find("blocked") == std::string::npos);
+  CHECK(file_text(desk.folder / "ran.txt").empty());
+  const ProcessEnd again = desk.pawl({"unblock", "r1"});
+  CHECK(again.code == 0);
+  CHECK(again.err == "run r1 was not blocked\n");
+  CHECK(desk.pawl({"resume"}).out == "r1: succeeded\n");
+  CHECK(file_text(desk.folder / "ran.txt") == "x\n");
+  CHECK(desk.pawl({"verify"}).code == 0);
+  const ProcessEnd ended = desk.pawl({"unblock", "r1"});
+  CHECK(ended.code == 1);
+  CHECK(ended.err == "run r1 had ended before\n");
+  CHECK(desk.pawl({"unblock", "nobody"}).code == 2);
+}
+
+TEST_CASE("command: an owner that does not listen yet, or any more, is asked again", "[tools]") {
+  Desk desk;
+  desk.pawl({"run", "flow.json", "--id", "r1"});
+  const int lock = ::open((desk.folder / "pawl.db.lock").c_str(), O_RDWR | O_CLOEXEC);
+
+  struct flock whole_file {};
+
+  whole_file.l_type = F_WRLCK;
+  whole_file.l_whence = SEEK_SET;
+  REQUIRE(::fcntl(lock, F_OFD_SETLK, &whole_file) == 0);
+  const std::string verb = GENERATE("cancel", "unblock");
+  Process asker(desk.command({verb, "r1"}), desk.folder.path());
+  for (int i = 0; i < 100; ++i) detail::pause_briefly();
+  ::close(lock);
+  CHECK(asker.wait().out == "r1: succeeded\n");
+}
+
 TEST_CASE("command: Ctrl-C lets steps clean up, exits 4, and the run can be resumed", "[tools]") {
   Desk desk;
   desk.write(
@@ -265,6 +319,67 @@ TEST_CASE("command: Ctrl-C lets steps clean up, exits 4, and the run can be resu
   const ProcessEnd resumed = desk.pawl({"resume"});
   CHECK(resumed.code == 0);
   CHECK(resumed.out == "r1: succeeded\n");
+}
+
+TEST_CASE("command: a run that comes to its end while it is interrupted is reported as ended",
+          "[tools]") {
+  Desk desk;
+  desk.write("trap.json", R"({"flow": "trap", "steps": {
+    "a": {"run": "shell", "retry": {"max_attempts": 1}, "with": {"argv": ["sh", "-c",
+    "trap 'exit 0' TERM; echo x > began.txt; sleep 600 & wait"]}}},
+    "output": {"code": "{{steps.a.output.exit_code}}"}})");
+  const std::string verb = GENERATE("run", "resume");
+  std::vector<std::string> arguments{"run", "trap.json", "--id", "r1"};
+  if (verb == "resume") {
+    Process owner(desk.command(arguments), desk.folder.path());
+    REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+    owner.signal(SIGKILL);
+    owner.wait();
+    ::unlink((desk.folder / "began.txt").c_str());
+    arguments = {"resume"};
+  }
+  Process owner(desk.command(arguments), desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+  owner.signal(SIGINT);
+  const ProcessEnd end = owner.wait();
+  CHECK(end.code == 0);
+  if (verb == "run")
+    CHECK(json::parse(end.out) == json{{"code", 0}});
+  else
+    CHECK(end.out == "r1: succeeded\n");
+  CHECK(end.err.find("unfinished") == std::string::npos);
+}
+
+TEST_CASE("command: an interrupted run prints its document, as show does", "[tools]") {
+  Desk desk;
+  desk.write("slow.json", desk.slow);
+  Process owner(desk.command({"run", "slow.json", "--id", "r1", "--json"}), desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+  owner.signal(SIGINT);
+  const ProcessEnd end = owner.wait();
+  CHECK(end.code == 4);
+  const json document = json::parse(end.out);
+  CHECK(document["run"] == "r1");
+  CHECK(document["error"].is_null());
+  CHECK(document["steps"]["first"]["state"] == "succeeded");
+  CHECK(document["steps"]["long"]["attempts"][0]["end"] == "interrupted");
+  CHECK(end.out == desk.pawl({"show", "r1", "--json"}).out);
+}
+
+TEST_CASE("command: signals that are ignored already stay ignored, as nohup wants it", "[tools]") {
+  Desk desk;
+  desk.write("gate.json",
+             R"({"flow": "gate", "steps": {"a": {"run": "shell", "with": {"argv": ["sh", "-c",
+    "echo x > began.txt; until [ -e go.txt ]; do sleep 0.01; done"]}}}})");
+  const auto [signal, name] = GENERATE(table<int, std::string>({{SIGHUP, "HUP"}, {SIGINT, "INT"}}));
+  Process owner({"sh", "-c", "trap '' " + name + "; exec \"$0\" run gate.json", PAWL_COMMAND},
+                desk.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+  owner.signal(signal);
+  desk.write("go.txt", "x");
+  const ProcessEnd end = owner.wait();
+  CHECK(end.code == 0);
+  CHECK(end.err.find("interrupted") == std::string::npos);
 }
 
 TEST_CASE("command: a second Ctrl-C ends everything at once", "[tools]") {
@@ -360,6 +475,50 @@ TEST_CASE(
   CHECK(nothing.err == "nothing to resume\n");
 }
 
+TEST_CASE("command: resume tells of a damaged run, goes on with the others, and exits 3",
+          "[tools]") {
+  Desk desk;
+  desk.write("gate.json", R"({"flow": "gate", "input": {"mark": ""}, "steps": {"a": {"run": "shell",
+    "with": {"argv": ["sh", "-c", "echo x > began.txt; [ -e go.txt ] || sleep 600"]}}}})");
+  for (const char* run : {"good", "damaged"}) {
+    Process owner(desk.command({"run", "gate.json", "--id", run, "--input",
+                                json{{"mark", "the " + std::string(run) + " one"}}.dump()}),
+                  desk.folder.path());
+    REQUIRE(wait_until([&] { return !file_text(desk.folder / "began.txt").empty(); }));
+    owner.signal(SIGKILL);
+    owner.wait();
+    ::unlink((desk.folder / "began.txt").c_str());
+  }
+  desk.pawl({"cancel", "nobody"});  // a clean close moves the log into the file
+  std::string bytes = file_text(desk.folder / "pawl.db");
+  const std::size_t at = bytes.find(R"({"mark":"the damaged one"})");
+  REQUIRE(at != std::string::npos);
+  bytes[at] = 'x';
+  desk.write("pawl.db", bytes);
+  desk.write("go.txt", "x");
+  const ProcessEnd resumed = desk.pawl({"resume"});
+  CHECK(resumed.code == 3);
+  CHECK(resumed.out == "good: succeeded\n");
+  CHECK(resumed.err.find("pawl: damaged: ") != std::string::npos);
+}
+
+TEST_CASE("command: resume reports every run that it found, however fast it ends", "[tools]") {
+  Desk desk;
+  desk.write("fast.json", R"({"flow": "fast", "steps": {"a": {"run": "echo"}}})");
+  constexpr int runs = 20;
+  std::string expected;
+  for (int i = 0; i < runs; ++i) {
+    const std::string run = "r" + std::to_string(i);
+    REQUIRE(run_process(desk.command({"run", "fast.json", "--id", run}), desk.folder.path(),
+                        {{"PAWL_KILL_AT", "step.before_body/a/1/1"}})
+                .killed());
+    expected += run + ": succeeded\n";
+  }
+  const ProcessEnd resumed = desk.pawl({"resume"});
+  CHECK(resumed.code == 0);
+  CHECK(resumed.out == expected);
+}
+
 TEST_CASE("command: list, show and verify speak JSON, one document per line", "[tools]") {
   Desk desk;
   for (const char* run : {"r1", "r2", "r3"}) desk.pawl({"run", "flow.json", "--id", run});
@@ -408,6 +567,50 @@ TEST_CASE("command: what is not a store is refused and left alone", "[tools]") {
   CHECK(desk.pawl({"list", "--store", "none.db"}).code == 3);
   CHECK(desk.pawl({"run", "flow.json", "--store", "none/x.db"}).code == 3);
   CHECK(file_text(desk.folder / "text.db") == before);
+}
+
+TEST_CASE("command: with --json, usage errors are documents too", "[tools]") {
+  Desk desk;
+  const std::vector<std::string> arguments =
+      GENERATE(std::vector<std::string>{"--json"}, std::vector<std::string>{"fly", "--json"},
+               std::vector<std::string>{"run", "--json"},
+               std::vector<std::string>{"list", "--json", "--limit", "x"},
+               std::vector<std::string>{"graph", "flow.json", "--format", "png", "--json"});
+  CAPTURE(arguments);
+  const ProcessEnd end = desk.pawl(arguments);
+  CHECK(end.code == 2);
+  const json error = json::parse(end.out)["error"];
+  CHECK(error["code"] == "invalid_argument");
+  CHECK(error["step"] == "");
+  CHECK(end.err == "pawl: " + error["message"].get<std::string>() + "\n");
+}
+
+TEST_CASE("command: what is said to a closed stream goes into no file", "[tools]") {
+  Desk desk;
+  desk.write("in.json", json{{"who", std::string(20'000, 'y')}}.dump());  // more than a buffer
+  const ProcessEnd end = run_process(
+      {"sh", "-c", "exec \"$0\" run flow.json --id r1 --input @in.json <&- >&-", PAWL_COMMAND},
+      desk.folder.path());
+  CHECK(end.code == 3);  // nobody can read the output
+  CHECK(end.err.find("stdout cannot be written") != std::string::npos);
+  CHECK(desk.pawl({"show", "r1"}).out.find("succeeded") != std::string::npos);
+  CHECK(file_text(desk.folder / "pawl.db.lock").find("yyy") == std::string::npos);
+  CHECK(desk.pawl({"verify"}).code == 0);
+}
+
+TEST_CASE("command: names that are no UTF-8 are told as well as JSON can", "[tools]") {
+  Desk desk;
+  const auto [arguments, code] = GENERATE(table<std::vector<std::string>, int>({
+      {{"list", "--json", "--store", "\xff.db"}, 3},
+      {{"show", "r1", "--json", "--store", "\xff.db"}, 3},
+      {{"run", "\xff.json", "--json"}, 2},
+      {{"list", "--json", "--state", "\xff"}, 2},
+      {{"cancel", "\xff", "--json"}, 2},
+  }));
+  CAPTURE(arguments);
+  const ProcessEnd end = desk.pawl(arguments);
+  CHECK(end.code == code);
+  CHECK(json::parse(end.out)["error"]["message"].is_string());
 }
 
 TEST_CASE("command: stdout that cannot be written is an error", "[tools]") {

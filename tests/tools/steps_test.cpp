@@ -6,9 +6,12 @@
 #include "tools/builtin_steps.hpp"
 #include "tools/console.hpp"
 
+#include <atomic>
 #include <fstream>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace pawl;
 using namespace pawl::tools;
@@ -92,6 +95,8 @@ TEST_CASE("steps: what can never run fails for good, with the reason", "[tools]"
       {{{"argv", {"no-such-program-here"}}}, "No such file"},
       {{{"argv", {"/dev/null"}}}, "Permission denied"},
       {{{"argv", {"true"}}, {"cwd", "/none"}}, "No such file"},
+      {{{"argv", {"true"}}, {"cwd", "/dev/null"}}, "Not a directory"},
+      {{{"argv", {"true", std::string(200'000, 'x')}}}, "Argument list too long"},
       {{{"argv", json::array()}}, "argv"},
       {{{"argv", {"echo", nullptr}}}, "argv[1]"},
       {{{"argv", {"echo", {{"a", 1}}}}}, "argv[1]"},
@@ -105,6 +110,33 @@ TEST_CASE("steps: what can never run fails for good, with the reason", "[tools]"
   const StepResult result = bench.call("shell", with);
   CHECK(result.kind == StepResult::Kind::fail);
   CHECK(result.message.find(words) != std::string::npos);
+}
+
+TEST_CASE("steps: what only now cannot run may be tried again", "[tools]") {
+  Bench bench;
+  const std::string program = bench.folder / "program";
+  std::ofstream writer(program);
+  writer << "#!/bin/sh\necho ran\n" << std::flush;
+  REQUIRE(::chmod(program.c_str(), 0755) == 0);
+  const StepResult busy = bench.call("shell", {{"argv", {program}}});  // it is being written
+  CHECK(busy.kind == StepResult::Kind::retry);
+  CHECK(busy.message.find("Text file busy") != std::string::npos);
+  writer.close();
+  CHECK(bench.call("shell", {{"argv", {program}}}).output["stdout"] == "ran\n");
+}
+
+TEST_CASE("steps: a spawner without a free descriptor refuses one program and starts the next",
+          "[tools]") {
+  Bench bench;
+  const std::string self = std::to_string(::getpid());
+  const int process = std::stoi(file_text("/proc/self/task/" + self + "/children"));
+  rlimit before{};
+  REQUIRE(::prlimit(process, RLIMIT_NOFILE, nullptr, &before) == 0);
+  const rlimit few{4, before.rlim_max};
+  REQUIRE(::prlimit(process, RLIMIT_NOFILE, &few, nullptr) == 0);
+  CHECK(bench.shell("echo ran").kind == StepResult::Kind::retry);
+  REQUIRE(::prlimit(process, RLIMIT_NOFILE, &before, nullptr) == 0);
+  CHECK(bench.shell("echo ran").output["stdout"] == "ran\n");
 }
 
 TEST_CASE("steps: shell's output is text, or base64 when asked, and too much of it fails",
@@ -149,6 +181,33 @@ TEST_CASE("steps: a program whose time is over is killed at once, with its whole
   CHECK(result.message.find("killed by signal 9") == 0);
   const int child = std::stoi(file_text(bench.folder / "pid"));
   CHECK(wait_until([&] { return ::kill(child, 0) != 0; }));
+}
+
+TEST_CASE("steps: an attempt waits for the one before, but not when nobody wants it any more",
+          "[tools]") {
+  Bench bench;
+  std::thread before([&] { bench.shell("echo x > began; sleep 600"); });
+  REQUIRE(wait_until([&] { return !file_text(bench.folder / "began").empty(); }));
+  StepCall call;
+  call.key = "r1/s";
+  call.folder = bench.folder.path();
+  call.with = {{"argv", {"true"}}};
+  const auto unwanted = std::make_shared<Cancellation>();
+  call.cancellation = unwanted;
+  std::atomic<bool> ended{false};
+  StepResult result;
+  std::thread next([&] {
+    result = (*bench.steps.bodies().at("shell").function())(call);
+    ended = true;
+  });
+  detail::pause_briefly();
+  CHECK_FALSE(ended);
+  unwanted->set(Cancellation::Reason::cancelled);
+  CHECK(wait_until([&] { return ended.load(); }, 10'000));
+  bench.cancellation->set(Cancellation::Reason::timed_out);
+  before.join();
+  next.join();
+  CHECK(result.kind == StepResult::Kind::retry);
 }
 
 TEST_CASE(
