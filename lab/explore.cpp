@@ -63,7 +63,7 @@ class Exploration {
 
   Report run() {
     begin();
-    if (goes_on()) explore_from({}, {}, baseline_, baseline_before_, 1);
+    if (options_.positions && goes_on()) explore_from({}, {}, baseline_, baseline_before_, 1);
     random_courses();
     if (options_.demand_coverage && report_.violations.empty() && report_.left_out.empty())
       demand_points();
@@ -369,6 +369,11 @@ Report explore(const Flow& flow, const json& input, MakeOutside outside, const O
 Report replay(const Scenario& scenario, const LabCase& lab_case, const Options& options) {
   const ExplorationLock lock;
   return Exploration(scenario, options).run_one(lab_case);
+}
+
+std::string timeline_of(const Scenario& scenario, const LabCase& lab_case) {
+  const ExplorationLock lock;
+  return timeline(run_case(scenario, lab_case).view());
 }
 
 Trace trace(const Scenario& scenario, const LabCase& lab_case) {

@@ -4,6 +4,7 @@
 #include <pawl/point.hpp>
 #include <pawl/sqlite_store.hpp>
 
+#include "lab/onlooker.hpp"
 #include "lab/schedule.hpp"
 #include "lab/witness.hpp"
 #include "lab/world_executor.hpp"
@@ -237,7 +238,7 @@ class Process final : public StepWorld {
   bool step() {
     note_time();
     if (course_.dead() || !schedule_->step()) return false;
-    if (chance_.permille(life_.weather.readers)) look_from_outside();
+    if (chance_.permille(life_.weather.readers)) look_at_store(store_name, course_);
     if (chance_.permille(life_.weather.cancels)) cancel_one();
     return true;
   }
@@ -245,21 +246,6 @@ class Process final : public StepWorld {
   void note_time() {
     const std::int64_t now_ms = clock_->now_ms();
     while (times_.size() <= course_.entries().size()) times_.push_back(now_ms);
-  }
-
-  /// Another process's look at the store. What it sees must last.
-  void look_from_outside() {
-    const auto reader = open_sqlite_reader(store_name, lab_vfs);
-    if (!reader) return;
-    const Result<std::vector<RunRow>> rows = (*reader)->list({});
-    if (!rows) return;
-    for (const RunRow& row : *rows) {
-      const Result<std::optional<StoredRun>> run = (*reader)->load(row.key);
-      if (!run || !*run) continue;
-      for (const Record& record : (*run)->records)
-        if (record.kind == RecordKind::output || record.kind == RecordKind::ended)
-          if (!course_.mark(seen(row.run, record))) return;
-    }
   }
 
   void cancel_one() {

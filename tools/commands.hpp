@@ -4,6 +4,7 @@
 #include "tools/console.hpp"
 #include "tools/exit_code.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -18,6 +19,21 @@ struct RunArguments {
 struct ListArguments {
   std::string state;  ///< a state's name; empty for all
   std::size_t limit = 1000;
+};
+
+struct LabArguments {
+  std::string flow;     ///< the flow's file
+  std::string input;    ///< JSON, or @FILE
+  std::string mocks;    ///< JSON, or @FILE: outputs by step or step type
+  std::string replay;   ///< one case instead of all
+  std::string history;  ///< a file for the first violation's history
+  int depth = 1;
+  int torn_images = 1;
+  int runs = 1;
+  std::uint64_t seeds = 0;
+  std::uint64_t first_seed = 1;
+  double seconds = 0;
+  bool disk_lies = false;
 };
 
 // command_run.cpp
@@ -39,5 +55,9 @@ ExitCode steps_command(const Settings& settings);
 // command_ask.cpp
 ExitCode cancel_command(const Settings& settings, const std::string& run);
 ExitCode unblock_command(const Settings& settings, const std::string& run);
+
+// command_lab.cpp
+ExitCode crash_test_command(const Settings& settings, const LabArguments& arguments);
+ExitCode simulate_command(const Settings& settings, const LabArguments& arguments);
 
 }  // namespace pawl::tools

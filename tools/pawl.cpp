@@ -29,6 +29,7 @@ struct Arguments {
   Settings& settings;
   RunArguments run;
   ListArguments list;
+  LabArguments lab;
   std::string flow;
   std::string id;
   std::string step;
@@ -114,6 +115,46 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
       [&a] { return steps_command(a.settings); }, false);
 }
 
+/// The lab's commands. Their steps are mocked: they touch no store and perform nothing.
+void add_lab_commands(CLI::App& app, Arguments& a, Command& chosen) {
+  const auto add_common = [&a](CLI::App* sub) {
+    sub->add_option("FLOW", a.lab.flow, "The flow's file")->required();
+    sub->add_option("--input", a.lab.input, "The run's input: JSON, or @FILE");
+    sub->add_option("--mock", a.lab.mocks,
+                    "What steps give, by step or step type: JSON, or @FILE; a step without gives "
+                    "its parameters");
+    sub->add_option("--runs", a.lab.runs, "So many runs at once (default: 1)")
+        ->check(CLI::Range(1, 1000));
+    sub->add_option("--history", a.lab.history, "Where to write the history of a violation");
+    sub->add_flag("--disk-lies", a.lab.disk_lies, "A disk that says it synced and did not");
+    sub->add_option("--seconds", a.lab.seconds, "At most so long (default: no bound)");
+  };
+  CLI::App* crash_test = add(
+      app, a, chosen, "crash-test",
+      "Crash a flow with mocked steps everywhere, and say whether it survives",
+      [&a] { return crash_test_command(a.settings, a.lab); }, false);
+  add_common(crash_test);
+  crash_test->add_option("--depth", a.lab.depth, "Crashes in a row: 1 (default) or 2")
+      ->check(CLI::Range(1, 3));
+  crash_test->add_option("--torn", a.lab.torn_images, "Torn disks per position (default: 1)")
+      ->check(CLI::Range(1, 64));
+  crash_test->add_option("--seeds", a.lab.seeds, "Random courses besides (default: 0)");
+
+  CLI::App* simulate = add(
+      app, a, chosen, "simulate", "Run a flow with mocked steps through random courses of events",
+      [&a] { return simulate_command(a.settings, a.lab); }, false);
+  add_common(simulate);
+  a.lab.seeds = 0;
+  simulate->add_option("--seeds", a.lab.seeds, "How many")->required();
+  simulate->add_option("--first-seed", a.lab.first_seed, "The first one (default: 1)");
+
+  CLI::App* replay = add(
+      app, a, chosen, "lab", "Make one case happen again, and show its timeline",
+      [&a] { return crash_test_command(a.settings, a.lab); }, false);
+  add_common(replay);
+  replay->add_option("--replay", a.lab.replay, "The case, as a violation tells it")->required();
+}
+
 /// Sees to it that no file of the store gets the number of a standard stream that is closed: what
 /// is said to that stream would be written to the file.
 void hold_standard_streams() {
@@ -135,6 +176,7 @@ ExitCode run_chosen(int argc, char** argv, Settings& settings) {
   Arguments arguments(settings);
   Command chosen;
   add_commands(app, arguments, chosen);
+  add_lab_commands(app, arguments, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

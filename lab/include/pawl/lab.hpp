@@ -56,6 +56,9 @@ struct Options {
   /// What a crash may leave. Each at every position.
   std::vector<Loss> losses{Loss::kill, Loss::power, Loss::torn};
 
+  /// Whether every position of the course is tried. Without it, only the random courses are.
+  bool positions = true;
+
   /// How many different torn disks are tried per position.
   int torn_images = 1;
 
@@ -153,6 +156,9 @@ Report explore(const Flow& flow, const json& input, MakeSteps make, const Option
 
 /// Makes one case happen.
 Report replay(const Scenario& scenario, const LabCase& lab_case, const Options& options = {});
+
+/// What happens in a case, for a person: a line per event, a lane for everybody who acts.
+std::string timeline_of(const Scenario& scenario, const LabCase& lab_case);
 
 /// A trace of one course of events: a digest of everything that happened in it, in order. Equal
 /// seeds give equal traces, in every process and with every compiler.
