@@ -6,12 +6,24 @@
 
 namespace pawl {
 
-bool mutant(std::string_view name) {
-  static const std::string active = [] {
+namespace {
+
+std::string& active() {
+  static std::string name = [] {
     const char* value = std::getenv("PAWL_MUTANT");
     return std::string(value == nullptr ? "" : value);
   }();
-  return active == name;
+  return name;
+}
+
+}  // namespace
+
+bool mutant(std::string_view name) {
+  return active() == name;
+}
+
+void set_mutant(std::string_view name) {
+  active() = std::string(name);
 }
 
 }  // namespace pawl
