@@ -12,10 +12,6 @@ namespace {
 /// Time that passes while the process is down.
 constexpr std::int64_t restart_ms = 1;
 
-bool is_calm(const Life& life) {
-  return !life.crash && life.faults.empty() && life.weather.calm();
-}
-
 /// Reads the file as a stranger would: all of `pawl verify`.
 std::vector<Breach> check_file(const DiskImage& image) {
   Course course;
@@ -31,6 +27,10 @@ std::vector<Breach> check_file(const DiskImage& image) {
 
 }  // namespace
 
+bool is_calm(const Life& life) {
+  return !life.crash && life.faults.empty() && life.weather.calm();
+}
+
 HistoryView CaseEnd::view() const {
   HistoryView view;
   for (const auto& history : histories) view.add(history, history.size());
@@ -42,13 +42,6 @@ void note_told(Outlook& outlook, const std::vector<HistoryEvent>& history, std::
     if (history[i].what == Happened::start_told) outlook.started.insert(history[i].run);
     if (history[i].what == Happened::end_told) outlook.ended.insert(history[i].run);
   }
-}
-
-std::size_t history_before(const Course& course, std::size_t position) {
-  const auto& entries = course.entries();
-  for (std::size_t i = std::min(position, entries.size()); i > 0; --i)
-    if (entries[i - 1].kind == Entry::Kind::mark) return entries[i - 1].event + 1;
-  return 0;
 }
 
 LifeEnd live_in(const Scenario& scenario, const Outside& world, const Outlook& outlook,

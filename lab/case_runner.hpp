@@ -40,9 +40,6 @@ struct Outlook {
 /// Takes note of what a life told up to a position.
 void note_told(Outlook& outlook, const std::vector<HistoryEvent>& history, std::size_t count);
 
-/// How many events of a course's history lie before a position.
-std::size_t history_before(const Course& course, std::size_t position);
-
 /// Lives `life` in `world`. With a crash that the life does not come to, it ends as if it had none.
 LifeEnd live_in(const Scenario& scenario, const Outside& world, const Outlook& outlook,
                 const Life& life, bool disk_lies, bool traced = false);
@@ -58,6 +55,9 @@ HistoryEvent crash_event(const Crash& crash);
 /// Checks everything: the invariants, and the world by the user's own check.
 std::vector<Breach> check_all(const Scenario& scenario, const Outside& world,
                               const HistoryView& history, const LifeEnd& last);
+
+/// Whether nothing goes wrong in this life.
+bool is_calm(const Life& life);
 
 /// Makes a case happen, in a world of its own; a calm life follows if its last one was not calm.
 CaseEnd run_case(const Scenario& scenario, const LabCase& lab_case, bool traced = false);

@@ -101,27 +101,36 @@ class Exploration {
 
   void begin() {
     const Outside world = scenario_.outside();
-    baseline_ = live_in(scenario_, world, baseline_before_, Life{}, options_.disk_lies);
+    baseline_ = live_in(scenario_, world, baseline_before_, options_.course, options_.disk_lies);
     ++report_.lives;
     report_.positions = static_cast<std::int64_t>(baseline_.course.entries().size());
     count_points(baseline_.course.history());
-    HistoryView view;
-    view.add(baseline_.course.history(), baseline_.course.history().size());
     ++report_.cases;
-    for (const Breach& breach : check_all(scenario_, world, view, baseline_))
-      add_violation(breach, case_of({}));
+    if (is_calm(options_.course)) {
+      HistoryView view;
+      view.add(baseline_.course.history(), baseline_.course.history().size());
+      for (const Breach& breach : check_all(scenario_, world, view, baseline_))
+        add_violation(breach, case_of({}));
+      return;
+    }
+    // What went wrong in it may have kept it from its end: a calm life follows before it is judged.
+    const LabCase alone = case_of({});
+    for (const Breach& breach : run_case(scenario_, alone).breaches) add_violation(breach, alone);
   }
 
   LabCase case_of(const std::vector<Crash>& crashes) const {
     LabCase made;
     made.disk_lies = options_.disk_lies;
-    for (const Crash& crash : crashes) {
-      Life life;
-      life.crash = crash;
-      made.lives.push_back(std::move(life));
-    }
-    made.lives.push_back(Life{});
+    for (const Crash& crash : crashes) made.lives.push_back(life_with(crash, made.lives.empty()));
+    made.lives.push_back(crashes.empty() ? options_.course : Life{});
     return made;
+  }
+
+  /// A life of an explored case: only the first one is of the course that was asked for.
+  Life life_with(const Crash& crash, bool is_first) const {
+    Life life = is_first ? options_.course : Life{};
+    life.crash = crash;
+    return life;
   }
 
   bool goes_on() {
@@ -236,8 +245,7 @@ class Exploration {
   void relive(const Outside& world, const std::vector<Crash>& crashes) {
     Outlook outlook;
     for (const Crash& crash : crashes) {
-      Life life;
-      life.crash = crash;
+      const Life life = life_with(crash, &crash == &crashes.front());
       const LifeEnd end = live_in(scenario_, world, outlook, life, options_.disk_lies);
       ++report_.lives;
       outlook = outlook_after(outlook, end, life);

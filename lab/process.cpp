@@ -21,6 +21,7 @@ namespace pawl::lab {
 namespace {
 
 constexpr const char* store_name = "pawl.db";
+
 /// A life that does not come to rest within so many events is stuck.
 constexpr std::size_t events_max = 200'000;
 /// With an operation that fails for ever a life has no end of its own.
@@ -82,7 +83,7 @@ class Process final : public StepWorld {
 
   void end_body(const StepCall& call, const StepResult& result) override {
     in_body_ = false;
-    advance_world(call, 1);
+    advance_world(call.attempt);
     course_.mark(body_ended(call, result));
   }
 
@@ -110,7 +111,6 @@ class Process final : public StepWorld {
   void name_user_code(const StepCall& call, const Digest& input) {
     mix(digest_of(call.key).bytes);
     mix(input.bytes);
-    advance_world(call, 0);
   }
 
   void mix(const std::array<std::uint8_t, 16>& bytes) {
@@ -119,12 +119,10 @@ class Process final : public StepWorld {
     pending_world_ = Chance(pending_world_ ^ word).next();
   }
 
-  /// User code has run up to here: the world is another one, even if the process dies before the
-  /// next entry.
-  void advance_world(const StepCall& call, int part) {
-    if (part == 0) return;
-    world_ =
-        Chance(world_ ^ pending_world_ ^ (static_cast<std::uint64_t>(call.attempt) << 8)).next();
+  /// User code has run up to here: the world is another one, even if the process dies at once.
+  void advance_world(int attempt) {
+    const auto salt = static_cast<std::uint64_t>(attempt) << 8;
+    world_ = Chance(world_ ^ pending_world_ ^ salt).next();
     worlds_.emplace_back(course_.entries().size(), world_);
   }
 
@@ -138,7 +136,7 @@ class Process final : public StepWorld {
   }
 
   void on_point(const PointHit& hit) {
-    if (in_body_) advance_in_body();
+    if (in_body_) advance_world(hit.attempt);
     HistoryEvent event;
     event.what = Happened::point;
     event.run = std::string(hit.run);
@@ -147,11 +145,6 @@ class Process final : public StepWorld {
     event.text = std::string(hit.point);
     const bool lives = course_.mark(std::move(event));
     if (!lives && in_body_) throw ProcessDied{};
-  }
-
-  void advance_in_body() {
-    world_ = Chance(world_ ^ pending_world_ ^ 0x5eed).next();
-    worlds_.emplace_back(course_.entries().size(), world_);
   }
 
   bool open() {
@@ -207,7 +200,6 @@ class Process final : public StepWorld {
       told.run = id;
       if (!started) {
         told.text = started.error().text();
-        unknown_start_ = true;
       }
       course_.mark(std::move(told));
     });
@@ -380,7 +372,6 @@ class Process final : public StepWorld {
   int nesting_ = 0;
   int cancels_ = 0;
   bool in_body_ = false;
-  bool unknown_start_ = false;
   bool clean_ = false;
   std::string stuck_;
 };

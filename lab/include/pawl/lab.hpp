@@ -59,6 +59,10 @@ struct Options {
   /// Whether every position of the course is tried. Without it, only the random courses are.
   bool positions = true;
 
+  /// The course whose positions are tried: its seed, its weather and its faults. By default
+  /// messages come in the order of their arrival and nothing goes wrong but the crash.
+  Life course = {};
+
   /// How many different torn disks are tried per position.
   int torn_images = 1;
 
