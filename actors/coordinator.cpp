@@ -8,6 +8,7 @@
 #include "actors/recovery.hpp"
 #include "actors/step_runner.hpp"
 #include "runtime/attempt.hpp"
+#include "runtime/mutant.hpp"
 
 #include <caf/actor_cast.hpp>
 
@@ -120,10 +121,11 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   call.step = step.name.str();
   call.attempt = start.attempt;
   call.key = idempotency_key(run.machine->run(), step.name);
+  if (mutant("key_with_attempt")) call.key += "#" + std::to_string(start.attempt);
   call.folder = run.folder;
   call.cancellation = dispatch->cancellation;
   if (start.with)
-    call.with = *start.with;
+    call.with = mutant("other_inputs_on_retry") && start.attempt > 1 ? json::object() : *start.with;
   else
     dispatch->refused = start.with.error();
   run.running[start.step] = dispatch;
@@ -174,6 +176,7 @@ void Coordinator::carry_out(LiveRun& run, const EndRun& end) {
     return;
   }
   point("run.before_end", run.machine->run().str());
+  if (mutant("end_told_before_write")) answer_waiters(run.machine->run().str(), end.outcome);
   Record record = run_record(RecordKind::ended);
   record.body = to_json_value(end.outcome).dump();
   write_about(run, std::move(record));

@@ -4,6 +4,7 @@
 #include "actors/coordinator.hpp"
 #include "actors/step_runner.hpp"
 #include "runtime/attempt.hpp"
+#include "runtime/mutant.hpp"
 
 #include <caf/actor_cast.hpp>
 
@@ -33,6 +34,7 @@ void Coordinator::start_queued() {
     point("run.before_dispatch", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
     busy_[runner.id()] = Busy{runner, dispatch};
     self_->send(runner, dispatch);
+    if (mutant("dispatched_twice")) self_->send(runner, dispatch);
   }
   config_.counters->attempts_running = static_cast<std::int64_t>(busy_.size() + queue_.size());
 }
@@ -120,7 +122,8 @@ void Coordinator::on_down(const caf::down_msg& down) {
   const DispatchPtr dispatch = found->second.dispatch;
   busy_.erase(found);
   dispatch->cancellation->set(Cancellation::Reason::interrupted);
-  if (const auto run = live_.find(dispatch->call.run); run != live_.end()) {
+  const auto run = live_.find(dispatch->call.run);
+  if (run != live_.end() && !mutant("dead_runner_ignored")) {
     run->second.running.erase(dispatch->step);
     write_about(run->second,
                 conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::lost));

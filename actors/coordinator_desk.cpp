@@ -3,6 +3,7 @@
 
 #include "actors/coordinator.hpp"
 #include "actors/durable_write.hpp"
+#include "runtime/mutant.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -32,6 +33,7 @@ void Coordinator::on_start(const Message<StartRequest>& request) {
     request->end->answer(unfinished(lost_ ? *lost_ : closed()));
     return;
   }
+  if (mutant("start_told_before_write")) request->started->answer(Result<void>());
   point("start.before_write", start.run);
   ++writes_;
   self_->request(config_.store, caf::infinite, request->start)
@@ -171,6 +173,7 @@ void Coordinator::serve(const Request& request, LiveRun& run) {
     else {
       Record record;
       record.kind = RecordKind::cancel_requested;
+      if (mutant("cancel_told_before_write")) told->answer(RunState::cancelling);
       write_about(run, std::move(record), told);
     }
   } else {
@@ -206,6 +209,7 @@ void Coordinator::answer(const Request& request, const Outcome& ended) {
 // --- the store's backlog
 
 void Coordinator::scan_if_room() {
+  if (mutant("runs_forgotten_at_restart")) return;
   if (!config_.recover || !backlog_ || scanning_ || closing_ || lost_ || !has_room()) return;
   // One portion at a time, and not for every place that becomes free.
   if (live_.size() + arriving_.size() + scan_portion > config_.live_runs_max &&

@@ -4,6 +4,7 @@
 #include "actors/actor_manners.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
+#include "runtime/mutant.hpp"
 
 #include <caf/duration.hpp>
 
@@ -41,6 +42,7 @@ void write_until_known(Self* self, const StoreActor& store, WriteMessage write,
       .then(
           [=](const Answer& answer) mutable {
             if (answer->has_value() || !is_passing(answer->error().code)) return then(*answer);
+            if (mutant("failed_write_forgotten")) return;
             about.kind = EventKind::write_failed;
             about.message = answer->error().text();
             reporter->event(about);

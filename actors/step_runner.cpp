@@ -71,7 +71,8 @@ void on_written(Self self, const std::shared_ptr<const Record>& record,
   const StepCall& call = dispatch->call;
   point("step.after_write", call.run, call.step, call.attempt);
   const bool diverged = result->diverged && record->kind == RecordKind::output;
-  complete(self, dispatch, result->stored, diverged);
+  const bool own = mutant("own_output_told") && record->kind == RecordKind::output;
+  complete(self, dispatch, own ? record : result->stored, diverged);
   point(result->stored->kind == RecordKind::output ? "step.after_completion" : "step.after_failure",
         call.run, call.step, call.attempt);
 }
@@ -111,6 +112,7 @@ void on_answer(Self self, const Answer& answer) {
     return write_record(self, answer.record);
   EngineEvent event = event_of(*answer.dispatch, EventKind::late_answer);
   state.config.reporter->event(event);
+  if (mutant("late_answer_completes")) complete(self, answer.dispatch, answer.record, false);
   const auto receipt = std::make_shared<Record>(conclude_late(std::move(*answer.record)));
   write_until_known<WriteAnswer>(
       self, state.config.store,

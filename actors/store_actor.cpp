@@ -30,6 +30,18 @@ bool waits_already(const StoreActorState& state, const Write& write) {
   return false;
 }
 
+/// Seeded bug: records are said to be written, whatever becomes of them. A promise is answered
+/// once.
+void answer_all_as_written(
+    const std::vector<std::pair<WritePtr, StoreActorState::Promise>>& batch) {
+  for (const auto& [write, waiting] : batch)
+    if (const auto* append = std::get_if<AppendRecord>(write.get())) {
+      StoreActorState::Promise promise = waiting;
+      promise.deliver(std::make_shared<const Result<WriteReply>>(WriteReply{
+          WriteStatus::written, append->run, append->record, false, RunState::running, {}}));
+    }
+}
+
 }  // namespace
 
 void StoreActorState::commit() {
@@ -41,8 +53,10 @@ void StoreActorState::commit() {
   writes.reserve(batch.size());
   for (const auto& [write, promise] : batch) writes.push_back(write.get());
 
+  if (mutant("answer_before_commit")) answer_all_as_written(batch);
   Result<std::vector<WriteReply>> replies = write(writes);
   config.counters->writes_waiting = 0;
+  if (mutant("commit_error_answered_as_written") && !replies) answer_all_as_written(batch);
   for (std::size_t i = 0; i < batch.size(); ++i) {
     Promise promise = batch[i].second;
     promise.deliver(std::make_shared<const Result<WriteReply>>(

@@ -2,6 +2,8 @@
 
 #include <pawl/limits.hpp>
 
+#include "runtime/mutant.hpp"
+
 #include <memory>
 #include <utility>
 
@@ -47,6 +49,7 @@ Record conclude(const AttemptFacts& facts, StepResult result, Cancellation::Reas
     record.body = std::move(*text);
     record.output_digest = digest_of(record.body);
     record.value = std::make_shared<const json>(std::move(result.output));
+    if (mutant("empty_output_stored")) record.body = "null";
     return record;
   }
   if (reason == Cancellation::Reason::interrupted || reason == Cancellation::Reason::cancelled) {

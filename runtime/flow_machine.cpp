@@ -82,7 +82,9 @@ Result<void> FlowMachine::take(const Record& record) {
     return take_opened(record, i);
   }
   if (record.kind == RecordKind::ended) return take_ended(record);
-  if (record.kind == RecordKind::cancel_requested) take_cancel_request();
+  if (record.kind == RecordKind::cancel_requested &&
+      (resumed_ || !mutant("cancel_forgotten_at_restart")))
+    take_cancel_request();
   if (record.kind == RecordKind::unblocked) take_unblocked();
   if (record.kind == RecordKind::started)
     for (std::size_t i = 0; i < steps_.size(); ++i)
@@ -109,7 +111,11 @@ Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
   step.error.reset();
   outputs_[i] = step.output.get();
   for (const std::size_t dependent : plan_->steps[i].dependents)
-    if (--steps_[dependent].missing == 0) open(dependent, 1, record.epoch);
+    if (--steps_[dependent].missing == 0 ||
+        (mutant("start_before_all_inputs") && steps_[dependent].phase == Phase::pending))
+      open(dependent, 1, record.epoch);
+  if (mutant("rerun_completed_step_at_restart") && !resumed_)
+    open(i, record.attempt + 1, record.epoch);
   return {};
 }
 
@@ -224,7 +230,9 @@ void FlowMachine::fail_step(std::size_t i, Errc code, Error error) {
 void FlowMachine::count_failure(std::size_t i, const Record& record, Error error) {
   Step& step = steps_[i];
   if (resumed_ || !mutant("attempts_from_zero_after_restart")) ++step.failures;
-  if (step.failures >= plan_->steps[i].retry.max_attempts)
+  const int max_attempts =
+      plan_->steps[i].retry.max_attempts + (mutant("one_attempt_too_many") ? 1 : 0);
+  if (step.failures >= max_attempts)
     return fail_step(i, Errc::attempts_exhausted, std::move(error));
   step.error = std::move(error);
   wait_for_next(i, record.due_ms);
@@ -235,6 +243,10 @@ void FlowMachine::count_lost(std::size_t i, const Record& record) {
   // A run that gets on from crash to crash is in no loop.
   const std::size_t progress = count(Phase::succeeded);
   if (step.lost_at_progress != progress) step.lost_in_row = 0;
+  if (mutant("lost_attempts_count")) {
+    Record failed = record;
+    return count_failure(i, failed, make_error(Errc::internal, "lost"));
+  }
   step.lost_at_progress = progress;
   ++step.lost_in_row;
   // A lost attempt opens the next one even in a run that fails: see take_opened. It does not start
@@ -263,6 +275,8 @@ void FlowMachine::issue_starts(Commands& commands) {
       commands.emplace_back(start_command(i));
   ready_.clear();
   sort_and_unique(to_wait_);
+  if (mutant("timer_lost_at_restart") && count(Phase::backoff) > 0 && running_ == 0)
+    to_wait_.clear();
   for (const std::size_t i : to_wait_) {
     const Step& step = steps_[i];
     if (step.phase != Phase::backoff) continue;
@@ -289,7 +303,7 @@ void FlowMachine::issue_end(Commands& commands) {
     for (std::size_t i = 0; i < steps_.size(); ++i)
       if (steps_[i].started) commands.emplace_back(CancelAttempt{i, steps_[i].attempt});
   }
-  if (end_asked_ || running_ > 0) return;
+  if (end_asked_ || (running_ > 0 && !mutant("end_while_attempts_run"))) return;
   Outcome outcome;
   if (cancelling_) {
     outcome.state = RunState::cancelled;
@@ -297,8 +311,11 @@ void FlowMachine::issue_end(Commands& commands) {
   } else if (failure_) {
     outcome.state = RunState::failed;
     outcome.error = failure_;
-  } else if (count(Phase::succeeded) == steps_.size()) {
-    outcome = success();
+  } else if (count(Phase::succeeded) == steps_.size() ||
+             (mutant("end_before_last_output") && count(Phase::succeeded) + 1 == steps_.size() &&
+              steps_.size() > 1 && running_ == 0)) {
+    outcome = mutant("end_before_last_output") ? Outcome{RunState::succeeded, nullptr, std::nullopt}
+                                               : success();
   } else {
     return;
   }

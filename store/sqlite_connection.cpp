@@ -1,5 +1,6 @@
 #include "store/sqlite_connection.hpp"
 
+#include "runtime/mutant.hpp"
 #include "store/schema.hpp"
 
 #include <sqlite3.h>
@@ -41,8 +42,15 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
   };
 
   const Pragma pragmas[] = {
-      {"journal_mode", "WAL", "wal"},
-      {"synchronous", "FULL", "2"},
+      {"journal_mode", mutant("journal_delete") ? "DELETE" : "WAL",
+       mutant("journal_delete") ? "delete" : "wal"},
+      {"synchronous",
+       mutant("synchronous_normal") ? "NORMAL"
+       : mutant("synchronous_off")  ? "OFF"
+                                    : "FULL",
+       mutant("synchronous_normal") ? "1"
+       : mutant("synchronous_off")  ? "0"
+                                    : "2"},
       {"wal_autocheckpoint", std::to_string(options.checkpoint_pages),
        std::to_string(options.checkpoint_pages)},
       {"journal_size_limit", "67108864", "67108864"},

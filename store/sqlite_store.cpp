@@ -1,5 +1,6 @@
 #include <pawl/sqlite_store.hpp>
 
+#include "runtime/mutant.hpp"
 #include "store/batch_points.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
@@ -51,7 +52,7 @@ class SqliteStore final : public Store {
       if (Result<void> emptied = empty_the_log(); !emptied && emptied.error().code != Errc::busy)
         return emptied;
       SQLite::Transaction transaction(connection_->db(), SQLite::TransactionBehavior::IMMEDIATE);
-      StatementUse(connection_->statement(update_epoch))->exec();
+      if (!mutant("epoch_not_raised")) StatementUse(connection_->statement(update_epoch))->exec();
       epoch_ = stored_epoch();
       if (StatementUse last(connection_->statement(select_last_at_ms)); last->executeStep())
         opened_at_ms_ = last->getColumn(0).getInt64();
@@ -130,6 +131,7 @@ class SqliteStore final : public Store {
   /// Moves the log into the main file, and syncs that. What a failed sync left in the log looks
   /// committed to whoever opens it next: a repeated batch would be answered without any sync.
   Result<void> empty_the_log() {
+    if (mutant("log_not_emptied_after_error")) return {};
     SQLite::Statement checkpoint(connection_->db(), "PRAGMA wal_checkpoint(TRUNCATE)");
     if (checkpoint.executeStep() && checkpoint.getColumn(0).getInt() == 0) return {};
     return make_error(Errc::busy, "somebody who reads the store keeps its log from being emptied",
@@ -152,18 +154,42 @@ class SqliteStore final : public Store {
     std::vector<WriteReply> replies;
     replies.reserve(batch.size());
     StatementUse(connection_->statement(begin))->exec();
-    if (const std::int64_t epoch = stored_epoch(); epoch != epoch_)
+    if (const std::int64_t epoch = stored_epoch(); epoch != epoch_ && !mutant("epoch_not_checked"))
       return make_error(Errc::fenced,
                         "the store has a newer owner (epoch " + std::to_string(epoch) +
                             "); this engine, epoch " + std::to_string(epoch_) + ", writes no more",
                         options_.path);
     writer_->begin(now_ms);
-    for (const Write* write : batch)
+    for (const Write* write : batch) {
+      if (mutant("tail_of_batch_dropped") && batch.size() > 1 && write == batch.back()) {
+        replies.push_back(answer_unwritten(*write));
+        continue;
+      }
       replies.push_back(std::visit([&](const auto& what) { return writer_->apply(what); }, *write));
+    }
     batch_point("store.before_commit", batch);
-    StatementUse(connection_->statement(commit))->exec();
+    if (mutant("commit_error_swallowed")) {
+      try {
+        StatementUse(connection_->statement(commit))->exec();
+      } catch (const std::exception&) {
+        connection_->roll_back();
+      }
+    } else {
+      StatementUse(connection_->statement(commit))->exec();
+    }
     batch_point("store.after_commit", batch);
     return replies;
+  }
+
+  /// Seeded bug: an answer for what was not written.
+  static WriteReply answer_unwritten(const Write& write) {
+    WriteReply reply;
+    reply.status = WriteStatus::written;
+    if (const auto* append = std::get_if<AppendRecord>(&write)) {
+      reply.run = append->run;
+      reply.stored = append->record;
+    }
+    return reply;
   }
 
   SqliteConnection::WriterOptions options_;

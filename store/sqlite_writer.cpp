@@ -2,6 +2,7 @@
 
 #include <pawl/run_document.hpp>
 
+#include "runtime/mutant.hpp"
 #include "store/record_slot.hpp"
 #include "store/sqlite_reads.hpp"
 
@@ -29,6 +30,8 @@ constexpr const char* insert_event_sql =
     "duration_ms, due_ms, input_digest, output_digest, body) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
     "?, ?, ?, ?, ?, ?) "
     "ON CONFLICT DO NOTHING";
+constexpr const char* delete_slot =
+    "DELETE FROM events WHERE run = ? AND step = ? AND slot = ?";  // mutants
 constexpr const char* update_ended =
     "UPDATE runs SET state = ?, due_ms = 0, ended_ms = ? WHERE run = ?";
 constexpr const char* update_parked = "UPDATE runs SET state = ?, due_ms = ? WHERE run = ?";
@@ -45,7 +48,8 @@ SqliteWriter::SqliteWriter(SqliteConnection& connection, std::int64_t epoch)
     : connection_(connection), epoch_(epoch) {
   StatementUse last(connection_.statement(select_last_event));
   if (!last->executeStep()) return;
-  seq_ = last->getColumn(0).getInt64();
+  seq_ = mutant("log_numbers_skip_at_restart") ? last->getColumn(0).getInt64() + 1
+                                               : last->getColumn(0).getInt64();
   commit_seq_ = last->getColumn(1).getInt64();
 }
 
@@ -69,8 +73,9 @@ WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& in
   const int state = same.getColumn(1).getInt();
   if (!is_run_state(state))
     return refused(make_error(Errc::corrupt, "the run's row has an unknown state", start.run));
-  if (digest_from(same.getColumn(2)) == start.flow_digest &&
-      digest_from(same.getColumn(3)) == input_digest) {
+  const bool same_flow_and_input = digest_from(same.getColumn(2)) == start.flow_digest &&
+                                   digest_from(same.getColumn(3)) == input_digest;
+  if (same_flow_and_input || mutant("any_start_is_the_same")) {
     auto started = read_record(connection_, key, "", RecordSlot::started);
     if (!started) return refused(started.error());
     return {WriteStatus::already_exists, key, *started, false, static_cast<RunState>(state), {}};
@@ -121,9 +126,18 @@ WriteReply SqliteWriter::apply(const AppendRecord& append) {
   if (state == 0) return refused(make_error(Errc::unknown_run, "no run has this key"));
   if (!is_run_state(state))
     return refused(make_error(Errc::corrupt, "the run's row has an unknown state"));
-  const Objection why_not = objection(append, static_cast<RunState>(state));
+  const Objection why_not = mutant("nothing_objected")
+                                ? Objection::none
+                                : objection(append, static_cast<RunState>(state));
+  if (mutant("output_overwritten") && record.kind == RecordKind::output) {
+    StatementUse old(connection_.statement(delete_slot));
+    old->bind(1, append.run);
+    old->bindNoCopy(2, record.step);
+    old->bind(3, RecordSlot::output);
+    old->exec();
+  }
   if (why_not == Objection::none && insert_event(append.run, record)) {
-    if (record.kind == RecordKind::ended) note_end(append.run, record);
+    if (record.kind == RecordKind::ended && !mutant("end_not_noted")) note_end(append.run, record);
     return {WriteStatus::written, append.run, append.record, false, RunState::running, {}};
   }
   // It may be a repetition of what was lawful when it was written first.
@@ -160,6 +174,7 @@ WriteReply SqliteWriter::existing(RunKey run, const std::string& step, std::int6
   const Record& stored = **found;
   WriteReply reply{WriteStatus::already_exists, run, *found, !same_fact(stored, record),
                    RunState::running,           {}};
+  if (mutant("stored_output_ignored")) reply.stored = std::make_shared<const Record>(record);
   if (record.kind != RecordKind::output) return reply;
   reply.diverged = stored.output_digest != record.output_digest;
   if (!same_fact(stored, record)) {
@@ -187,7 +202,7 @@ WriteReply SqliteWriter::apply(const ParkRun& park) {
     return refused(make_error(Errc::run_ended, "the run has ended"));
   StatementUse parked(connection_.statement(update_parked));
   parked->bind(1, static_cast<int>(park.state));
-  parked->bind(2, park.due_ms);
+  parked->bind(2, mutant("due_time_forgotten") ? park.due_ms + 1'000'000'000'000 : park.due_ms);
   parked->bind(3, park.run);
   parked->exec();
   return {WriteStatus::written, park.run, nullptr, false, park.state, {}};
