@@ -122,10 +122,6 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   call.key = idempotency_key(run.machine->run(), step.name);
   call.folder = run.folder;
   call.cancellation = dispatch->cancellation;
-  if (start.with)
-    call.with = *start.with;
-  else
-    dispatch->refused = start.with.error();
   run.running[start.step] = dispatch;
   queue_.push_back(std::move(dispatch));
   start_queued();

@@ -145,6 +145,8 @@ RecoveryActor::behavior_type recovery(RecoveryActor::stateful_pointer<RecoverySt
                                       RecoveryConfig config) {
   self->state.config = std::move(config);
   set_manners(self, self->state.config.reporter, RecoveryState::name);
+  self->monitor(self->state.config.coordinator);
+  self->set_down_handler([self](caf::down_msg&) { self->quit(caf::exit_reason::user_shutdown); });
   return {
       [self](const Message<RecoverRequest>& request) { load(self, request, 0); },
       [self](const Message<ScanRequest>& request) {

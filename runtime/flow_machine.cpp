@@ -272,9 +272,7 @@ StartAttempt FlowMachine::start_command(std::size_t i) {
   Step& step = steps_[i];
   step.started = true;
   ++running_;
-  const Scope scope{input_, run_.str(), outputs_};
-  return StartAttempt{i, step.attempt, step.failures,
-                      plan_->steps[i].with.resolve(scope, Limits::with_bytes_max)};
+  return StartAttempt{i, step.attempt, step.failures};
 }
 
 void FlowMachine::issue_end(Commands& commands) {

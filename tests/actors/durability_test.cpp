@@ -26,6 +26,11 @@ bool is_output_write(const Write& write) {
   return append != nullptr && append->record->kind == RecordKind::output;
 }
 
+bool is_end_write(const Write& write) {
+  const auto* append = std::get_if<AppendRecord>(&write);
+  return append != nullptr && append->record->kind == RecordKind::ended;
+}
+
 bool has_output(World& world, const std::string& run, const std::string& step) {
   const auto stored = open_memory_view(world.file)->load(run).value();
   for (const Record& record : stored->records)
@@ -292,6 +297,64 @@ TEST_CASE("durability: a coordinator that dies is an error that everybody sees",
   REQUIRE(at_rest);
   CHECK(run.wait().error->code == Errc::engine_lost);
   CHECK(world.start(chain, "r2").started().error().code == Errc::engine_lost);
+}
+
+TEST_CASE("durability: when the coordinator dies its actors end too, whatever the steps do",
+          "[actors]") {
+  World* here = nullptr;
+  World world(Steps{{"x", [](const StepCall&) { return done(); }},
+                    {"hangs", [&](const StepCall&) { return here->executor->hang(), done(); }}},
+              seed());
+  here = &world;
+  throw_at = "run.on_completion";
+  throws_left = 1;
+  arm_points(throw_at_point);
+  const Run run = world.start(R"({"flow": "f", "steps": {"a": {"run": "x"}, "b": {"run": "x"},
+    "c": {"run": "hangs", "timeout_ms": 0}, "d": {"run": "hangs", "timeout_ms": 0}}})");
+  world.run();
+  arm_points(nullptr);
+  CHECK(run.wait().error->code == Errc::engine_lost);
+  CHECK(world.system().registry().running() == 1);  // the store
+  CHECK(world.core().close(false)->value().has_value());
+}
+
+TEST_CASE("durability: a cancel that waits for the end is told no end that never came",
+          "[actors]") {
+  World world(Steps{{"x", [](const StepCall&) { return done(); }}}, seed());
+  world.disk->fails = is_end_write;
+  world.disk->failing_batches = 1'000'000;
+  world.start(chain);
+  world.run_for(100);
+  const auto cancelled = world.core().cancel("r1");
+  world.run_for(100);
+  CHECK_FALSE(cancelled->value().has_value());
+  const bool is_closed = GENERATE(true, false);
+  if (is_closed) {
+    world.core().close(false);
+    world.run();
+    world.core().stop();
+  } else {
+    open_memory_store(world.file);
+    world.disk->failing_batches = 0;
+  }
+  world.run_for(2'000);
+  REQUIRE(cancelled->value().has_value());
+  REQUIRE_FALSE(cancelled->wait().has_value());
+  CHECK(cancelled->wait().error().code == (is_closed ? Errc::closed : Errc::fenced));
+}
+
+TEST_CASE("durability: nothing is written beside a run's end", "[actors]") {
+  World world(Steps{{"x", [](const StepCall&) { return done(); }}}, seed());
+  world.disk->fails = is_end_write;
+  world.disk->failing_batches = 3;
+  world.start(chain);
+  world.run_for(5);
+  const auto unblocked = world.core().unblock("r1");
+  const auto cancelled = world.core().cancel("r1");
+  REQUIRE(world.run_to_rest());
+  CHECK(unblocked->wait().value() == RunState::succeeded);
+  CHECK(cancelled->wait().value() == RunState::succeeded);
+  CHECK(world.records() == "started; output a#1; output b#1; output c#1; ended");
 }
 
 TEST_CASE("durability: a store that does not answer is told of after a while", "[actors]") {
