@@ -62,6 +62,9 @@ Result<std::unique_ptr<StoreView>> open_sqlite_reader(const std::string& path,
                                                       const std::string& vfs = {});
 
 /// The store's own file name: absolute, symbolic links resolved. One store, one name.
+///
+/// Errors: Errc::invalid_argument for what is no file name; Errc::io when its folder cannot be
+/// entered, or for a symbolic link that leads to no file.
 Result<std::string> canonical_store_path(const std::string& path);
 
 }  // namespace pawl
