@@ -7,6 +7,7 @@
 #include "actors/counters.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
+#include "actors/stall_watch.hpp"
 #include "actors/step_performers.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -185,6 +186,7 @@ class Coordinator {
   bool scanning_ = false;
   bool backlog_ = false;  // the store may have due runs that are not live
 
+  StallWatch stalls_;
   std::size_t writes_ = 0;  // all of this actor's writes that are not answered yet
   bool closing_ = false;
   std::vector<std::shared_ptr<Ticket<std::vector<std::string>>>> closers_;

@@ -40,10 +40,14 @@ void Coordinator::on_start(const Message<StartRequest>& request) {
   }
   point("start.before_write", start.run);
   ++writes_;
+  EngineEvent about;
+  about.run = start.run;
+  const StallWatch::Id sent = stalls_.sent(self_, config_.reporter, std::move(about));
   self_->request(config_.store, caf::infinite, request->start)
       .then(
-          [this, request](const WriteAnswer& answer) {
+          [this, request, sent](const WriteAnswer& answer) {
             --writes_;
+            stalls_.answered(sent);
             const Result<WriteReply>& result = *answer;
             if (result && result->status != WriteStatus::refused)
               return on_start_written(request, *result);

@@ -70,9 +70,11 @@ void write_lost_receipts(Self self, Recovered recovered) {
   if (group->empty()) return hand_over(self, std::move(recovered));
   EngineEvent about;
   about.run = recovered.run;
+  const StallWatch::Id sent = self->state.stalls.sent(self, self->state.config.reporter, about);
   write_until_known<WriteGroupAnswer>(
       self, self->state.config.store, WriteGroupPtr(group), self->state.config.reporter, about,
-      [self, recovered](const Result<std::vector<WriteReply>>& result) {
+      [self, recovered, sent](const Result<std::vector<WriteReply>>& result) {
+        self->state.stalls.answered(sent);
         on_receipts(self, recovered, result);
       });
 }

@@ -4,6 +4,7 @@
 
 #include "actors/actor_manners.hpp"
 #include "actors/durable_write.hpp"
+#include "actors/stall_watch.hpp"
 #include "runtime/mutant.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -18,8 +19,6 @@ namespace {
 using Self = StepRunnerActor::stateful_pointer<StepRunnerState>;
 using Phase = StepRunnerState::Phase;
 using TimePoint = Alarm::TimePoint;
-
-constexpr std::chrono::seconds store_stall{5};
 
 EngineEvent event_of(const Dispatch& dispatch, EventKind kind) {
   EngineEvent event;

@@ -84,9 +84,11 @@ Result<void> FlowMachine::take(const Record& record) {
   if (record.kind == RecordKind::ended) return take_ended(record);
   if (record.kind == RecordKind::cancel_requested) take_cancel_request();
   if (record.kind == RecordKind::unblocked) take_unblocked();
-  if (record.kind == RecordKind::started)
+  if (record.kind == RecordKind::started) {
+    started_at_ms_ = record.at_ms;
     for (std::size_t i = 0; i < steps_.size(); ++i)
       if (steps_[i].missing == 0 && steps_[i].phase == Phase::pending) open(i, 1, record.epoch);
+  }
   return {};
 }
 
@@ -163,6 +165,7 @@ Result<void> FlowMachine::take_ended(const Record& record) {
   Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false));
   if (!outcome) return unlawful(record, "is not readable");
   outcome_ = std::move(*outcome);
+  ended_at_ms_ = record.at_ms;
   return {};
 }
 

@@ -141,6 +141,9 @@ class FlowMachine {
   /// With an ended run: its end.
   const std::optional<Outcome>& outcome() const { return outcome_; }
 
+  /// With an ended run: from its start to its end.
+  std::int64_t duration_ms() const { return ended_at_ms_ - started_at_ms_; }
+
   StepState step_state(std::size_t step) const;
 
   /// The step's last error, if its last attempt failed.
@@ -247,6 +250,8 @@ class FlowMachine {
   bool end_asked_ = false;
   std::optional<RunError> failure_;
   std::optional<Outcome> outcome_;
+  std::int64_t started_at_ms_ = 0;
+  std::int64_t ended_at_ms_ = 0;
 };
 
 }  // namespace pawl

@@ -17,6 +17,8 @@ const std::string chain =
     R"({"flow": "chain", "steps": {"a": {"run": "x"}, "b": {"run": "x", "after": ["a"]},
   "c": {"run": "x", "after": ["b"]}}})";
 
+const std::string one = R"({"flow": "one", "steps": {"a": {"run": "x"}}})";
+
 std::uint64_t seed() {
   return GENERATE(range<std::uint64_t>(1, 41));
 }
@@ -369,4 +371,37 @@ TEST_CASE("durability: a store that does not answer is told of after a while", "
   CHECK(world.count_events(EventKind::store_stalled) == 1);
   world.disk->failing_batches = 0;
   REQUIRE(world.run_to_rest());
+}
+
+TEST_CASE("durability: a store that is slow is told of, whatever it is asked to write",
+          "[actors]") {
+  const auto slow =
+      GENERATE(as<std::string>(), "started", "opened", "cancel_requested", "ended", "receipt");
+  CAPTURE(slow);
+  const auto file = make_memory_file();
+  if (slow == "receipt") put(*open_memory_store(file), start_run("r1"));
+  World* here = nullptr;
+  World world(
+      Steps{{"x", [](const StepCall& call) { return call.attempt < 2 ? retry("once") : done(); }}},
+      seed(), file);
+  here = &world;
+  bool was_slow = false;
+  // The store takes its time over the first such write; nothing fails.
+  world.disk->fails = [&](const Write& write) {
+    const auto* append = std::get_if<AppendRecord>(&write);
+    const auto kind = append != nullptr ? append->record->kind : RecordKind::started;
+    if (to_string(kind) != slow || was_slow) return false;
+    was_slow = true;
+    here->pass(4'999);
+    if (world.count_events(EventKind::store_stalled) == 0) here->pass(2);
+    return false;
+  };
+  if (slow != "receipt") world.start(one);
+  world.run_for(50);
+  if (slow == "cancel_requested") world.core().cancel("r1");
+  REQUIRE(world.run_to_rest());
+  REQUIRE(was_slow);
+  CHECK(world.count_events(EventKind::store_stalled) == 1);
+  for (const EngineEvent& event : world.events)
+    if (event.kind == EventKind::store_stalled) CHECK(event.run == "r1");
 }

@@ -688,6 +688,26 @@ TEST_CASE("run: events tell its story with ids and durations", "[actors]") {
   CHECK(world.log.size() == world.events.size());
 }
 
+TEST_CASE("run: its end is told with the time from its start, waits and other engines included",
+          "[actors]") {
+  const auto file = make_memory_file();
+  const Steps steps{
+      {"x", [](const StepCall& call) { return call.attempt < 2 ? retry("later") : done(); }}};
+  std::int64_t stopped_ms = 0;
+  {
+    World before(steps, 1, file);
+    before.start(one_step(R"(, "retry": {"initial_ms": 60000, "max_ms": 60000})"));
+    before.run_for(20'000);
+    stopped_ms = before.now_ms();
+    before.crash();
+  }
+  World after(steps, 1, file, {}, stopped_ms + 1'000);
+  REQUIRE(after.run_to_rest());
+  REQUIRE(after.count_events(EventKind::run_ended) == 1);
+  for (const EngineEvent& event : after.events)
+    if (event.kind == EventKind::run_ended) CHECK(event.duration_ms == 60'000);
+}
+
 TEST_CASE("run: a listener that throws harms nobody", "[actors]") {
   Reporter reporter([](const EngineEvent&) { throw std::runtime_error("guest"); },
                     [](const LogLine&) { throw std::runtime_error("guest"); });
