@@ -3,6 +3,8 @@
 #include <pawl/record.hpp>
 #include <pawl/sqlite_store.hpp>
 
+#include "actors/real_seams.hpp"
+
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -20,7 +22,7 @@ namespace pawl {
 namespace {
 
 constexpr std::size_t line_bytes_max = 64 * 1024;
-constexpr int line_wait_ms = 2000;
+constexpr int accept_pause_ms = 100;
 
 /// A file descriptor that closes itself.
 class Fd {
@@ -77,13 +79,16 @@ const sockaddr* generic(const sockaddr_un& name) {
   return reinterpret_cast<const sockaddr*>(&name);
 }
 
-/// Reads up to a line break; nothing if none comes in time.
+/// Reads up to a line break; nothing if the whole line does not come in time.
 std::string read_line(int fd, int timeout_ms) {
+  const auto clock = make_system_clock();
+  const std::int64_t end_ms = clock->steady_us() / 1000 + timeout_ms;
   std::string line;
   char buffer[4096];
   while (line.size() < line_bytes_max) {
     pollfd readable{fd, POLLIN, 0};
-    if (::poll(&readable, 1, timeout_ms) <= 0) return {};
+    const std::int64_t left_ms = end_ms - clock->steady_us() / 1000;
+    if (left_ms <= 0 || ::poll(&readable, 1, static_cast<int>(left_ms)) <= 0) return {};
     const ssize_t size = ::recv(fd, buffer, sizeof buffer, 0);
     if (size <= 0) return {};
     line.append(buffer, static_cast<std::size_t>(size));
@@ -137,6 +142,7 @@ std::string socket_path_of(const std::string& store_path) {
 struct ControlSocket::Shared {
   std::string path;
   Serve serve;
+  int line_wait_ms = 0;
   Fd listener;
   Fd stop_read;
   Fd stop_write;
@@ -149,7 +155,11 @@ struct ControlSocket::Shared {
       if (waits[1].revents != 0) return;
       if (waits[0].revents == 0) continue;
       const Fd caller(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (!caller) continue;
+      if (!caller) {
+        // The process may be out of descriptors, and the caller go on waiting: no reason to spin.
+        ::poll(&waits[1], 1, accept_pause_ms);
+        continue;
+      }
       const std::string line = read_line(caller.get(), line_wait_ms);
       if (!line.empty()) send_all(caller.get(), answer_to(line, serve).dump() + "\n");
     }
@@ -159,10 +169,11 @@ struct ControlSocket::Shared {
 ControlSocket::ControlSocket(std::unique_ptr<Shared> shared) : shared_(std::move(shared)) {}
 
 Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::string& store_path,
-                                                           Serve serve) {
+                                                           Serve serve, int line_wait_ms) {
   auto shared = std::make_unique<Shared>();
   shared->path = socket_path_of(store_path);
   shared->serve = std::move(serve);
+  shared->line_wait_ms = line_wait_ms;
   Result<Address> address = address_of(shared->path);
   if (!address) return address.error();
   ::unlink(shared->path.c_str());

@@ -19,8 +19,10 @@ class ControlSocket {
   using Serve = std::function<Result<RunState>(ControlVerb verb, const std::string& run)>;
 
   /// Given:  `store_path`, canonical. The caller owns the store, so that an old socket file there
-  /// is nobody's. Errors: Errc::io.
-  static Result<std::unique_ptr<ControlSocket>> open(const std::string& store_path, Serve serve);
+  ///         is nobody's. `line_wait_ms`, how long a caller may take over its line: others wait.
+  /// Errors: Errc::io.
+  static Result<std::unique_ptr<ControlSocket>> open(const std::string& store_path, Serve serve,
+                                                     int line_wait_ms = 2000);
 
   /// Stops listening and removes the socket's file.
   ~ControlSocket();

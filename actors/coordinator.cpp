@@ -124,10 +124,6 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   if (mutant("key_with_attempt")) call.key += "#" + std::to_string(start.attempt);
   call.folder = run.folder;
   call.cancellation = dispatch->cancellation;
-  if (start.with)
-    call.with = mutant("other_inputs_on_retry") && start.attempt > 1 ? json::object() : *start.with;
-  else
-    dispatch->refused = start.with.error();
   run.running[start.step] = dispatch;
   queue_.push_back(std::move(dispatch));
   start_queued();
@@ -187,12 +183,18 @@ void Coordinator::write_about(LiveRun& run, Record record,
   ++run.writes;
   ++writes_;
   const std::string id = run.machine->run().str();
-  write_until_known<WriteAnswer>(
-      self_, config_.store,
-      WritePtr(std::make_shared<const Write>(
-          AppendRecord{run.key, std::make_shared<Record>(std::move(record))})),
-      config_.reporter, event_of(EventKind::write_failed, id),
-      [this, id, told](const Result<WriteReply>& result) { on_written(id, result, told); });
+  EngineEvent about = event_of(EventKind::write_failed, id);
+  about.step = record.step;
+  about.attempt = record.attempt;
+  const StallWatch::Id sent = stalls_.sent(self_, config_.reporter, about);
+  write_until_known<WriteAnswer>(self_, config_.store,
+                                 WritePtr(std::make_shared<const Write>(AppendRecord{
+                                     run.key, std::make_shared<Record>(std::move(record))})),
+                                 config_.reporter, std::move(about),
+                                 [this, id, told, sent](const Result<WriteReply>& result) {
+                                   stalls_.answered(sent);
+                                   on_written(id, result, told);
+                                 });
 }
 
 void Coordinator::on_written(const std::string& id, const Result<WriteReply>& result,
@@ -258,6 +260,7 @@ void Coordinator::finish(const std::string& id) {
   ++config_.counters->ended_runs[static_cast<std::size_t>(outcome.state)];
   EngineEvent event = event_of(EventKind::run_ended, id);
   event.state = outcome.state;
+  event.duration_ms = run.machine->duration_ms();
   if (outcome.error) {
     event.step = outcome.error->step;
     event.message = outcome.error->message;

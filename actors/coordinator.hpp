@@ -7,6 +7,7 @@
 #include "actors/counters.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
+#include "actors/stall_watch.hpp"
 #include "actors/step_performers.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -50,7 +51,9 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 /// 2. Each run has at most one machine, which lives while something can happen to it soon: a run
 ///    that only waits for a far time, or for a person, is dropped and read back when its time
 ///    comes. A run is dropped only when nothing of it is under way.
-/// 3. Each started attempt is in its run's `running`, and with a step runner or in `queue_`.
+/// 3. Each started attempt is in its run's `running`, and with a step runner or in `queue_`. What
+/// is
+///    in `queue_` is of a live run.
 /// 4. Once `closing_`, nothing is started: an attempt that opens is recorded as interrupted
 ///    instead, so that the next engine finds no open attempt that had never begun.
 /// 5. While `backlog_` there are due runs in the store that wait for room, and whatever makes room
@@ -154,6 +157,7 @@ class Coordinator {
 
   // Step runners (coordinator_crew.cpp).
   void start_queued();
+  void resolve_parameters(Dispatch& dispatch) const;
   StepRunnerActor idle_runner();
   LiveRun* take_back(const DispatchPtr& dispatch);
   void stop_own_actors();
@@ -182,6 +186,7 @@ class Coordinator {
   bool scanning_ = false;
   bool backlog_ = false;  // the store may have due runs that are not live
 
+  StallWatch stalls_;
   std::size_t writes_ = 0;  // all of this actor's writes that are not answered yet
   bool closing_ = false;
   std::vector<std::shared_ptr<Ticket<std::vector<std::string>>>> closers_;

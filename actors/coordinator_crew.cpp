@@ -30,6 +30,7 @@ void Coordinator::start_queued() {
   while (!queue_.empty() && busy_.size() < config_.attempts_max) {
     const DispatchPtr dispatch = std::move(queue_.front());
     queue_.pop_front();
+    resolve_parameters(*dispatch);
     const StepRunnerActor runner = idle_runner();
     point("run.before_dispatch", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
     busy_[runner.id()] = Busy{runner, dispatch};
@@ -37,6 +38,17 @@ void Coordinator::start_queued() {
     if (mutant("dispatched_twice")) self_->send(runner, dispatch);
   }
   config_.counters->attempts_running = static_cast<std::int64_t>(busy_.size() + queue_.size());
+}
+
+/// Not before the attempt's turn: thousands may wait, each with a copy of a large input.
+void Coordinator::resolve_parameters(Dispatch& dispatch) const {
+  Result<json> with = live_.at(dispatch.call.run).machine->parameters(dispatch.step);
+  if (with)
+    dispatch.call.with = mutant("other_inputs_on_retry") && dispatch.call.attempt > 1
+                             ? json::object()
+                             : std::move(*with);
+  else
+    dispatch.refused = with.error();
 }
 
 StepRunnerActor Coordinator::idle_runner() {

@@ -20,6 +20,12 @@ Outcome unfinished(const Error& why) {
   return Outcome{RunState::running, nullptr, RunError{why.code, "", why.message}};
 }
 
+/// What a wait for a run's end came to, for somebody who needs the end.
+Result<RunState> end_of(const Outcome& outcome) {
+  if (is_ended(outcome.state) || !outcome.error) return outcome.state;
+  return make_error(outcome.error->code, outcome.error->message);
+}
+
 Error closed() {
   return make_error(Errc::closed, "the engine was closed");
 }
@@ -36,10 +42,14 @@ void Coordinator::on_start(const Message<StartRequest>& request) {
   if (mutant("start_told_before_write")) request->started->answer(Result<void>());
   point("start.before_write", start.run);
   ++writes_;
+  EngineEvent about;
+  about.run = start.run;
+  const StallWatch::Id sent = stalls_.sent(self_, config_.reporter, std::move(about));
   self_->request(config_.store, caf::infinite, request->start)
       .then(
-          [this, request](const WriteAnswer& answer) {
+          [this, request, sent](const WriteAnswer& answer) {
             --writes_;
+            stalls_.answered(sent);
             const Result<WriteReply>& result = *answer;
             if (result && result->status != WriteStatus::refused)
               return on_start_written(request, *result);
@@ -164,24 +174,19 @@ void Coordinator::serve(const Request& request, LiveRun& run) {
   if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
     (*watch)->found->answer(Result<void>());
     waiters_[(*watch)->run].push_back((*watch)->end);
-  } else if (const auto* cancel = std::get_if<Message<CancelRequest>>(&request)) {
-    const auto told = (*cancel)->answer;
-    // The end is being written, and comes first: the answer is that end.
-    if (run.machine->ending())
-      waiters_[(*cancel)->run].push_back(std::make_shared<Ticket<Outcome>>(
-          [told](const Outcome& end) { told->answer(end.state); }, unfinished(closed())));
-    else {
-      Record record;
-      record.kind = RecordKind::cancel_requested;
-      if (mutant("cancel_told_before_write")) told->answer(RunState::cancelling);
-      write_about(run, std::move(record), told);
-    }
-  } else {
-    const auto& unblock = std::get<Message<UnblockRequest>>(request);
-    Record record;
-    record.kind = RecordKind::unblocked;
-    write_about(run, std::move(record), unblock->answer);
+    return;
   }
+  const auto* cancel = std::get_if<Message<CancelRequest>>(&request);
+  const auto told =
+      cancel != nullptr ? (*cancel)->answer : std::get<Message<UnblockRequest>>(request)->answer;
+  // The end is being written, and comes first: the answer is that end.
+  if (run.machine->ending())
+    return waiters_[run.machine->run().str()].push_back(std::make_shared<Ticket<Outcome>>(
+        [told](const Outcome& end) { told->answer(end_of(end)); }, unfinished(closed())));
+  Record record;
+  record.kind = cancel != nullptr ? RecordKind::cancel_requested : RecordKind::unblocked;
+  if (mutant("cancel_told_before_write") && cancel != nullptr) told->answer(RunState::cancelling);
+  write_about(run, std::move(record), told);
 }
 
 void Coordinator::answer(const Request& request, const Error& error) {

@@ -34,6 +34,8 @@ struct Dispatch {
   std::int64_t started_ms = 0;
   Digest input_digest;
   std::atomic<std::int64_t> began_us{0};
+
+  bool performer_died = false;  ///< the step runner's: no answer is taken any more
 };
 
 using DispatchPtr = std::shared_ptr<Dispatch>;

@@ -30,9 +30,8 @@ inline std::chrono::milliseconds pause_after(int tries) {
 /// Asks `store` to write, and again the very same if the outcome is unknown, until there is one.
 ///
 /// Given: `write`, a WritePtr or a WriteGroupPtr, whose answer is an `Answer`. `then` gets the
-/// result: a reply,
-///        Errc::fenced, or Errc::engine_lost when the store's actor is gone; it runs on `self`.
-///        `about` fills the event that tells of a failed try.
+///        result: a reply, an error that does not pass, or Errc::engine_lost when the store's
+///        actor is gone; it runs on `self`. `about` fills the event that tells of a failed try.
 template <class Answer, class Self, class WriteMessage, class Then>
 void write_until_known(Self* self, const StoreActor& store, WriteMessage write,
                        const std::shared_ptr<Reporter>& reporter, EngineEvent about, Then then,

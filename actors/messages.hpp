@@ -1,14 +1,21 @@
 /// The protocol: every message between pawl's actors, and who sends it to whom. docs/protocol.md
 /// tells it as a story.
 ///
-///     Engine      → coordinator   StartRequest, WatchRequest, CancelRequest, UnblockRequest,
-///     CloseRequest coordinator → step runner   DispatchPtr user's step → step runner   Answer (a
-///     function's), StepResult (an actor's, as the reply to a StepCallPtr) step runner → store
-///     WritePtr, answered by WriteAnswer step runner → coordinator   StepCompleted, AttemptFailed,
-///     WriteRefused coordinator → store         WritePtr, answered by WriteAnswer coordinator →
-///     recovery      RecoverRequest, ScanRequest recovery    → store         a run's id or key,
-///     answered by LoadAnswer; lost receipts as a WriteGroupPtr; DueQuery recovery    → coordinator
-///     Recovered, Found Engine      → store         Look
+///     from         to           message
+///     Engine       coordinator  StartRequest, WatchRequest, CancelRequest, UnblockRequest
+///                               CloseRequest
+///     Engine       store        Look
+///     coordinator  step runner  DispatchPtr
+///     coordinator  store        WritePtr, answered by WriteAnswer
+///     coordinator  recovery     RecoverRequest, ScanRequest
+///     step runner  user's step  a job on a step thread, or a StepCallPtr to an actor
+///     user's step  step runner  Answer (a function's), StepResult (an actor's)
+///     step runner  store        WritePtr, answered by WriteAnswer
+///     step runner  coordinator  StepCompleted, AttemptFailed, WriteRefused
+///     recovery     store        RecoverRequest, answered by LoadAnswer
+///                               WriteGroupPtr (lost receipts), answered by WriteGroupAnswer
+///                               DueQuery, answered by DueAnswer
+///     recovery     coordinator  Recovered, Found
 ///
 /// Expected failures are part of the answers. A caf::error means only that the other actor is gone.
 #pragma once

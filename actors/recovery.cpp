@@ -65,8 +65,8 @@ void go_on_without_receipts(Self self, Recovered recovered, const WriteGroupPtr&
     record.epoch = self->state.config.epoch;
     static_cast<void>(recovered.machine->apply(Recorded{record}).has_value());
   }
-  self->request(self->state.config.store, caf::infinite, group).then([](const WriteGroupAnswer&) {
-  });
+  self->request(self->state.config.store, caf::infinite, group)
+      .then([run = recovered.run](const WriteGroupAnswer&) { point("recovery.after_lost", run); });
   hand_over(self, std::move(recovered));
 }
 
@@ -86,9 +86,11 @@ void write_lost_receipts(Self self, Recovered recovered) {
     return go_on_without_receipts(self, std::move(recovered), group);
   EngineEvent about;
   about.run = recovered.run;
+  const StallWatch::Id sent = self->state.stalls.sent(self, self->state.config.reporter, about);
   write_until_known<WriteGroupAnswer>(
       self, self->state.config.store, WriteGroupPtr(group), self->state.config.reporter, about,
-      [self, recovered](const Result<std::vector<WriteReply>>& result) {
+      [self, recovered, sent](const Result<std::vector<WriteReply>>& result) {
+        self->state.stalls.answered(sent);
         on_receipts(self, recovered, result);
       });
 }
@@ -161,6 +163,8 @@ RecoveryActor::behavior_type recovery(RecoveryActor::stateful_pointer<RecoverySt
                                       RecoveryConfig config) {
   self->state.config = std::move(config);
   set_manners(self, self->state.config.reporter, RecoveryState::name);
+  self->monitor(self->state.config.coordinator);
+  self->set_down_handler([self](caf::down_msg&) { self->quit(caf::exit_reason::user_shutdown); });
   return {
       [self](const Message<RecoverRequest>& request) { load(self, request, 0); },
       [self](const Message<ScanRequest>& request) {

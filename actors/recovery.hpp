@@ -3,6 +3,7 @@
 
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
+#include "actors/stall_watch.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -24,6 +25,7 @@ struct RecoveryConfig {
 struct RecoveryState {
   RecoveryConfig config;
   std::map<Digest, std::shared_ptr<const Plan>> plans;  // those of the flows met so far
+  StallWatch stalls;
 
   static inline const char* name = "recovery";
 };

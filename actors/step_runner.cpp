@@ -4,6 +4,7 @@
 
 #include "actors/actor_manners.hpp"
 #include "actors/durable_write.hpp"
+#include "actors/stall_watch.hpp"
 #include "runtime/mutant.hpp"
 
 #include <caf/actor_cast.hpp>
@@ -18,8 +19,6 @@ namespace {
 using Self = StepRunnerActor::stateful_pointer<StepRunnerState>;
 using Phase = StepRunnerState::Phase;
 using TimePoint = Alarm::TimePoint;
-
-constexpr std::chrono::seconds store_stall{5};
 
 EngineEvent event_of(const Dispatch& dispatch, EventKind kind) {
   EngineEvent event;
@@ -71,8 +70,7 @@ void on_written(Self self, const std::shared_ptr<const Record>& record,
   const StepCall& call = dispatch->call;
   point("step.after_write", call.run, call.step, call.attempt);
   const bool diverged = result->diverged && record->kind == RecordKind::output;
-  const bool own = mutant("own_output_told") && record->kind == RecordKind::output;
-  complete(self, dispatch, own ? record : result->stored, diverged);
+  complete(self, dispatch, result->stored, diverged);
   point(result->stored->kind == RecordKind::output ? "step.after_completion" : "step.after_failure",
         call.run, call.step, call.attempt);
 }
@@ -83,6 +81,7 @@ void write_record(Self self, std::shared_ptr<Record> record) {
   StepRunnerState& state = self->state;
   const DispatchPtr dispatch = state.current;
   state.phase = Phase::writing;
+  if (state.performer) self->demonitor(std::exchange(state.performer, caf::actor_addr()));
   set_deadline(self, self->clock().now() + store_stall);
   const StepCall& call = dispatch->call;
   point("step.before_write", call.run, call.step, call.attempt);
@@ -136,26 +135,47 @@ void perform_by_function(Self self, const StepBody::Function* function) {
       });
 }
 
+/// The step's actor has answered, or will not.
+void on_result(Self self, const DispatchPtr& dispatch, StepResult result) {
+  const StepCall& call = dispatch->call;
+  point("step.after_body", call.run, call.step, call.attempt);
+  Record record = conclude(facts_of(*dispatch, self->state.config.seams), std::move(result),
+                           dispatch->cancellation->reason());
+  on_answer(self, Answer{dispatch, std::make_shared<Record>(std::move(record))});
+}
+
 void perform_by_actor(Self self) {
-  const StepRunnerConfig& config = self->state.config;
-  const DispatchPtr dispatch = self->state.current;
-  if (const Result<void> begun = begin_body(*dispatch, config.seams); !begun)
+  StepRunnerState& state = self->state;
+  const DispatchPtr dispatch = state.current;
+  if (const Result<void> begun = begin_body(*dispatch, state.config.seams); !begun)
     return write_record(self, std::make_shared<Record>(conclude_refused(
-                                  facts_of(*dispatch, config.seams), begun.error())));
+                                  facts_of(*dispatch, state.config.seams), begun.error())));
   const StepCall& call = dispatch->call;
   point("step.before_body", call.run, call.step, call.attempt);
-  const StepActor actor = config.performers->actor(dispatch->type);
-  const auto on_result = [self, dispatch](StepResult result) {
-    point("step.after_body", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
-    Record record = conclude(facts_of(*dispatch, self->state.config.seams), std::move(result),
-                             dispatch->cancellation->reason());
-    on_answer(self, Answer{dispatch, std::make_shared<Record>(std::move(record))});
-  };
+  const StepActor actor = state.config.performers->actor(dispatch->type);
+  // CAF tells nobody of the promises that an actor takes to its grave.
+  state.performer = actor.address();
+  self->monitor(actor);
   self->request(actor, caf::infinite, StepCallPtr(dispatch, &call))
-      .then([on_result](const StepResult& result) { on_result(result); },
-            [on_result, self](const caf::error& error) {
-              on_result(retry("the step's actor gave no result: " + self->system().render(error)));
+      .then([self, dispatch](const StepResult& result) { on_result(self, dispatch, result); },
+            [self, dispatch](const caf::error& error) {
+              if (dispatch->performer_died) return;
+              on_result(self, dispatch,
+                        retry("the step's actor gave no result: " + self->system().render(error)));
             });
+}
+
+void on_down(Self self, const caf::down_msg& down) {
+  StepRunnerState& state = self->state;
+  if (down.source == state.config.coordinator.address()) {
+    // Nobody is left to tell; the store, which is told last, has what was sent to it.
+    if (state.current) state.current->cancellation->set(Cancellation::Reason::interrupted);
+    return self->quit(caf::exit_reason::user_shutdown);
+  }
+  if (state.phase != Phase::performing || down.source != state.performer) return;
+  state.current->performer_died = true;
+  on_result(self, state.current,
+            retry("the step's actor died: " + self->system().render(down.reason)));
 }
 
 void perform_attempt(Self self) {
@@ -217,6 +237,8 @@ StepRunnerActor::behavior_type step_runner(StepRunnerActor::stateful_pointer<Ste
                                            StepRunnerConfig config) {
   self->state.config = std::move(config);
   set_manners(self, self->state.config.reporter, StepRunnerState::name);
+  self->monitor(self->state.config.coordinator);
+  self->set_down_handler([self](caf::down_msg& down) { on_down(self, down); });
   return {
       [self](const DispatchPtr& dispatch) {
         self->state.current = dispatch;

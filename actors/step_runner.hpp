@@ -7,6 +7,7 @@
 #include "actors/reporter.hpp"
 #include "actors/step_performers.hpp"
 
+#include <caf/actor_addr.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -25,17 +26,19 @@ struct StepRunnerConfig {
 
 /// Invariants:
 /// 1. The coordinator hears of a completion only after the store has answered written or
-/// already_exists.
+///    already_exists.
 /// 2. After a write of unknown outcome the same bytes are written again; the body does not run
-/// again.
+///    again.
 /// 3. An answer that comes after its attempt has ended leaves a `late` receipt and nothing else.
+/// 4. It does not outlive its coordinator.
 struct StepRunnerState {
   enum class Phase { idle, performing, writing };
 
   StepRunnerConfig config;
   Phase phase = Phase::idle;
   DispatchPtr current;
-  Executor::JobId job = 0;
+  Executor::JobId job = 0;    // when a function performs
+  caf::actor_addr performer;  // when an actor performs: that one, monitored
 
   Alarm alarm;                  // one for all attempts
   Alarm::TimePoint deadline{};  // of the phase; the epoch if it has none

@@ -345,8 +345,13 @@ LabCase random_case_for(const Scenario& scenario, std::uint64_t seed, const Opti
     if (chance.below(10) < 4) {
       static constexpr FaultKind kinds[] = {FaultKind::io, FaultKind::full, FaultKind::nomem,
                                             FaultKind::busy, FaultKind::short_read};
-      life.faults.push_back({static_cast<std::int64_t>(chance.below(length * 2)),
-                             kinds[chance.below(5)], chance.below(5) == 0});
+      const auto first = static_cast<std::int64_t>(chance.below(length * 2));
+      life.faults.push_back({first, kinds[chance.below(5)], chance.below(5) == 0});
+      // A disk that fails for a moment fails more than once.
+      if (!life.faults.front().for_ever && chance.below(3) == 0)
+        for (auto next = first + 1, last = first + static_cast<std::int64_t>(chance.below(40));
+             next <= last; ++next)
+          life.faults.push_back({next, FaultKind::io, false});
     }
     Weather& weather = life.weather;
     if (chance.below(3) == 0) weather.early_timers = static_cast<int>(5 + chance.below(60));

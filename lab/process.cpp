@@ -23,7 +23,7 @@ namespace {
 constexpr const char* store_name = "pawl.db";
 
 /// A life that does not come to rest within so many events is stuck.
-constexpr std::size_t events_max = 200'000;
+constexpr std::size_t events_max = 30'000;
 /// With an operation that fails for ever a life has no end of its own.
 constexpr std::size_t events_max_broken = 1'500;
 
@@ -308,10 +308,19 @@ class Process final : public StepWorld {
     while (!course_.dead() && !look->value() && step()) {
     }
     if (course_.dead()) return;
-    if (const auto read = look->value(); read && *read)
+    if (const auto read = look->value(); read && *read) {
       runs_ = std::move(**read);
-    else if (!disk_.failed())
+      note_stuck_runs();
+    } else if (!disk_.failed())
       stuck_ = "the store cannot be read: " + (read ? read->error().text() : "no answer");
+  }
+
+  /// Nobody has anything to do and no timer is left: then nothing may be unfinished but what needs
+  /// a person.
+  void note_stuck_runs() {
+    for (const StoredRun& run : runs_)
+      if (!is_ended(run.row.state) && run.row.state != RunState::blocked)
+        stuck_ = run.row.run + " is unfinished, and nobody has anything to do for it";
   }
 
   void drain_actors() {

@@ -1,5 +1,7 @@
 #include "lab/shrink.hpp"
 
+#include "actors/real_seams.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -10,6 +12,9 @@ namespace {
 /// Enough for the cases that explorations make; a bound for those that somebody writes.
 constexpr int tries_max = 600;
 
+/// A case that comes to no end takes long; somebody waits for the finding.
+constexpr std::int64_t us_max = 5'000'000;
+
 class Shrinking {
  public:
   Shrinking(const Scenario& scenario, LabCase lab_case, std::string invariant)
@@ -18,7 +23,7 @@ class Shrinking {
   LabCase run() {
     if (!breaks(best_)) return best_;  // it breaks only in company: left as it was found
     bool better = true;
-    while (better && tries_ < tries_max) {
+    while (better && may_try()) {
       better = fewer_runs();
       better = fewer_lives() || better;
       better = fewer_faults() || better;
@@ -31,6 +36,8 @@ class Shrinking {
   }
 
  private:
+  bool may_try() const { return tries_ < tries_max && clock_->steady_us() - began_us_ < us_max; }
+
   bool breaks(const LabCase& lab_case) {
     ++tries_;
     const CaseEnd end = run_case(scenario_, lab_case);
@@ -40,7 +47,7 @@ class Shrinking {
 
   template <class Change>
   bool keep_if_breaks(Change&& change) {
-    if (tries_ >= tries_max) return false;
+    if (!may_try()) return false;
     LabCase changed = best_;
     change(changed);
     if (changed.text() == best_.text() || !breaks(changed)) return false;
@@ -139,6 +146,8 @@ class Shrinking {
   const Scenario& scenario_;
   LabCase best_;
   std::string invariant_;
+  std::shared_ptr<const Clock> clock_ = make_system_clock();
+  std::int64_t began_us_ = clock_->steady_us();
   int tries_ = 0;
 };
 

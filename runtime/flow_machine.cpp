@@ -86,9 +86,11 @@ Result<void> FlowMachine::take(const Record& record) {
       (resumed_ || !mutant("cancel_forgotten_at_restart")))
     take_cancel_request();
   if (record.kind == RecordKind::unblocked) take_unblocked();
-  if (record.kind == RecordKind::started)
+  if (record.kind == RecordKind::started) {
+    started_at_ms_ = record.at_ms;
     for (std::size_t i = 0; i < steps_.size(); ++i)
       if (steps_[i].missing == 0 && steps_[i].phase == Phase::pending) open(i, 1, record.epoch);
+  }
   return {};
 }
 
@@ -173,6 +175,7 @@ Result<void> FlowMachine::take_ended(const Record& record) {
   Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false));
   if (!outcome) return unlawful(record, "is not readable");
   outcome_ = std::move(*outcome);
+  ended_at_ms_ = record.at_ms;
   return {};
 }
 
@@ -292,9 +295,7 @@ StartAttempt FlowMachine::start_command(std::size_t i) {
   Step& step = steps_[i];
   step.started = true;
   ++running_;
-  const Scope scope{input_, run_.str(), outputs_};
-  return StartAttempt{i, step.attempt, step.failures,
-                      plan_->steps[i].with.resolve(scope, Limits::with_bytes_max)};
+  return StartAttempt{i, step.attempt, step.failures};
 }
 
 void FlowMachine::issue_end(Commands& commands) {

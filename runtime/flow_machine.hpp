@@ -46,12 +46,11 @@ using Event = std::variant<Recorded, Resumed, BackoffOver, StepTypeMissing, EndP
 
 // What the machine asks for.
 
-/// Perform an attempt that is open.
+/// Perform an attempt that is open, with the step's `parameters`.
 struct StartAttempt {
   std::size_t step;
   int attempt;
-  int failures;       ///< counted attempts that failed before
-  Result<json> with;  ///< the resolved parameters; an error is the attempt's fatal end
+  int failures;  ///< counted attempts that failed before
 };
 
 /// Wait, then tell `BackoffOver`. The wait ends at `due_ms` but never takes longer than
@@ -142,6 +141,9 @@ class FlowMachine {
   /// With an ended run: its end.
   const std::optional<Outcome>& outcome() const { return outcome_; }
 
+  /// With an ended run: from its start to its end.
+  std::int64_t duration_ms() const { return ended_at_ms_ - started_at_ms_; }
+
   StepState step_state(std::size_t step) const;
 
   /// The step's last error, if its last attempt failed.
@@ -151,6 +153,12 @@ class FlowMachine {
   const std::shared_ptr<const json>& step_output(std::size_t step) const {
     return steps_[step].output;
   }
+
+  /// The resolved parameters of a step that was started. Made anew by each call: many attempts may
+  /// wait to be performed, and each may have a copy of the whole input.
+  ///
+  /// Errors: of `Template::resolve`; they are the attempt's fatal end.
+  Result<json> parameters(std::size_t step) const;
 
   /// A step's number of attempts, the open one included.
   int attempts(std::size_t step) const { return steps_[step].attempt; }
@@ -242,6 +250,8 @@ class FlowMachine {
   bool end_asked_ = false;
   std::optional<RunError> failure_;
   std::optional<Outcome> outcome_;
+  std::int64_t started_at_ms_ = 0;
+  std::int64_t ended_at_ms_ = 0;
 };
 
 }  // namespace pawl

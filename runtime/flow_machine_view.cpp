@@ -1,4 +1,6 @@
 // What a FlowMachine says of itself; flow_machine.cpp has its transitions.
+#include <pawl/limits.hpp>
+
 #include "runtime/flow_machine.hpp"
 
 #include <algorithm>
@@ -12,6 +14,10 @@ std::vector<OpenAttemptRef> FlowMachine::attempts_open_before(std::int64_t epoch
     if (!outcome_ && steps_[i].phase == Phase::open && steps_[i].opened_epoch < epoch)
       open.push_back({i, steps_[i].attempt});
   return open;
+}
+
+Result<json> FlowMachine::parameters(std::size_t i) const {
+  return plan_->steps[i].with.resolve({input_, run_.str(), outputs_}, Limits::with_bytes_max);
 }
 
 RunState FlowMachine::state() const {

@@ -14,11 +14,11 @@ const std::vector<std::string_view>& protocol_points() {
       "store.before_begin",     // the store has a batch and no transaction yet
       "store.before_commit",    // every row of the batch is written, none is durable
       "store.after_commit",     // the batch is durable, nobody was told
-      "store.after_reply",      // everybody was told
+      "store.after_reply",      // every sender was answered, by an error if it failed
       "start.after_write",      // the run is durable, its caller was not told
       "run.before_dispatch",    // an attempt is about to be handed to a step runner
       "step.before_body",       // the user's code is about to run
-      "step.after_body",        // the user's code has run, its result is only in memory
+      "step.after_body",        // the user's code has answered, or its actor failed to
       "step.before_write",      // the step runner is about to ask the store
       "step.after_write",       // the result is durable, the coordinator was not told
       "step.after_failure",     // the coordinator was told of a receipt: there is no output

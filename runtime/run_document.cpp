@@ -2,6 +2,8 @@
 
 #include "runtime/flow_machine.hpp"
 
+#include <algorithm>
+
 namespace pawl {
 
 namespace {
@@ -115,6 +117,44 @@ void explain_step(const FlowMachine& machine, const std::vector<Record>& records
                         : "  the next attempt is due now");
 }
 
+/// Where secrets stand in a flow's text, and in a run's input: JSON pointers.
+struct SecretPlaces {
+  std::vector<std::string> in_flow;
+  std::vector<std::string> in_input;
+};
+
+/// Notes what `owner`, a flow or a step that stands at `at` in its flow, marks secret.
+void note_secrets(const json& owner, const json::json_pointer& at, SecretPlaces& places) {
+  if (!owner.is_object() || !owner.value("secret", json()).is_array()) return;
+  for (const json& text : owner["secret"]) {
+    if (!text.is_string()) continue;
+    const Result<Secret> secret =
+        parse_secret(text.get_ref<const std::string&>(), {"input", "with", "output"});
+    if (!secret) continue;
+    json::json_pointer below;
+    for (const PathSegment& segment : secret->path)
+      std::visit([&](const auto& part) { below /= part; }, segment);
+    places.in_flow.push_back((at / secret->root / below).to_string());
+    if (secret->root == "input") places.in_input.push_back(below.to_string());
+  }
+}
+
+void note_secrets(const json& flow, SecretPlaces& places) {
+  const json::json_pointer root;
+  note_secrets(flow, root, places);
+  if (!flow.is_object() || !flow.value("steps", json()).is_object()) return;
+  for (const auto& [name, step] : flow["steps"].items())
+    note_secrets(step, root / "steps" / name, places);
+}
+
+/// Whether one of two JSON pointers is the other, or leads through it.
+bool on_one_line(const std::string& a, const std::string& b) {
+  const std::string& upper = a.size() < b.size() ? a : b;
+  const std::string& lower = a.size() < b.size() ? b : a;
+  return lower.compare(0, upper.size(), upper) == 0 &&
+         (lower.size() == upper.size() || lower[upper.size()] == '/');
+}
+
 }  // namespace
 
 Result<RunView> view_run(const Flow& flow, const std::string& run, const json& input,
@@ -161,24 +201,31 @@ std::string explain_difference(const json& stored_flow, const json& stored_input
                                const json& input) {
   std::string text;
   int told = 0;
-  const auto compare = [&](const char* what, const json& before, const json& now) {
+  const auto compare = [&](const char* what, const json& before, const json& now,
+                           const std::vector<std::string>& secrets) {
     const json patch = json::diff(before, now);
     for (const json& change : patch) {
       if (++told > 5) return;
       const std::string path = change["path"].get<std::string>();
       const json::json_pointer at(path);
       text += (text.empty() ? "" : "; ") + std::string(what) + (path.empty() ? "" : " " + path);
+      const auto is_near = [&](const std::string& secret) { return on_one_line(secret, path); };
       if (change["op"] == "add")
         text += " is new";
       else if (change["op"] == "remove")
         text += " is gone";
+      else if (std::any_of(secrets.begin(), secrets.end(), is_near))
+        text += " differs";
       else
         text += " was " + printable_text(before[at].dump(), 60) + ", is now " +
                 printable_text(change["value"].dump(), 60);
     }
   };
-  compare("flow", stored_flow, flow);
-  compare("input", stored_input, input);
+  SecretPlaces secrets;
+  note_secrets(stored_flow, secrets);
+  note_secrets(flow, secrets);
+  compare("flow", stored_flow, flow, secrets.in_flow);
+  compare("input", stored_input, input, secrets.in_input);
   if (told > 5) text += "; and " + std::to_string(told - 5) + " or more others";
   return text;
 }

@@ -84,6 +84,12 @@ Result<void> check_schema(SQLite::Database& db, const std::string& where) {
                           ", this pawl knows up to " + std::to_string(schema_version) +
                           "; use a newer pawl",
                       where);
+  // Set by the transaction that made the tables: no pawl leaves it out.
+  if (version < 1)
+    return make_error(Errc::corrupt,
+                      "the store has format " + std::to_string(version) +
+                          ", which no pawl has written; restore it from a backup",
+                      where);
   return {};
 }
 

@@ -10,15 +10,16 @@ namespace pawl {
 /// "pawl" in ASCII: SQLite's application_id of every store.
 inline constexpr int schema_application_id = 0x7061776c;
 
-/// SQLite's user_version. Each version has a migration from the one before in schema.cpp.
+/// SQLite's user_version: the format, from 1. There is no migration yet.
 inline constexpr int schema_version = 1;
 
 /// Whether the file is a store that this version reads as it is.
 ///
-/// Errors: Errc::foreign_file, Errc::newer_format. Throws what SQLite throws.
+/// Errors: Errc::foreign_file, Errc::newer_format; Errc::corrupt for a format that never was.
+/// Throws what SQLite throws.
 Result<void> check_schema(SQLite::Database& db, const std::string& where);
 
-/// Makes the tables if the file has none, and migrates older ones; all or nothing.
+/// Makes the tables if the file has none, and checks what it is otherwise; all or nothing.
 ///
 /// Errors: as `check_schema`. Throws what SQLite throws.
 Result<void> prepare_schema(SQLite::Database& db, const std::string& where);

@@ -13,6 +13,7 @@
 #include <climits>
 #include <cstdlib>
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -216,6 +217,9 @@ Result<std::string> canonical_store_path(const std::string& path) {
     return make_error(Errc::invalid_argument, "a store needs a file name", path);
   char resolved[PATH_MAX];
   if (::realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);
+  // SQLite would make the file that a dangling link names, and the next owner would lock that name.
+  if (struct stat status{}; ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
+    return make_error(Errc::io, "the store's path is a symbolic link that leads to no file", path);
   const std::string folder = slash == std::string::npos ? "."
                              : slash == 0               ? "/"
                                                         : path.substr(0, slash);

@@ -17,6 +17,8 @@ const std::string chain =
     R"({"flow": "chain", "steps": {"a": {"run": "x"}, "b": {"run": "x", "after": ["a"]},
   "c": {"run": "x", "after": ["b"]}}})";
 
+const std::string one = R"({"flow": "one", "steps": {"a": {"run": "x"}}})";
+
 std::uint64_t seed() {
   return GENERATE(range<std::uint64_t>(1, 41));
 }
@@ -24,6 +26,11 @@ std::uint64_t seed() {
 bool is_output_write(const Write& write) {
   const auto* append = std::get_if<AppendRecord>(&write);
   return append != nullptr && append->record->kind == RecordKind::output;
+}
+
+bool is_end_write(const Write& write) {
+  const auto* append = std::get_if<AppendRecord>(&write);
+  return append != nullptr && append->record->kind == RecordKind::ended;
 }
 
 bool has_output(World& world, const std::string& run, const std::string& step) {
@@ -294,6 +301,64 @@ TEST_CASE("durability: a coordinator that dies is an error that everybody sees",
   CHECK(world.start(chain, "r2").started().error().code == Errc::engine_lost);
 }
 
+TEST_CASE("durability: when the coordinator dies its actors end too, whatever the steps do",
+          "[actors]") {
+  World* here = nullptr;
+  World world(Steps{{"x", [](const StepCall&) { return done(); }},
+                    {"hangs", [&](const StepCall&) { return here->executor->hang(), done(); }}},
+              seed());
+  here = &world;
+  throw_at = "run.on_completion";
+  throws_left = 1;
+  arm_points(throw_at_point);
+  const Run run = world.start(R"({"flow": "f", "steps": {"a": {"run": "x"}, "b": {"run": "x"},
+    "c": {"run": "hangs", "timeout_ms": 0}, "d": {"run": "hangs", "timeout_ms": 0}}})");
+  world.run();
+  arm_points(nullptr);
+  CHECK(run.wait().error->code == Errc::engine_lost);
+  CHECK(world.system().registry().running() == 1);  // the store
+  CHECK(world.core().close(false)->value().has_value());
+}
+
+TEST_CASE("durability: a cancel that waits for the end is told no end that never came",
+          "[actors]") {
+  World world(Steps{{"x", [](const StepCall&) { return done(); }}}, seed());
+  world.disk->fails = is_end_write;
+  world.disk->failing_batches = 1'000'000;
+  world.start(chain);
+  world.run_for(100);
+  const auto cancelled = world.core().cancel("r1");
+  world.run_for(100);
+  CHECK_FALSE(cancelled->value().has_value());
+  const bool is_closed = GENERATE(true, false);
+  if (is_closed) {
+    world.core().close(false);
+    world.run();
+    world.core().stop();
+  } else {
+    open_memory_store(world.file);
+    world.disk->failing_batches = 0;
+  }
+  world.run_for(2'000);
+  REQUIRE(cancelled->value().has_value());
+  REQUIRE_FALSE(cancelled->wait().has_value());
+  CHECK(cancelled->wait().error().code == (is_closed ? Errc::closed : Errc::fenced));
+}
+
+TEST_CASE("durability: nothing is written beside a run's end", "[actors]") {
+  World world(Steps{{"x", [](const StepCall&) { return done(); }}}, seed());
+  world.disk->fails = is_end_write;
+  world.disk->failing_batches = 3;
+  world.start(chain);
+  world.run_for(5);
+  const auto unblocked = world.core().unblock("r1");
+  const auto cancelled = world.core().cancel("r1");
+  REQUIRE(world.run_to_rest());
+  CHECK(unblocked->wait().value() == RunState::succeeded);
+  CHECK(cancelled->wait().value() == RunState::succeeded);
+  CHECK(world.records() == "started; output a#1; output b#1; output c#1; ended");
+}
+
 TEST_CASE("durability: a store that does not answer is told of after a while", "[actors]") {
   // The store's actor is busy for as long as the world does not schedule it: only timers run.
   World world(Steps{{"x", [](const StepCall&) { return done(); }}}, 1);
@@ -306,4 +371,37 @@ TEST_CASE("durability: a store that does not answer is told of after a while", "
   CHECK(world.count_events(EventKind::store_stalled) == 1);
   world.disk->failing_batches = 0;
   REQUIRE(world.run_to_rest());
+}
+
+TEST_CASE("durability: a store that is slow is told of, whatever it is asked to write",
+          "[actors]") {
+  const auto slow =
+      GENERATE(as<std::string>(), "started", "opened", "cancel_requested", "ended", "receipt");
+  CAPTURE(slow);
+  const auto file = make_memory_file();
+  if (slow == "receipt") put(*open_memory_store(file), start_run("r1"));
+  World* here = nullptr;
+  World world(
+      Steps{{"x", [](const StepCall& call) { return call.attempt < 2 ? retry("once") : done(); }}},
+      seed(), file);
+  here = &world;
+  bool was_slow = false;
+  // The store takes its time over the first such write; nothing fails.
+  world.disk->fails = [&](const Write& write) {
+    const auto* append = std::get_if<AppendRecord>(&write);
+    const auto kind = append != nullptr ? append->record->kind : RecordKind::started;
+    if (to_string(kind) != slow || was_slow) return false;
+    was_slow = true;
+    here->pass(4'999);
+    if (world.count_events(EventKind::store_stalled) == 0) here->pass(2);
+    return false;
+  };
+  if (slow != "receipt") world.start(one);
+  world.run_for(50);
+  if (slow == "cancel_requested") world.core().cancel("r1");
+  REQUIRE(world.run_to_rest());
+  REQUIRE(was_slow);
+  CHECK(world.count_events(EventKind::store_stalled) == 1);
+  for (const EngineEvent& event : world.events)
+    if (event.kind == EventKind::store_stalled) CHECK(event.run == "r1");
 }

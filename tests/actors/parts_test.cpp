@@ -1,5 +1,8 @@
 // The small parts that the actors are made of.
+#include <pawl/control.hpp>
+
 #include "actors/callback_thread.hpp"
+#include "actors/control_socket.hpp"
 #include "actors/counters.hpp"
 #include "actors/forward_clock.hpp"
 #include "actors/pending.hpp"
@@ -7,11 +10,17 @@
 #include "actors/thread_pool.hpp"
 #include "actors/ticket.hpp"
 #include "support/catch.hpp"
+#include "support/temp_folder.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <future>
+#include <poll.h>
 #include <set>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <thread>
+#include <unistd.h>
 
 using namespace pawl;
 
@@ -202,4 +211,33 @@ TEST_CASE("parts: commit times are those of the last commits", "[actors]") {
   CHECK(stats.writes == 6000);
   CHECK(stats.commit_us_p50 == 10);
   CHECK(stats.commit_us_p99 == 10);
+}
+
+TEST_CASE("parts: a caller that never ends its line keeps the others waiting only for a while",
+          "[actors]") {
+  TempFolder folder;
+  const std::string store = folder / "pawl.db";
+  const auto socket =
+      ControlSocket::open(
+          store, [](ControlVerb, const std::string&) { return RunState::cancelling; }, 50)
+          .value();
+  const int slow = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  (store + ".sock").copy(name.sun_path, sizeof name.sun_path - 1);
+  REQUIRE(::connect(slow, reinterpret_cast<const sockaddr*>(&name), sizeof name) == 0);
+  std::atomic<bool> served{false};
+  // A byte now and then, as long as anybody listens.
+  std::thread drip([&] {
+    while (!served && ::send(slow, "x", 1, MSG_NOSIGNAL) == 1) {
+      pollfd hung_up{slow, 0, 0};
+      if (::poll(&hung_up, 1, 10) != 0) break;
+    }
+  });
+  const Result<RunState> answer = ask_owner(store, ControlVerb::cancel, "r1", 5000);
+  served = true;
+  drip.join();
+  ::close(slow);
+  REQUIRE(answer.has_value());
+  CHECK(*answer == RunState::cancelling);
 }

@@ -8,6 +8,8 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <malloc.h>
+
 using namespace pawl;
 
 namespace {
@@ -606,6 +608,30 @@ TEST_CASE("run: no more attempts than allowed are under way at once", "[actors]"
   CHECK(most <= 3);
 }
 
+TEST_CASE("run: parameters take memory only while their attempt is under way", "[actors]") {
+  EngineOptions options;
+  options.attempts_max = 1;
+  json steps = json::object();
+  for (int i = 0; i < 500; ++i)
+    steps["s" + std::to_string(i)] = {{"run", "x"}, {"with", {{"big", "{{input.big}}"}}}};
+  std::size_t most = 0;
+  std::size_t sizes = 0;
+  World world(Steps{{"x",
+                     [&](const StepCall& call) {
+                       most = std::max(most, ::mallinfo2().uordblks);
+                       sizes += call.with.at("big").get_ref<const std::string&>().size();
+                       return done();
+                     }}},
+              1, make_memory_file(), options);
+  const std::size_t before = ::mallinfo2().uordblks;
+  const Run run = world.start(json{{"flow", "f"}, {"steps", steps}}.dump(), "r1",
+                              {{"big", std::string(200'000, 'x')}});
+  REQUIRE(world.run_to_rest());
+  CHECK(run.wait().succeeded());
+  CHECK(sizes == 500 * 200'000);
+  CHECK(most - before < 20'000'000);
+}
+
 TEST_CASE("run: one that waits for long leaves memory and comes back in time", "[actors]") {
   int attempts = 0;
   World world(
@@ -662,6 +688,26 @@ TEST_CASE("run: events tell its story with ids and durations", "[actors]") {
   CHECK(world.log.size() == world.events.size());
 }
 
+TEST_CASE("run: its end is told with the time from its start, waits and other engines included",
+          "[actors]") {
+  const auto file = make_memory_file();
+  const Steps steps{
+      {"x", [](const StepCall& call) { return call.attempt < 2 ? retry("later") : done(); }}};
+  std::int64_t stopped_ms = 0;
+  {
+    World before(steps, 1, file);
+    before.start(one_step(R"(, "retry": {"initial_ms": 60000, "max_ms": 60000})"));
+    before.run_for(20'000);
+    stopped_ms = before.now_ms();
+    before.crash();
+  }
+  World after(steps, 1, file, {}, stopped_ms + 1'000);
+  REQUIRE(after.run_to_rest());
+  REQUIRE(after.count_events(EventKind::run_ended) == 1);
+  for (const EngineEvent& event : after.events)
+    if (event.kind == EventKind::run_ended) CHECK(event.duration_ms == 60'000);
+}
+
 TEST_CASE("run: a listener that throws harms nobody", "[actors]") {
   Reporter reporter([](const EngineEvent&) { throw std::runtime_error("guest"); },
                     [](const LogLine&) { throw std::runtime_error("guest"); });
@@ -673,7 +719,7 @@ namespace {
 
 /// An actor that answers its first call badly in one of several ways, and later ones well.
 struct Moody {
-  enum class Mood { fine, error, exception, dies };
+  enum class Mood { fine, error, exception, dies, dies_with_a_promise };
 
   StepActor spawn(caf::actor_system& system) {
     ++spawned;
@@ -685,6 +731,7 @@ struct Moody {
         if (mood == Mood::error) return caf::make_error(caf::sec::invalid_argument);
         if (mood == Mood::exception) throw std::runtime_error("boom");
         self->quit(caf::exit_reason::user_shutdown);
+        if (mood == Mood::dies_with_a_promise) return self->make_response_promise<StepResult>();
         return caf::make_error(caf::sec::runtime_error);
       }};
     });
@@ -700,18 +747,19 @@ struct Moody {
 TEST_CASE("run: a step may be an actor of the user's, and its bad days are failed attempts",
           "[actors]") {
   Moody moody;
-  moody.mood =
-      GENERATE(Moody::Mood::fine, Moody::Mood::error, Moody::Mood::exception, Moody::Mood::dies);
+  moody.mood = GENERATE(Moody::Mood::fine, Moody::Mood::error, Moody::Mood::exception,
+                        Moody::Mood::dies, Moody::Mood::dies_with_a_promise);
   World world(
       Steps{{"x", step_actor([&](caf::actor_system& system) { return moody.spawn(system); })}},
       seed());
-  const Run run = world.start(one_step());
+  const Run run = world.start(one_step(R"(, "timeout_ms": 0)"));
   REQUIRE(world.run_to_rest());
+  REQUIRE(run.wait_for(0).has_value());
   const bool fine = moody.mood == Moody::Mood::fine;
   CHECK(run.wait().output == json{{"a", fine ? 1 : 2}});
-  CHECK(moody.spawned ==
-        (moody.mood == Moody::Mood::exception || moody.mood == Moody::Mood::dies ? 2 : 1));
+  CHECK(moody.spawned == (fine || moody.mood == Moody::Mood::error ? 1 : 2));
   CHECK(world.count_events(EventKind::attempt_ended) == (fine ? 0 : 1));
+  CHECK(world.count_events(EventKind::late_answer) == 0);
 }
 
 TEST_CASE("run: an actor that never answers times out, and its late answer is not used",

@@ -43,6 +43,11 @@ inline lab::Outside own_outside() {
             effects->count(run.row.run + "/" + record.step) == 0)
           return run.row.run + "/" + record.step +
                  " is stored as done, and the world knows nothing of it";
+    // A flow of ours fails only where its steps do, or when bad weather has used up its attempts.
+    for (const auto& [run, outcome] : ending.outcomes)
+      if (outcome.state == RunState::failed && outcome.error->code != Errc::attempts_exhausted &&
+          outcome.error->code != Errc::step_failed)
+        return run + " failed: " + outcome.error->message;
     return {};
   };
   return {steps, check};

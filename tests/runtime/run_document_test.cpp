@@ -118,3 +118,45 @@ TEST_CASE("document: a difference between two starts is told by its places", "[r
   for (int i = 0; i < 9; ++i) many["k" + std::to_string(i)] = i;
   CHECK(explain_difference(flow, json::object(), flow, many).find("others") != std::string::npos);
 }
+
+TEST_CASE("document: a difference between two starts shows no value that either flow marks secret",
+          "[runtime]") {
+  const json flow{{"flow", "f"},
+                  {"secret", {"input.token", "input.list[1].key"}},
+                  {"input", {{"token", "hush-default"}}},
+                  {"steps",
+                   {{"a", {{"run", "x"}, {"with", {{"key", "hush-a"}}}, {"secret", {"with.key"}}}},
+                    {"b", {{"run", "x"}, {"with", {{"key", "open-b"}}}}}}}};
+  const json input{{"token", "hush-1"}, {"list", {1, {{"key", "hush-2"}}}}, {"plain", 1}};
+
+  json at = flow;
+  at["steps"]["a"]["with"]["key"] = "hush-now";
+  at["steps"]["b"]["with"]["key"] = "open-now";
+  at["input"]["token"] = "hush-now";
+  CHECK(explain_difference(flow, {}, at, {}) ==
+        R"(flow /input/token differs; flow /steps/a/with/key differs; )"
+        R"(flow /steps/b/with/key was "open-b", is now "open-now")");
+
+  const json below{{"token", {{"deep", "hush-now"}}}, {"list", {1, "hush-now"}}, {"plain", 2}};
+  CHECK(explain_difference(flow, {{"token", {{"deep", "hush-1"}}}}, flow,
+                           {{"token", {{"deep", "hush-now"}}}}) == "input /token/deep differs");
+  const std::string above = explain_difference(flow, input, flow, below);
+  CHECK(above == "input /list/1 differs; input /plain was 1, is now 2; input /token differs");
+  CHECK(explain_difference(flow, input, flow, "hush") == "input differs");
+
+  // What only the other flow marks is secret too; and names that only begin alike are not.
+  json marks_more = flow;
+  marks_more["secret"].push_back("input.plain");
+  marks_more["steps"]["b"]["secret"] = {"with"};
+  json other = input;
+  other["plain"] = 7;
+  other["plainer"] = 7;
+  json first = input;
+  first["plainer"] = 6;
+  for (const bool is_stored : {true, false}) {
+    const json& stored = is_stored ? marks_more : flow;
+    const json& now = is_stored ? flow : marks_more;
+    const std::string told = explain_difference(stored, first, now, other);
+    CHECK(told.find("input /plain differs; input /plainer was 6, is now 7") != std::string::npos);
+  }
+}

@@ -114,6 +114,18 @@ TEST_CASE("sqlite: one store has one lock, whatever path leads to it", "[store]"
   }
 }
 
+TEST_CASE("sqlite: a link that leads nowhere is refused: it would give one store two locks",
+          "[store]") {
+  TempFolder folder;
+  std::filesystem::create_symlink(folder / "elsewhere.db", folder / "link.db");
+  const Error error = open_sqlite_store({folder / "link.db"}).error();
+  CHECK(error.code == Errc::io);
+  CHECK(error.message.find("symbolic link") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folder / "elsewhere.db"));
+  open_sqlite_store({folder / "elsewhere.db"}).value();
+  CHECK(open_sqlite_store({folder / "link.db"}).has_value());
+}
+
 TEST_CASE("sqlite: the lock dies with its process, and children do not keep it", "[store]") {
   TempFolder folder;
   int ready[2];
@@ -163,6 +175,15 @@ TEST_CASE("sqlite: a newer format is refused by name", "[store]") {
   const Error error = open_sqlite_store({folder / "pawl.db"}).error();
   CHECK(error.code == Errc::newer_format);
   CHECK(error.message.find("99") != std::string::npos);
+}
+
+TEST_CASE("sqlite: a format that no pawl ever wrote is refused", "[store]") {
+  TempFolder folder;
+  open_sqlite_store({folder / "pawl.db"}).value();
+  run_sql(folder / "pawl.db",
+          "PRAGMA user_version = " + std::string(GENERATE(as<std::string>(), "0", "-1")));
+  CHECK(open_sqlite_store({folder / "pawl.db"}).error().code == Errc::corrupt);
+  CHECK(open_sqlite_reader(folder / "pawl.db").error().code == Errc::corrupt);
 }
 
 TEST_CASE("sqlite: an empty file becomes a store", "[store]") {

@@ -111,9 +111,10 @@ class Story {
   }
 
   std::string tell(const StartAttempt& start) const {
+    const Result<json> with = machine.parameters(start.step);
     return "start " + name(start.step, start.attempt) +
-           (start.with ? (start.with->empty() ? "" : " " + start.with->dump())
-                       : " " + std::string(to_string(start.with.error().code)));
+           (with ? (with->empty() ? "" : " " + with->dump())
+                 : " " + std::string(to_string(with.error().code)));
   }
 
   std::string tell(const AwaitBackoff& wait) const {

@@ -198,6 +198,9 @@ class World {
     return true;
   }
 
+  /// `ms` pass; timers go off, and nobody takes notice yet.
+  void pass(std::int64_t ms) { scheduler_->advance_time(std::chrono::milliseconds(ms)); }
+
   /// One message or job; when there is none, the next timer. False if there is no timer either.
   bool step_or_wait() { return step() || (scheduler_->has_pending_timeout() && wait()); }
 

@@ -76,7 +76,7 @@ struct EngineStats {
   std::int64_t batch_max = 0;      ///< writes in the largest commit
   std::int64_t commit_us_p50 = 0;  ///< of the last 1024 commits
   std::int64_t commit_us_p99 = 0;
-  std::int64_t wal_bytes = 0;
+  std::int64_t wal_bytes = 0;        ///< the size of the store's log file
   std::int64_t threads_hanging = 0;  ///< held by steps that did not return in time
 
   json to_json_value() const;
@@ -94,22 +94,23 @@ class Run {
   /// Errors: of `Engine::start`.
   Result<void> started() const;
 
-  /// Calls `callback` once with what `started` would return; at once if that is known. Threads as
-  /// with `on_end`.
+  /// Calls `callback` once with what `started` would return. Threads as with `on_end`.
   void on_started(std::function<void(const Result<void>&)> callback) const;
 
   /// Waits until the run has ended, or cannot go on without a person (blocked).
   ///
   /// Returns: the end; or with a state that is no end, why the wait is over: `error.code` is what
-  /// blocks the run, or
-  ///          closed or engine_lost.
+  ///          blocks the run, or closed, engine_lost or fenced.
   Outcome wait() const;
 
   /// The same, but no longer than `timeout_ms`; nothing if the deadline passes. The run goes on.
   std::optional<Outcome> wait_for(std::int64_t timeout_ms) const;
 
-  /// Calls `callback` once with what `wait` would return; at once if that is known. On a thread of
-  /// the engine, which it may not block for long, or on the caller's.
+  /// Calls `callback` once with what `wait` would return.
+  ///
+  /// Threads: the engine's own for callbacks, one after the other: it may not block for long, nor
+  ///          close the engine. Once the engine is closed, the thread that knows the answer: the
+  ///          caller's, if it is known already.
   void on_end(std::function<void(const Outcome&)> callback) const;
 
   class State;  // of the library
@@ -124,7 +125,8 @@ class Run {
 ///
 /// Threads:  every member from any thread; `close` once.
 /// Lifetime: do not fork without exec while an engine lives, and do not close it from a step or a
-/// callback. Source:   docs/ARCHITECTURE.md
+///           callback.
+/// Source:   docs/ARCHITECTURE.md
 class Engine {
  public:
   /// Opens the store in the file `path`, or makes it, and goes on with what an earlier process
@@ -147,10 +149,10 @@ class Engine {
   /// Given:  `run`, its id, or empty for a generated one; `input`, merged over the flow's defaults.
   ///         The same id with the same flow and input is the same run, finished or not: nothing is
   ///         started twice.
-  /// Errors: Errc::invalid_argument (the id), Errc::invalid_input, Errc::invalid_flow (a step type
-  /// that this engine
-  ///         has not), Errc::too_large, Errc::run_differs. With Errc::io, Errc::full and Errc::busy
-  ///         it is unknown whether the run was started: start it again under the same id.
+  /// Errors: Errc::invalid_argument (the id), Errc::invalid_input, Errc::too_large,
+  ///         Errc::run_differs, Errc::invalid_flow (a step type that this engine has not).
+  ///         With Errc::io, Errc::full and Errc::busy it is unknown whether the run was started:
+  ///         start it again under the same id.
   Result<Run> start(const Flow& flow, std::string_view run = {}, json input = json::object());
 
   /// The same without waiting: `Run::started` tells the rest.
@@ -158,7 +160,8 @@ class Engine {
 
   /// A handle on a run of this store, which goes on if it is unfinished.
   ///
-  /// Errors: Errc::unknown_run, Errc::corrupt.
+  /// Errors: Errc::unknown_run, Errc::corrupt; while attempts of a run that cannot go on are under
+  ///         way, why it cannot.
   Result<Run> find(std::string_view run);
 
   /// Asks a run to stop and waits until the request is durable. Its running steps are told, and
@@ -191,8 +194,9 @@ class Engine {
   /// the store.
   ///
   /// What did not stop in time goes on in its thread and its answer is dropped; the next engine
-  /// finds its attempt lost. What stopped in time has left its receipt. Returns: the steps that did
-  /// not stop, as `RUN/STEP`.
+  /// finds its attempt lost. What stopped in time has left its receipt.
+  ///
+  /// Returns: the steps that did not stop, as `RUN/STEP`.
   std::vector<std::string> close(std::int64_t grace_ms);
 
  private:

@@ -30,9 +30,9 @@ namespace pawl {
 /// gets calls of many runs, several at a time. It sees neither store nor coordinator, so it cannot
 /// complete a step before its output is durable.
 ///
-/// Errors: an answer that is a caf::error, an exception, or the actor's death is an attempt that
-/// failed. A promise that
-///         is dropped is an attempt that times out.
+/// Errors: an answer that is a caf::error, an exception, or the actor's death before it has
+///         answered is an attempt that failed. A promise that a living actor drops is an attempt
+///         that times out, if it has a timeout.
 using StepActor = caf::typed_actor<caf::replies_to<StepCallPtr>::with<StepResult>>;
 
 /// Makes the actor behind a step type: when the engine opens, and again after it died.

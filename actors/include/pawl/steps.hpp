@@ -47,14 +47,14 @@ struct signature<F, std::void_t<decltype(&F::operator())>> : signature<decltype(
 ///
 /// - `StepResult f(const StepCall&)`
 /// - `Out f(const In&)` or `Out f(const In&, const StepCall&)`, where nlohmann::json converts `In`
-/// from the step's
-///   parameters and `Out` to its output. Parameters that do not convert fail the step for good;
-///   what `f` throws is an attempt that failed.
+///   from the step's parameters and `Out` to its output. Parameters that do not convert fail the
+///   step for good; what `f` throws is an attempt that failed.
 /// - `step_actor(...)` of step_actor.hpp
 ///
-/// Threads: functions run on the engine's step threads, any number of calls at once; they may
-/// block. Lifetime: what a function refers to must outlive the engine, and any call that hangs when
-/// it closes.
+/// Threads:  functions run on the engine's step threads, any number of calls at once; they may
+///           block.
+/// Lifetime: what a function refers to must outlive the engine, and any call that hangs when it
+///           closes.
 class StepBody {
  public:
   using Function = std::function<StepResult(const StepCall&)>;

@@ -10,10 +10,13 @@ namespace pawl {
 
 /// Somebody reached a point.
 ///
+/// A point of a batch of writes is reached once for each write in it, and then names no run: only
+/// the step and the attempt that the write is about, or with a start the run.
+///
 /// Lifetime: the views are valid during the call.
 struct PointHit {
   std::string_view point;
-  std::string_view run;   ///< empty where no single run is concerned
+  std::string_view run;   ///< empty where none is named
   std::string_view step;  ///< empty where no single step is concerned
   int attempt = 0;        ///< 0 where no attempt is concerned
 };
@@ -37,11 +40,11 @@ inline void point(std::string_view name, std::string_view run = {}, std::string_
 }
 
 /// Sets who listens, for the whole process; null for nobody. The hook runs on the reaching thread
-/// and may be called by several at once.
+/// and may be called by several at once. What it throws hits whoever reached the point.
 void arm_points(PointHook hook);
 
-/// The protocol's own points, in the order in which a run meets them. docs/protocol.md says where
-/// each one lies.
+/// The protocol's own points, about in the order in which a new run meets them, and then those of
+/// recovery. docs/protocol.md says where each one lies.
 const std::vector<std::string_view>& protocol_points();
 
 }  // namespace pawl

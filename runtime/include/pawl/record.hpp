@@ -19,10 +19,11 @@ enum class RecordKind : std::uint8_t {
   opened = 2,   ///< opens an attempt after a wait
   output = 3,   ///< a step's output, once per step, with its attempt's receipt; opens attempt 1 of
                 ///< the steps that waited for this one last
-  receipt = 4,  ///< how an attempt ended that gave no output
+  receipt = 4,  ///< how an attempt ended that gave no output; one that was `lost` opens the next
+                ///< attempt. `late`, `diverged` and `succeeded` ones are only kept for people
   cancel_requested = 5,  ///< somebody cancelled the run
   unblocked = 6,         ///< a person lets a run go on that was blocked by a crash loop
-  ended = 7,             ///< the run's end; nothing comes after it but late receipts
+  ended = 7,             ///< the run's end; only receipts that end no attempt come after it
 };
 
 /// How an attempt ended. The numbers are stored: never reuse one.
@@ -32,8 +33,9 @@ enum class AttemptEnd : std::uint8_t {
   failed = 2,     ///< answered retry() or threw; counts towards max_attempts
   fatal = 3,      ///< answered fail(), or its parameters or output were refused: no further attempt
   timed_out = 4,  ///< counts towards max_attempts
-  lost = 5,       ///< was open when the process died; does not count
-  late = 6,       ///< an answer that came after the attempt had ended; changes nothing
+  lost = 5,  ///< was open when the process, or its step runner, died; does not count, and opens
+             ///< the next attempt, unless the run is to stop or was lost too often in a row
+  late = 6,  ///< an answer that came after the attempt had ended; changes nothing
   interrupted = 7,  ///< the engine closed, or could not perform it; does not count
   cancelled = 8,    ///< the run was cancelled
   diverged = 9,     ///< gave another output than the stored one, which stands

@@ -42,6 +42,7 @@ Result<std::vector<std::string>> explain_run(const Flow& flow, const std::string
                                              const std::string& step, std::int64_t now_ms);
 
 /// Says how two starts under one run id differ: which parts of flow or input, with JSON pointers.
+/// Of what either flow marks secret, and of what holds such, no value is told.
 std::string explain_difference(const json& stored_flow, const json& stored_input, const json& flow,
                                const json& input);
 

@@ -23,7 +23,8 @@ using TakeOwnerLock =
 /// pid.
 ///
 /// Errors: Errc::in_use, naming the process, when the owner does not go away within `wait_ms`;
-/// Errc::io. Source: fcntl(2), "Open file description locks".
+///         Errc::io.
+/// Source: fcntl(2), "Open file description locks".
 Result<std::unique_ptr<OwnerLock>> take_file_lock(const std::string& store_path, int wait_ms);
 
 struct SqliteStoreOptions {
@@ -47,9 +48,11 @@ struct SqliteStoreOptions {
 /// Opens the store, or makes one where there is no file, and takes its ownership: a new epoch.
 ///
 /// WAL with synchronous=FULL, always: whatever is answered survives power loss.
+///
 /// Errors: Errc::in_use, Errc::foreign_file, Errc::newer_format, Errc::corrupt, Errc::full,
-/// Errc::io. Source: docs/durability.md; https://sqlite.org/wal.html;
-/// https://sqlite.org/pragma.html#pragma_synchronous
+///         Errc::busy, Errc::io; those of `canonical_store_path`.
+/// Source: docs/durability.md; https://sqlite.org/wal.html;
+///         https://sqlite.org/pragma.html#pragma_synchronous
 Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteStoreOptions& options);
 
 /// Opens a store to look at it, while an owner works on it or not. Writes no SQL and never
@@ -62,6 +65,9 @@ Result<std::unique_ptr<StoreView>> open_sqlite_reader(const std::string& path,
                                                       const std::string& vfs = {});
 
 /// The store's own file name: absolute, symbolic links resolved. One store, one name.
+///
+/// Errors: Errc::invalid_argument for what is no file name; Errc::io when its folder cannot be
+/// entered, or for a symbolic link that leads to no file.
 Result<std::string> canonical_store_path(const std::string& path);
 
 }  // namespace pawl

@@ -37,14 +37,13 @@ struct StartRun {
 /// Adds a record to a run, unless it is there already. What counts as the same place:
 ///
 /// - an output: one per step. Other bytes than the stored ones do not replace them; they are kept
-/// in a `diverged`
-///   receipt. The same bytes from another attempt leave a `succeeded` receipt.
+///   in a `diverged` receipt. The same bytes from another attempt leave a `succeeded` receipt.
 /// - a receipt: one per attempt; besides it, one `late` and one `diverged` receipt per attempt
 /// - opened: one per attempt · cancel_requested, ended: one per run · unblocked: any number
 ///
 /// A receipt that would end an attempt of a step that has an output already is answered with that
 /// output. An output of an attempt that has ended is refused with Errc::attempt_ended; anything but
-/// `late` and `diverged` receipts after the run's end with Errc::run_ended.
+/// `late`, `diverged` and `succeeded` receipts after the run's end with Errc::run_ended.
 struct AppendRecord {
   RunKey run = 0;
   std::shared_ptr<Record>
@@ -139,10 +138,11 @@ class Store : public StoreView {
   ///
   /// Given:   `now_ms`, stamped on the records.
   /// Returns: one reply per write, in order. A write that is refused does not hinder the others.
-  /// Errors:  for the whole batch: Errc::io, Errc::full, Errc::busy: nothing was answered and
-  /// whether it lasted is
-  ///          unknown; write the same again. Errc::fenced: another owner took over; nothing was
-  ///          written and nothing will be.
+  /// Errors:  for the whole batch, of which nothing was answered:
+  ///          Errc::io, Errc::full, Errc::busy: whether it lasted is unknown; write the same again.
+  ///          Errc::fenced: another owner took over; it was not written, and nothing will be.
+  ///          Errc::corrupt, Errc::foreign_file: the file is damaged; it was not written.
+  ///          Errc::too_large: a value is larger than the store can hold; it was not written.
   virtual Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
                                                 std::int64_t now_ms) = 0;
 
@@ -152,7 +152,8 @@ class Store : public StoreView {
   /// The time on the last record that was there when the store was opened; 0 for an empty store.
   virtual std::int64_t opened_at_ms() const = 0;
 
-  /// Bytes that are committed and not yet in the main file; 0 for stores without a log.
+  /// The size of the log's file, which is not cut when its content has gone to the main file; 0 for
+  /// stores without a log.
   virtual std::int64_t wal_bytes() const = 0;
 };
 
