@@ -153,6 +153,8 @@ void perform_by_actor(Self self) {
   const StepCall& call = dispatch->call;
   point("step.before_body", call.run, call.step, call.attempt);
   const StepActor actor = state.config.performers->actor(dispatch->type);
+  if (!actor)
+    return on_result(self, dispatch, retry("the step's actor is gone: the engine closes"));
   // CAF tells nobody of the promises that an actor takes to its grave.
   state.performer = actor.address();
   self->monitor(actor);

@@ -338,24 +338,12 @@ class Process final : public StepWorld {
     end.events = course_.entries().size() + (schedule_ ? schedule_->events() : 0);
     end.clean = clean_;
     end.stuck = std::move(stuck_);
-    if (start_.traced) end.trace = trace_digest();
+    if (start_.traced) end.trace = trace_of(course_, schedule_ ? schedule_->trace() : 0);
     const std::int64_t last = times_.empty() ? start_.now_ms : times_.back();
     while (times_.size() <= course_.entries().size()) times_.push_back(last);
     end.times = std::move(times_);
     end.course = std::move(course_);
     return end;
-  }
-
-  Digest trace_digest() const {
-    std::string all = std::to_string(schedule_ ? schedule_->trace() : 0);
-    for (const Entry& entry : course_.entries()) {
-      all += static_cast<char>(entry.kind);
-      all += std::to_string(entry.inode) + ":" + std::to_string(entry.offset) + ":";
-      all += entry.kind == Entry::Kind::mark ? to_json_line(course_.history()[entry.event])
-                                             : entry.bytes;
-      all += '\n';
-    }
-    return digest_of(all);
   }
 
   static inline Process* current_ = nullptr;

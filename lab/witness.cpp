@@ -99,4 +99,16 @@ HistoryEvent body_ended(const StepCall& call, const StepResult& result) {
   return event;
 }
 
+Digest trace_of(const Course& course, std::uint64_t choices) {
+  std::string all = std::to_string(choices);
+  for (const Entry& entry : course.entries()) {
+    all += static_cast<char>(entry.kind);
+    all += std::to_string(entry.inode) + ":" + std::to_string(entry.offset) + ":";
+    all +=
+        entry.kind == Entry::Kind::mark ? to_json_line(course.history()[entry.event]) : entry.bytes;
+    all += '\n';
+  }
+  return digest_of(all);
+}
+
 }  // namespace pawl::lab

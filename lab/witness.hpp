@@ -7,6 +7,9 @@
 #include <pawl/run_state.hpp>
 #include <pawl/step.hpp>
 
+#include "lab/course.hpp"
+
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -23,5 +26,10 @@ HistoryEvent seen(const std::string& run, const Record& record);
 
 HistoryEvent body_began(const StepCall& call);
 HistoryEvent body_ended(const StepCall& call, const StepResult& result);
+
+/// Names everything that happened in a course, in order.
+///
+/// Given: `choices`, which names who was next, each time.
+Digest trace_of(const Course& course, std::uint64_t choices);
 
 }  // namespace pawl::lab

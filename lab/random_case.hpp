@@ -2,7 +2,7 @@
 /// lab.hpp.
 #pragma once
 
-#include "lab/case_runner.hpp"
+#include <pawl/lab.hpp>
 
 #include <cstdint>
 
