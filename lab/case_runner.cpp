@@ -101,6 +101,8 @@ CaseEnd run_case(const Scenario& whole, const LabCase& lab_case, bool traced) {
   std::string traces;
   for (const Life& life : lives) {
     last = live_in(scenario, world, outlook, life, lab_case.disk_lies, traced);
+    if (!last.stuck.empty() && &life != &lives.back())
+      end.breaches.push_back({"everything_finishes", last.stuck});
     outlook = outlook_after(outlook, last, life);
     end.histories.push_back(last.course.history());
     if (!last.clean) {
@@ -114,7 +116,8 @@ CaseEnd run_case(const Scenario& whole, const LabCase& lab_case, bool traced) {
     traces += last.trace.hex();
   }
   end.trace = digest_of(traces);
-  end.breaches = check_all(scenario, world, end.view(), last);
+  for (Breach& breach : check_all(scenario, world, end.view(), last))
+    end.breaches.push_back(std::move(breach));
   end.runs = std::move(last.runs);
   return end;
 }

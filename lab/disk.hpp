@@ -27,6 +27,7 @@ struct DiskFile {
   std::string bytes;
   std::uint32_t inode = 0;
   std::vector<std::unique_ptr<char[]>> shared_memory;
+  int shared_memory_users = 0;
   std::array<int, 8> shared_locks{};
   std::array<int, 8> exclusive_locks{};
   int readers = 0;  // SQLite's SHARED, RESERVED, PENDING and EXCLUSIVE

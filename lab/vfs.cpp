@@ -24,6 +24,7 @@ struct Handle {
   int level;              // of SQLite's locks
   unsigned shared_slots;  // of the shared memory's locks, as bits
   unsigned exclusive_slots;
+  bool uses_shared_memory;
 };
 
 Handle& handle(sqlite3_file* file) {
@@ -164,7 +165,9 @@ int is_reserved(sqlite3_file* file, int* reserved) {
 int map_shared_memory(sqlite3_file* file, int region, int size, int extend, void volatile** to) {
   *to = nullptr;
   if (current_disk->course().dead()) return SQLITE_IOERR;
-  auto& regions = content(file).shared_memory;
+  Handle& mine = handle(file);
+  if (!std::exchange(mine.uses_shared_memory, true)) ++mine.file->shared_memory_users;
+  auto& regions = mine.file->shared_memory;
   while (static_cast<int>(regions.size()) <= region) {
     if (extend == 0) return SQLITE_OK;
     regions.push_back(std::make_unique<char[]>(static_cast<std::size_t>(size)));
@@ -173,8 +176,12 @@ int map_shared_memory(sqlite3_file* file, int region, int size, int extend, void
   return SQLITE_OK;
 }
 
-int unmap_shared_memory(sqlite3_file* file, int remove) {
-  if (remove != 0) content(file).shared_memory.clear();
+/// What nobody uses any more is gone: SQLite's unix layer empties the file when its next first user
+/// comes, and the log is read anew.
+int unmap_shared_memory(sqlite3_file* file, int) {
+  Handle& mine = handle(file);
+  if (std::exchange(mine.uses_shared_memory, false) && --mine.file->shared_memory_users == 0)
+    mine.file->shared_memory.clear();
   return SQLITE_OK;
 }
 

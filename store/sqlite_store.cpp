@@ -65,13 +65,7 @@ class SqliteStore final : public Store {
 
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
                                         std::int64_t now_ms) override {
-    if (Result<void> ready = reconnect_if_broken(); !ready) return ready.error();
-    auto replies = guarded(options_.path, [&] { return write_transaction(batch, now_ms); });
-    if (!replies) {
-      connection_->roll_back();
-      broken_ = true;
-    }
-    return replies;
+    return twice_if_corrupt([&] { return write_transaction(batch, now_ms); });
   }
 
   std::int64_t epoch() const override { return epoch_; }
@@ -141,8 +135,28 @@ class SqliteStore final : public Store {
 
   template <class Read>
   auto read(Read&& read) -> decltype(read()) {
+    return twice_if_corrupt(std::forward<Read>(read));
+  }
+
+  /// A page that was read short looks corrupt for as long as its connection keeps it: what looks so
+  /// is looked at once more by a connection that keeps nothing.
+  template <class Work>
+  auto twice_if_corrupt(Work&& work) -> decltype(work()) {
+    auto result = on_a_whole_connection(work);
+    if (!result && result.error().code == Errc::corrupt && !mutant("short_read_believed"))
+      return on_a_whole_connection(work);
+    return result;
+  }
+
+  /// Runs `work`; after an error the next work gets a connection that is opened anew.
+  template <class Work>
+  auto on_a_whole_connection(Work&& work) -> decltype(work()) {
     if (Result<void> ready = reconnect_if_broken(); !ready) return ready.error();
-    return guarded(options_.path, std::forward<Read>(read));
+    auto result = guarded(options_.path, work);
+    if (result) return result;
+    connection_->roll_back();
+    broken_ = true;
+    return result;
   }
 
   std::int64_t stored_epoch() {

@@ -70,6 +70,38 @@ std::optional<Caught> caught_by(const lab::Report& report, const std::string& wh
   return Caught{report.violations.front().invariant, where, report.violations.front().message};
 }
 
+/// Every operation of a recovery fails once, in each way; and a disk fails for a moment, and then
+/// the power.
+std::optional<Caught> hunt_faults(std::int64_t& cases) {
+  using lab::FaultKind;
+  const OwnScenario chain = own_scenarios().front();
+  for (const FaultKind kind :
+       {FaultKind::io, FaultKind::full, FaultKind::nomem, FaultKind::busy, FaultKind::short_read})
+    for (std::int64_t operation = 0; operation < 200; ++operation) {
+      lab::LabCase lab_case;
+      lab_case.lives.resize(2);
+      lab_case.lives[0].crash = lab::Crash{110, lab::Loss::kill, 0};
+      lab_case.lives[1].faults.push_back({operation, kind, false});
+      ++cases;
+      if (auto caught = caught_by(lab::replay(chain.scenario, lab_case),
+                                  "each operation of a recovery fails"))
+        return caught;
+    }
+  lab::Scenario single = chain.scenario;
+  single.flow = parse_flow(R"({"flow": "single", "steps": {"a": {"run": "s"}}})").value();
+  for (std::int64_t operation = 90; operation < 200; ++operation) {
+    lab::Options options;
+    options.losses = {lab::Loss::power};
+    options.demand_coverage = false;
+    for (std::int64_t i = 0; i < 12; ++i)
+      options.course.faults.push_back({operation + i, FaultKind::io, false});
+    const lab::Report report = lab::explore(single, options);
+    cases += report.cases;
+    if (auto caught = caught_by(report, "a disk that fails for a moment")) return caught;
+  }
+  return std::nullopt;
+}
+
 std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
   const auto began = SteadyClock::now();
   if (auto caught = check_store_kit()) return caught;
@@ -81,6 +113,7 @@ std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
     if (auto caught = caught_by(report, "every crash of " + own.name)) return caught;
     if (seconds_since(began) > seconds_max) return std::nullopt;
   }
+  if (auto caught = hunt_faults(cases)) return caught;
   for (std::uint64_t seed = 1; seconds_since(began) < seconds_max; seed += 40)
     for (const OwnScenario& own : own_scenarios()) {
       lab::Options options;
