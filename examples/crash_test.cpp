@@ -1,5 +1,4 @@
 // Whatever dies, wherever, the customer is charged once.
-#define CATCH_CONFIG_MAIN
 #include <pawl/lab_catch.hpp>
 
 using namespace pawl;
