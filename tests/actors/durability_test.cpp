@@ -169,17 +169,20 @@ TEST_CASE("durability: the store answers already_exists only for what is committ
   const StoreActor store = world.system().spawn(store_actor, config);
   std::string answers;
   const auto ask_twice = [&] {
-    world.system().spawn([&answers, store, key](caf::event_based_actor* self) {
-      for (int i = 0; i < 2; ++i) {
-        const auto write = std::make_shared<const Write>(append(key, output_record("a", 1, "x")));
-        self->request(store, caf::infinite, WritePtr(write))
-            .then([&answers](const WriteAnswer& answer) {
-              answers += !answer->has_value()                        ? "error "
-                         : (*answer)->status == WriteStatus::written ? "written "
-                                                                     : "exists ";
-            });
-      }
-    });
+    world.system().spawn(
+        [&answers, store, key](caf::event_based_actor* self, int) {
+          for (int i = 0; i < 2; ++i) {
+            const auto write =
+                std::make_shared<const Write>(append(key, output_record("a", 1, "x")));
+            self->request(store, caf::infinite, WritePtr(write))
+                .then([&answers](const WriteAnswer& answer) {
+                  answers += !answer->has_value()                        ? "error "
+                             : (*answer)->status == WriteStatus::written ? "written "
+                                                                         : "exists ";
+                });
+          }
+        },
+        0);
     world.run();
   };
   world.disk->failing_batches = 1;

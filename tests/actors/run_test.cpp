@@ -723,18 +723,20 @@ struct Moody {
 
   StepActor spawn(caf::actor_system& system) {
     ++spawned;
-    return system.spawn([this](StepActor::pointer self) -> StepActor::behavior_type {
-      self->set_exception_handler(
-          [](std::exception_ptr&) -> caf::error { return caf::sec::runtime_error; });
-      return {[this, self](const StepCallPtr& call) -> caf::result<StepResult> {
-        if (++calls > 1 || mood == Mood::fine) return done(call->attempt);
-        if (mood == Mood::error) return caf::make_error(caf::sec::invalid_argument);
-        if (mood == Mood::exception) throw std::runtime_error("boom");
-        self->quit(caf::exit_reason::user_shutdown);
-        if (mood == Mood::dies_with_a_promise) return self->make_response_promise<StepResult>();
-        return caf::make_error(caf::sec::runtime_error);
-      }};
-    });
+    return system.spawn(
+        [this](StepActor::pointer self, int) -> StepActor::behavior_type {
+          self->set_exception_handler(
+              [](std::exception_ptr&) -> caf::error { return caf::sec::runtime_error; });
+          return {[this, self](const StepCallPtr& call) -> caf::result<StepResult> {
+            if (++calls > 1 || mood == Mood::fine) return done(call->attempt);
+            if (mood == Mood::error) return caf::make_error(caf::sec::invalid_argument);
+            if (mood == Mood::exception) throw std::runtime_error("boom");
+            self->quit(caf::exit_reason::user_shutdown);
+            if (mood == Mood::dies_with_a_promise) return self->make_response_promise<StepResult>();
+            return caf::make_error(caf::sec::runtime_error);
+          }};
+        },
+        0);
   }
 
   Mood mood = Mood::fine;
@@ -767,17 +769,20 @@ TEST_CASE("run: an actor that never answers times out, and its late answer is no
   std::vector<caf::typed_response_promise<StepResult>> kept;
   World world(
       Steps{{"x", step_actor([&](caf::actor_system& system) {
-               return system.spawn([&kept](StepActor::pointer self) -> StepActor::behavior_type {
-                 return {[&kept, self](const StepCallPtr& call) -> caf::result<StepResult> {
-                   if (call->attempt == 1) {
-                     kept.push_back(self->make_response_promise<StepResult>());
-                     return kept.back();
-                   }
-                   // A promise is kept within its actor: by now the first attempt has timed out.
-                   kept.front().deliver(done("late"));
-                   return done("second");
-                 }};
-               });
+               return system.spawn(
+                   [&kept](StepActor::pointer self, int) -> StepActor::behavior_type {
+                     return {[&kept, self](const StepCallPtr& call) -> caf::result<StepResult> {
+                       if (call->attempt == 1) {
+                         kept.push_back(self->make_response_promise<StepResult>());
+                         return kept.back();
+                       }
+                       // A promise is kept within its actor: by now the first attempt has timed
+                       // out.
+                       kept.front().deliver(done("late"));
+                       return done("second");
+                     }};
+                   },
+                   0);
              })}},
       seed());
   const Run run = world.start(one_step(R"(, "timeout_ms": 50)"));
