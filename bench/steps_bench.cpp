@@ -3,8 +3,8 @@
 //
 // In the same minute, on the same disk:
 //   flush    4 KiB are appended to a file and synced, again and again: the disk's own rate
-//   store    the store alone writes the rows of steps, in batches as large as the engine's were:
-//   the limit engine   1,000 runs of 10 sequential steps at once; and one run of 1,000 steps
+//   store    the store alone, the same rows in batches as large as the engine's: the limit
+//   engine   1,000 runs of 10 sequential steps at once; and one run of 1,000 steps
 // Each three times, in turns, so that a busy moment shows as such.
 #include <pawl/engine.hpp>
 #include <pawl/flow.hpp>
