@@ -159,6 +159,7 @@ class Coordinator {
   void start_queued();
   void resolve_parameters(Dispatch& dispatch) const;
   StepRunnerActor idle_runner();
+  bool is_owed(const DispatchPtr& dispatch) const;
   LiveRun* take_back(const DispatchPtr& dispatch);
   void stop_own_actors();
 

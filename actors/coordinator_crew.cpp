@@ -62,6 +62,14 @@ StepRunnerActor Coordinator::idle_runner() {
   return runner;
 }
 
+/// Whether the step runner that sends this message still owes the end of that dispatch. A message
+/// that comes a second time, or after its sender's death was dealt with, is nobody's any more.
+bool Coordinator::is_owed(const DispatchPtr& dispatch) const {
+  const auto found = busy_.find(caf::actor_cast<StepRunnerActor>(self_->current_sender()).id());
+  return (found != busy_.end() && found->second.dispatch == dispatch) ||
+         mutant("repeated_message_believed");
+}
+
 /// The step runner that sends this message is free again. Gives the run, if it is still live.
 Coordinator::LiveRun* Coordinator::take_back(const DispatchPtr& dispatch) {
   const auto runner = caf::actor_cast<StepRunnerActor>(self_->current_sender());
@@ -79,6 +87,7 @@ Coordinator::LiveRun* Coordinator::take_back(const DispatchPtr& dispatch) {
 void Coordinator::on_completed(const StepCompleted& completed) {
   const Dispatch& dispatch = *completed.dispatch;
   point("run.on_completion", dispatch.call.run, dispatch.call.step, dispatch.call.attempt);
+  if (!is_owed(completed.dispatch)) return;
   LiveRun* run = take_back(completed.dispatch);
   EngineEvent event = event_of(EventKind::step_completed, dispatch);
   event.duration_ms = completed.record->duration_ms;
@@ -99,6 +108,7 @@ void Coordinator::on_completed(const StepCompleted& completed) {
 void Coordinator::on_failed(const AttemptFailed& failed) {
   const StepCall& call = failed.dispatch->call;
   point("run.on_failure", call.run, call.step, call.attempt);
+  if (!is_owed(failed.dispatch)) return;
   LiveRun* run = take_back(failed.dispatch);
   EngineEvent event = event_of(EventKind::attempt_ended, *failed.dispatch);
   event.duration_ms = failed.record->duration_ms;
@@ -110,6 +120,7 @@ void Coordinator::on_failed(const AttemptFailed& failed) {
 }
 
 void Coordinator::on_refused(const WriteRefused& refused) {
+  if (!is_owed(refused.dispatch)) return;
   take_back(refused.dispatch);
   if (refused.error.code == Errc::fenced || refused.error.code == Errc::engine_lost)
     return lose(refused.error);

@@ -1,5 +1,7 @@
 #include <pawl/lab_case.hpp>
+#include <pawl/point.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <sstream>
 #include <utility>
@@ -11,6 +13,9 @@ namespace {
 constexpr Loss losses[] = {Loss::kill, Loss::power, Loss::torn};
 constexpr FaultKind fault_kinds[] = {FaultKind::io, FaultKind::full, FaultKind::nomem,
                                      FaultKind::busy, FaultKind::short_read};
+
+constexpr MishapKind mishap_kinds[] = {MishapKind::kill, MishapKind::stall, MishapKind::fail,
+                                       MishapKind::repeat};
 
 struct WeatherWord {
   const char* word;
@@ -38,6 +43,9 @@ std::string life_text(const Life& life) {
   for (const Fault& fault : life.faults)
     text += " fault=" + std::to_string(fault.operation) + ":" + std::string(to_string(fault.kind)) +
             (fault.for_ever ? ":for_ever" : "");
+  for (const Mishap& mishap : life.mishaps)
+    text += " at=" + mishap.point + ":" + std::to_string(mishap.visit) + ":" +
+            std::string(to_string(mishap.kind));
   for (const WeatherWord& word : weather_words)
     if (const int rate = life.weather.*word.member; rate > 0)
       text += std::string(" ") + word.word + "=" + std::to_string(rate);
@@ -101,10 +109,24 @@ bool read_fault(const std::string& value, Life& life) {
   return true;
 }
 
+bool read_mishap(const std::string& value, Life& life) {
+  const std::vector<std::string> parts = split(value, ':');
+  Mishap mishap;
+  if (parts.size() != 3 || !read_number(parts[1], mishap.visit) ||
+      !read_kind(parts[2], mishap_kinds, mishap.kind))
+    return false;
+  mishap.point = parts[0];
+  const std::vector<MishapKind> possible = mishaps_at(mishap.point);
+  if (std::find(possible.begin(), possible.end(), mishap.kind) == possible.end()) return false;
+  life.mishaps.push_back(std::move(mishap));
+  return true;
+}
+
 bool read_member(const std::string& name, const std::string& value, Life& life) {
   if (name == "seed") return read_number(value, life.seed);
   if (name == "crash") return read_crash(value, life);
   if (name == "fault") return read_fault(value, life);
+  if (name == "at") return read_mishap(value, life);
   for (const WeatherWord& word : weather_words)
     if (name == word.word) return read_number(value, life.weather.*word.member);
   return false;
@@ -130,6 +152,31 @@ std::string_view to_string(FaultKind kind) {
     case FaultKind::short_read: return "short_read";
   }
   return "unknown";
+}
+
+std::string_view to_string(MishapKind kind) {
+  switch (kind) {
+    case MishapKind::kill: return "kill";
+    case MishapKind::stall: return "stall";
+    case MishapKind::fail: return "fail";
+    case MishapKind::repeat: return "repeat";
+  }
+  return "unknown";
+}
+
+std::vector<MishapKind> mishaps_at(std::string_view point) {
+  const auto& points = protocol_points();
+  if (std::find(points.begin(), points.end(), point) == points.end()) return {};
+  // A function's body is not an actor's: nobody can be killed or stalled there.
+  if (point == "step.before_body") return {MishapKind::fail};
+  if (point == "step.after_body") return {};
+  std::vector<MishapKind> kinds{MishapKind::stall};
+  if (point.substr(0, 5) == "step.") kinds.push_back(MishapKind::kill);
+  if (point == "store.before_begin" || point == "store.before_commit")
+    kinds.push_back(MishapKind::fail);
+  if (point == "store.before_begin" || point == "run.on_completion" || point == "run.on_failure")
+    kinds.push_back(MishapKind::repeat);
+  return kinds;
 }
 
 std::string LabCase::text() const {

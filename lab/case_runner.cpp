@@ -1,7 +1,5 @@
 #include "lab/case_runner.hpp"
 
-#include <pawl/verify.hpp>
-
 #include <algorithm>
 #include <utility>
 
@@ -12,23 +10,10 @@ namespace {
 /// Time that passes while the process is down.
 constexpr std::int64_t restart_ms = 1;
 
-/// Reads the file as a stranger would: all of `pawl verify`.
-std::vector<Breach> check_file(const DiskImage& image) {
-  Course course;
-  Disk disk(image, course);
-  set_current_disk(&disk);
-  const Result<Verification> verified = verify_sqlite_store("pawl.db", lab_vfs);
-  set_current_disk(nullptr);
-  if (!verified) return {{"file_is_sound", verified.error().text()}};
-  if (verified->findings.empty()) return {};
-  const Finding& first = verified->findings.front();
-  return {{"file_is_sound", first.code + ": " + first.run + ": " + first.message}};
-}
-
 }  // namespace
 
 bool is_calm(const Life& life) {
-  return !life.crash && life.faults.empty() && life.weather.calm();
+  return !life.crash && life.faults.empty() && life.mishaps.empty() && life.weather.calm();
 }
 
 HistoryView CaseEnd::view() const {
@@ -82,8 +67,7 @@ std::vector<Breach> check_all(const Scenario& scenario, const Outside& world,
   if (!last.stuck.empty()) breaches.push_back({"everything_finishes", last.stuck});
   for (Breach& breach : check_case(scenario, history, last.runs))
     breaches.push_back(std::move(breach));
-  if (last.clean)
-    for (Breach& breach : check_file(last.image)) breaches.push_back(std::move(breach));
+  if (!last.unsound.empty()) breaches.push_back({"file_is_sound", last.unsound});
   if (world.check)
     if (std::string complaint = world.check(make_ending(history, last.runs)); !complaint.empty())
       breaches.push_back({"your_check", std::move(complaint)});

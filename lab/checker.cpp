@@ -90,10 +90,8 @@ class Check {
           breach("acknowledged_is_kept",
                  "the start of " + event.run + " was acknowledged and is not stored");
         break;
-      case Happened::crashed: ++crashes_; break;
-      case Happened::fault:
-        if (event.text == "a step runner is killed") ++crashes_;
-        break;
+      case Happened::crashed:
+      case Happened::runner_killed: ++crashes_; break;
       case Happened::body_began: take_body(event); break;
       case Happened::body_ended:
         if (event.text == "done") made_.insert({event.run, event.step, event.digest});

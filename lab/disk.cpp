@@ -229,7 +229,7 @@ DiskImage DiskReplay::after(Loss loss, std::uint64_t torn_seed) const {
   DiskImage image;
   for (const auto& [name, inode] : left.names) {
     const auto bytes = left.bytes.find(inode);
-    image.emplace(name, bytes == left.bytes.end() ? std::string() : bytes->second);
+    image.emplace(name, bytes == left.bytes.end() ? std::string() : std::move(bytes->second));
   }
   return image;
 }

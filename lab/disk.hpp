@@ -77,6 +77,9 @@ class Disk {
   /// The number of operations begun so far: the place of the next fault.
   std::int64_t operations() const { return operations_; }
 
+  /// Makes the next operation fail.
+  void fail_next() { faults_.push_back({operations_, FaultKind::io, false}); }
+
   /// Whether a fault has made an operation fail.
   bool failed() const { return failed_; }
 

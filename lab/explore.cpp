@@ -54,6 +54,13 @@ struct Resolved {
   std::vector<Breach> own;  // breaches that do not depend on what came before
 };
 
+/// A life that crashed, on the way to the one that is being explored.
+struct PastLife {
+  std::vector<HistoryEvent> history;  // with its crash
+  std::shared_ptr<const BodyLog> bodies;
+  std::size_t position = 0;  // where it crashed
+};
+
 class Exploration {
  public:
   Exploration(const Scenario& scenario, const Options& options)
@@ -65,6 +72,7 @@ class Exploration {
   Report run() {
     begin();
     if (options_.positions && goes_on()) explore_from({}, {}, baseline_, baseline_before_, 1);
+    if (options_.mishaps) every_mishap();
     random_courses();
     if (options_.demand_coverage && report_.violations.empty() && report_.left_out.empty())
       demand_points();
@@ -149,10 +157,9 @@ class Exploration {
 
   /// Crashes the life `end`, which began with `before`, at each of its positions with each loss.
   ///
-  /// Given: `crashes`, those that led to this life; `past`, the histories of the lives before it.
-  void explore_from(const std::vector<Crash>& crashes,
-                    const std::vector<std::vector<HistoryEvent>>& past, const LifeEnd& end,
-                    const Outlook& before, int depth) {
+  /// Given: `crashes`, those that led to this life; `past`, the lives before it.
+  void explore_from(const std::vector<Crash>& crashes, const std::vector<PastLife>& past,
+                    const LifeEnd& end, const Outlook& before, int depth) {
     DiskReplay replay(before.image);
     const auto& entries = end.course.entries();
     const std::vector<HistoryEvent>& history = end.course.history();
@@ -178,29 +185,27 @@ class Exploration {
           std::vector<Crash> all = crashes;
           all.push_back({position, loss, torn_seed});
           outlook.image = replay.after(loss, torn_seed);
-          try_crash(all, past, history, told, outlook, depth);
+          try_crash(all, past, end, told, outlook, depth);
         }
       }
     }
   }
 
-  void try_crash(const std::vector<Crash>& crashes,
-                 const std::vector<std::vector<HistoryEvent>>& past,
-                 const std::vector<HistoryEvent>& history, std::size_t told, const Outlook& outlook,
-                 int depth) {
+  void try_crash(const std::vector<Crash>& crashes, const std::vector<PastLife>& past,
+                 const LifeEnd& life, std::size_t told, const Outlook& outlook, int depth) {
     ++report_.cases;
     ++report_.crashes;
     const SituationKey key = key_of(outlook);
     auto found = resolved_.find(key);
     if (found == resolved_.end()) {
       found = resolved_.emplace(key, Resolved{}).first;
-      resolve(found->second, crashes, past, history, told, outlook, depth);
+      resolve(found->second, crashes, past, life, told, outlook, depth);
     }
     const Resolved& resolved = found->second;
     // Everything that was told before this crash, and how it ended.
     HistoryView view;
-    for (const auto& life : past) view.add(life, life.size());
-    view.add(history, told);
+    for (const PastLife& before : past) view.add(before.history, before.history.size());
+    view.add(life.course.history(), told);
     const std::vector<HistoryEvent> crash{crash_event(crashes.back())};
     view.add(crash, 1);
     view.add(resolved.history, resolved.history.size());
@@ -212,11 +217,16 @@ class Exploration {
   /// Brings a world of its own to where the crash left it, starts the process again, and lets it
   /// come to its end.
   void resolve(Resolved& resolved, const std::vector<Crash>& crashes,
-               const std::vector<std::vector<HistoryEvent>>& past,
-               const std::vector<HistoryEvent>& history, std::size_t told, const Outlook& outlook,
-               int depth) {
+               const std::vector<PastLife>& past, const LifeEnd& life, std::size_t told,
+               const Outlook& outlook, int depth) {
     const Outside world = scenario_.outside();
-    if (outlook.world != baseline_before_.world) relive(world, crashes);
+    std::vector<PastLife> lives = past;
+    lives.push_back({{}, life.bodies, crashes.back().position});
+    const std::vector<HistoryEvent>& history = life.course.history();
+    lives.back().history.assign(history.begin(),
+                                history.begin() + static_cast<std::ptrdiff_t>(told));
+    lives.back().history.push_back(crash_event(crashes.back()));
+    if (outlook.world != baseline_before_.world) bring_about(world, crashes, lives);
     const LifeEnd end = live_in(scenario_, world, outlook, Life{}, options_.disk_lies);
     ++report_.lives;
     count_points(end.course.history());
@@ -224,25 +234,25 @@ class Exploration {
     for (const HistoryEvent& event : end.course.history())
       if (event.what != Happened::point) resolved.history.push_back(event);
     HistoryView view;
-    for (const auto& life : past) view.add(life, life.size());
-    view.add(history, told);
-    const std::vector<HistoryEvent> crash{crash_event(crashes.back())};
-    view.add(crash, 1);
+    for (const PastLife& before : lives) view.add(before.history, before.history.size());
     view.add(end.course.history(), end.course.history().size());
     for (Breach& breach : check_all(scenario_, world, view, end))
       if (breach.invariant == "file_is_sound" || breach.invariant == "your_check" ||
           !end.stuck.empty())
         resolved.own.push_back(std::move(breach));
-    if (depth >= options_.depth) return;
-    std::vector<std::vector<HistoryEvent>> lives = past;
-    lives.emplace_back();
-    for (std::size_t i = 0; i < told; ++i)
-      if (history[i].what != Happened::point) lives.back().push_back(history[i]);
-    lives.back().push_back(crash.front());
-    explore_from(crashes, lives, end, outlook, depth + 1);
+    if (depth < options_.depth) explore_from(crashes, lives, end, outlook, depth + 1);
   }
 
-  /// Lives the crashed lives again, for what their user code does to the world.
+  /// Does to the world what the user code of the crashed lives did to it: by calling it again, or,
+  /// where that does not tell all, by living those lives again.
+  void bring_about(const Outside& world, const std::vector<Crash>& crashes,
+                   const std::vector<PastLife>& lives) {
+    const bool repeatable = std::all_of(
+        lives.begin(), lives.end(), [](const PastLife& life) { return life.bodies->repeatable; });
+    if (!repeatable) return relive(world, crashes);
+    for (const PastLife& life : lives) repeat_bodies(*life.bodies, world.steps(), life.position);
+  }
+
   void relive(const Outside& world, const std::vector<Crash>& crashes) {
     Outlook outlook;
     for (const Crash& crash : crashes) {
@@ -253,17 +263,36 @@ class Exploration {
     }
   }
 
-  void random_courses() {
-    for (std::uint64_t i = 0; i < options_.schedules && goes_on(); ++i) {
-      const std::uint64_t seed = options_.first_seed + i;
-      const LabCase lab_case = random_case_for(scenario_, seed, options_, report_.positions);
-      const CaseEnd end = run_case(scenario_, lab_case);
-      ++report_.cases;
-      report_.lives += end.lives;
-      report_.crashes += end.crashes;
-      for (const auto& history : end.histories) count_points(history);
-      for (const Breach& breach : end.breaches) add_violation(breach, lab_case);
+  /// At every visit of a point in the undisturbed course, everything that can go wrong there.
+  void every_mishap() {
+    std::map<std::string, int> visits;
+    for (const HistoryEvent& event : baseline_.course.history()) {
+      if (event.what != Happened::point) continue;
+      const int visit = ++visits[event.text];
+      for (const MishapKind kind : mishaps_at(event.text)) {
+        const bool fails_a_step = kind == MishapKind::kill || event.text == "step.before_body";
+        if (fails_a_step && !options_.steps_fail) continue;
+        if (!goes_on()) return;
+        LabCase lab_case = case_of({});
+        lab_case.lives.front().mishaps.push_back({event.text, visit, kind});
+        try_case(lab_case);
+        ++report_.mishaps;
+      }
     }
+  }
+
+  void random_courses() {
+    for (std::uint64_t i = 0; i < options_.schedules && goes_on(); ++i)
+      try_case(random_case_for(scenario_, options_.first_seed + i, options_, report_.positions));
+  }
+
+  void try_case(const LabCase& lab_case) {
+    const CaseEnd end = run_case(scenario_, lab_case);
+    ++report_.cases;
+    report_.lives += end.lives;
+    report_.crashes += end.crashes;
+    for (const auto& history : end.histories) count_points(history);
+    for (const Breach& breach : end.breaches) add_violation(breach, lab_case);
   }
 
   void count_points(const std::vector<HistoryEvent>& history) {

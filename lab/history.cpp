@@ -23,6 +23,7 @@ std::string_view to_string(Happened what) {
     case Happened::write_failed: return "write_failed";
     case Happened::point: return "point";
     case Happened::fault: return "fault";
+    case Happened::runner_killed: return "runner_killed";
     case Happened::read: return "read";
   }
   return "unknown";

@@ -4,7 +4,9 @@
 #include <pawl/point.hpp>
 #include <pawl/sqlite_store.hpp>
 
+#include "lab/left_file.hpp"
 #include "lab/onlooker.hpp"
+#include "lab/repeating_store.hpp"
 #include "lab/schedule.hpp"
 #include "lab/witness.hpp"
 #include "lab/world_executor.hpp"
@@ -12,7 +14,6 @@
 #include "lab/world_steps.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <limits>
 
@@ -28,15 +29,6 @@ constexpr std::size_t events_max = 30'000;
 constexpr std::size_t events_max_broken = 1'500;
 
 class FreeLock final : public OwnerLock {};
-
-/// One system configuration for all lives: making it costs more than a life.
-struct SystemConfig : caf::actor_system_config {
-  SystemConfig() {
-    set("scheduler.policy", caf::atom("testing"));
-    set("logger.file-verbosity", caf::atom("quiet"));
-    set("logger.console-verbosity", caf::atom("quiet"));
-  }
-};
 
 class Process final : public StepWorld {
  public:
@@ -73,12 +65,16 @@ class Process final : public StepWorld {
 
   bool dead() const override { return course_.dead(); }
 
-  bool begin_body(const StepCall& call) override {
-    HistoryEvent event = body_began(call);
-    name_user_code(call, event.digest);
-    if (!course_.mark(std::move(event))) return false;
-    in_body_ = true;
+  bool begin_body(const std::string& type, const StepCall& call) override {
+    const std::size_t position = course_.entries().size();
+    if (!begin(call)) return false;
+    bodies_.begin(position, type, call);
     return true;
+  }
+
+  bool begin_actor(const StepCall& call) override {
+    bodies_.repeatable = false;
+    return begin(call);
   }
 
   void end_body(const StepCall& call, const StepResult& result) override {
@@ -88,7 +84,8 @@ class Process final : public StepWorld {
   }
 
   bool fails_before(const StepCall& call) override {
-    return chance_.permille(life_.weather.failed_steps) && may_fail(call);
+    const bool fails = std::exchange(fails_next_, false);
+    return (fails || chance_.permille(life_.weather.failed_steps)) && may_fail(call);
   }
 
   bool loses_answer(const StepCall& call) override {
@@ -108,6 +105,14 @@ class Process final : public StepWorld {
   }
 
  private:
+  bool begin(const StepCall& call) {
+    HistoryEvent event = body_began(call);
+    name_user_code(call, event.digest);
+    if (!course_.mark(std::move(event))) return false;
+    in_body_ = true;
+    return true;
+  }
+
   void name_user_code(const StepCall& call, const Digest& input) {
     mix(digest_of(call.key).bytes);
     mix(input.bytes);
@@ -143,8 +148,44 @@ class Process final : public StepWorld {
     event.step = std::string(hit.step);
     event.attempt = hit.attempt;
     event.text = std::string(hit.point);
+    const std::size_t position = course_.entries().size();
     const bool lives = course_.mark(std::move(event));
+    if (lives) suffer_mishaps(hit);
+    if (lives && in_body_ && bodies_.repeatable) bodies_.calls.back().points.push_back(position);
     if (!lives && in_body_) throw ProcessDied{};
+  }
+
+  void suffer_mishaps(const PointHit& hit) {
+    if (life_.mishaps.empty()) return;
+    const int visit = ++visits_[std::string(hit.point)];
+    for (const Mishap& mishap : life_.mishaps)
+      if (mishap.visit == visit && mishap.point == hit.point) suffer(mishap, hit);
+  }
+
+  void suffer(const Mishap& mishap, const PointHit& hit) {
+    HistoryEvent event;
+    event.what = Happened::fault;
+    event.text = std::string(to_string(mishap.kind)) + " at " + mishap.point;
+    event.step = std::string(hit.step);
+    event.attempt = hit.attempt;
+    if (!course_.mark(std::move(event))) return;
+    const bool in_store = hit.point.substr(0, 6) == "store.";
+    switch (mishap.kind) {
+      case MishapKind::kill: return schedule_->kill_current();
+      case MishapKind::stall: return schedule_->stall_current();
+      case MishapKind::fail:
+        if (in_store)
+          disk_.fail_next();
+        else
+          fails_next_ = true;
+        return;
+      case MishapKind::repeat:
+        if (in_store)
+          repeats_batch_ = true;
+        else
+          schedule_->repeat_current();
+        return;
+    }
   }
 
   bool open() {
@@ -164,7 +205,7 @@ class Process final : public StepWorld {
       course_.mark(std::move(event));
       return false;
     }
-    assemble(std::move(*store));
+    assemble(std::make_unique<RepeatingStore>(std::move(*store), repeats_batch_));
     for (const RunToStart& run : start_.scenario.runs)
       if (start_.started.count(run.id) == 0) submit(run);
     return true;
@@ -180,7 +221,9 @@ class Process final : public StepWorld {
     schedule_ = std::make_unique<Schedule>(*scheduler_, *executor_, life_, chance_, course_);
     options.seams = {std::make_shared<SchedulerClock>(*scheduler_, start_.now_ms),
                      std::make_shared<SeededRandom>(life_.seed), executor_};
-    options.on_event = [this](const EngineEvent& event) { on_engine_event(event); };
+    options.on_event = [this](const EngineEvent& event) {
+      if (std::optional<HistoryEvent> told = told_by(event)) course_.mark(std::move(*told));
+    };
     clock_ = options.seams.clock;
     core_ = std::make_unique<EngineCore>(
         *system_, std::move(store), std::make_shared<const Steps>(wrap_steps(start_.steps, *this)),
@@ -206,10 +249,6 @@ class Process final : public StepWorld {
     run.on_end([this, id](const Outcome& outcome) {
       if (is_ended(outcome.state)) course_.mark(told_end(id, outcome));
     });
-  }
-
-  void on_engine_event(const EngineEvent& event) {
-    if (std::optional<HistoryEvent> told = told_by(event)) course_.mark(std::move(*told));
   }
 
   // --- one thing after the other
@@ -264,7 +303,6 @@ class Process final : public StepWorld {
   void shut_down() {
     note_time();
     if (!course_.dead()) {
-      read_runs();
       const auto closed = core_->close(false);
       for (std::size_t i = 0; i < 10'000 && !course_.dead() && !closed->value() && step(); ++i) {
       }
@@ -291,38 +329,6 @@ class Process final : public StepWorld {
     if (course_.mark(std::move(ended))) clean_ = true;
   }
 
-  /// What is stored now, as the process itself sees it.
-  void read_runs() {
-    const auto look =
-        core_->look<std::vector<StoredRun>>([](StoreView& store) -> Result<std::vector<StoredRun>> {
-          const Result<std::vector<RunRow>> rows = store.list({});
-          if (!rows) return rows.error();
-          std::vector<StoredRun> runs;
-          for (const RunRow& row : *rows) {
-            Result<std::optional<StoredRun>> run = store.load(row.key);
-            if (!run) return run.error();
-            if (*run) runs.push_back(std::move(**run));
-          }
-          return runs;
-        });
-    while (!course_.dead() && !look->value() && step()) {
-    }
-    if (course_.dead()) return;
-    if (const auto read = look->value(); read && *read) {
-      runs_ = std::move(**read);
-      note_stuck_runs();
-    } else if (!disk_.failed())
-      stuck_ = "the store cannot be read: " + (read ? read->error().text() : "no answer");
-  }
-
-  /// Nobody has anything to do and no timer is left: then nothing may be unfinished but what needs
-  /// a person.
-  void note_stuck_runs() {
-    for (const StoredRun& run : runs_)
-      if (!is_ended(run.row.state) && run.row.state != RunState::blocked)
-        stuck_ = run.row.run + " is unfinished, and nobody has anything to do for it";
-  }
-
   void drain_actors() {
     while (scheduler_->try_run_once()) {
     }
@@ -332,7 +338,7 @@ class Process final : public StepWorld {
     LifeEnd end;
     end.image = clean_ ? disk_.image() : DiskImage{};
     end.worlds = std::move(worlds_);
-    end.runs = std::move(runs_);
+    end.bodies = std::make_shared<const BodyLog>(std::move(bodies_));
     end.now_ms = start_.now_ms + virtual_ms_;
     end.virtual_ms = virtual_ms_;
     end.events = course_.entries().size() + (schedule_ ? schedule_->events() : 0);
@@ -361,14 +367,17 @@ class Process final : public StepWorld {
   std::shared_ptr<const Clock> clock_;
   std::unique_ptr<EngineCore> core_;
   std::vector<std::pair<std::size_t, std::uint64_t>> worlds_;
+  BodyLog bodies_;
   std::vector<std::int64_t> times_;
-  std::vector<StoredRun> runs_;
   std::uint64_t world_;
   std::uint64_t pending_world_ = 0;
   std::int64_t virtual_ms_ = 0;
+  std::map<std::string, int> visits_;  // of points, if there are mishaps
   int nesting_ = 0;
   int cancels_ = 0;
   bool in_body_ = false;
+  bool fails_next_ = false;
+  bool repeats_batch_ = false;
   bool clean_ = false;
   std::string stuck_;
 };
@@ -383,7 +392,9 @@ std::uint64_t LifeEnd::world_at(std::size_t position) const {
 }
 
 LifeEnd live(const Start& start, const Life& life, const DiskImage& image) {
-  return Process(start, life, image).run();
+  LifeEnd end = Process(start, life, image).run();
+  if (end.clean) read_left_file(store_name, end);
+  return end;
 }
 
 }  // namespace pawl::lab

@@ -5,6 +5,7 @@
 #include <pawl/lab.hpp>
 
 #include "actors/engine_core.hpp"
+#include "lab/body_log.hpp"
 #include "lab/chance.hpp"
 #include "lab/course.hpp"
 #include "lab/disk.hpp"
@@ -42,9 +43,11 @@ struct Start {
 struct LifeEnd {
   Course course;
   std::vector<std::pair<std::size_t, std::uint64_t>>
-      worlds;                   ///< from which position on, which world
-  std::vector<StoredRun> runs;  ///< read at the end, if it was clean
-  DiskImage image;              ///< at the end, if it was clean
+      worlds;                             ///< from which position on, which world
+  std::shared_ptr<const BodyLog> bodies;  ///< what user code was called
+  std::vector<StoredRun> runs;            ///< read from the file after the end, if it was clean
+  std::string unsound;                    ///< what `pawl verify` finds in that file
+  DiskImage image;                        ///< at the end, if it was clean
   std::int64_t now_ms = 0;
   std::int64_t virtual_ms = 0;
   std::size_t events = 0;

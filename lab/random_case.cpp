@@ -1,11 +1,32 @@
 #include "lab/random_case.hpp"
 
+#include <pawl/point.hpp>
+
 #include "lab/chance.hpp"
 #include "runtime/plan.hpp"
 
 #include <algorithm>
 
 namespace pawl::lab {
+
+namespace {
+
+/// One to three, at any points.
+void add_mishaps(Life& life, Chance& chance, const Options& options) {
+  const auto& points = protocol_points();
+  for (std::uint64_t more = 1 + chance.below(3); more > 0; --more) {
+    Mishap mishap;
+    mishap.point = points[chance.below(points.size())];
+    mishap.visit = static_cast<int>(1 + chance.below(6));
+    const std::vector<MishapKind> kinds = mishaps_at(mishap.point);
+    if (kinds.empty()) continue;
+    mishap.kind = kinds[chance.below(kinds.size())];
+    const bool fails_a_step = mishap.kind == MishapKind::kill || mishap.point == "step.before_body";
+    if (options.steps_fail || !fails_a_step) life.mishaps.push_back(std::move(mishap));
+  }
+}
+
+}  // namespace
 
 LabCase random_case_for(const Scenario& scenario, std::uint64_t seed, const Options& options,
                         std::int64_t positions) {
@@ -34,6 +55,7 @@ LabCase random_case_for(const Scenario& scenario, std::uint64_t seed, const Opti
              next <= last; ++next)
           life.faults.push_back({next, FaultKind::io, false});
     }
+    if (chance.below(4) == 0) add_mishaps(life, chance, options);
     Weather& weather = life.weather;
     if (chance.below(3) == 0) weather.early_timers = static_cast<int>(5 + chance.below(60));
     if (chance.below(3) == 0) weather.slow_steps = static_cast<int>(50 + chance.below(400));

@@ -6,43 +6,55 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace pawl::lab {
 
 namespace {
 
-constexpr int killed_max = 3;  // step runners, in one life
+constexpr const char* step_runner = "step_runner";
+constexpr int killed_max = 3;             // step runners, in one life
+constexpr std::size_t stall_events = 60;  // of a stall that is aimed
 
 }  // namespace
 
 bool Schedule::step() {
   const std::size_t actors = scheduler_.jobs.size();
   const std::size_t jobs = executor_.jobs.size();
-  const bool time_passes = actors + jobs == 0 || chance_.permille(life_.weather.early_timers);
+  const bool time_passes = actors + jobs == 0 || chance_.permille(life_.weather.early_timers) ||
+                           (jobs == 0 && all_are_stalled());
   if (time_passes && scheduler_.has_pending_timeout()) {
     trigger_timer();
     return true;
   }
   if (actors + jobs == 0) return false;
   ++events_;
-  const std::size_t pick = life_.seed == 0 ? 0 : pick_one(actors, jobs);
+  const std::size_t pick = pick_one(actors, jobs);
   if (pick < actors) {
     run_actor(pick);
   } else {
     note(2'000'000 + pick);
+    auto* const before = std::exchange(current_, nullptr);
     executor_.run(pick - actors);
+    current_ = before;
   }
   return true;
 }
 
 std::size_t Schedule::pick_one(std::size_t actors, std::size_t jobs) {
   const std::size_t all = actors + jobs;
-  std::size_t pick = chance_.below(all);
+  std::size_t pick = life_.seed == 0 ? 0 : chance_.below(all);
   // Who is stalled is passed over while there is somebody else.
   for (std::size_t tries = 0; tries < all && pick < actors && is_stalled(scheduler_.jobs[pick]);
        ++tries)
     pick = (pick + 1) % all;
   return pick;
+}
+
+bool Schedule::all_are_stalled() const {
+  return !stalled_until_.empty() &&
+         std::all_of(scheduler_.jobs.begin(), scheduler_.jobs.end(),
+                     [this](const caf::resumable* job) { return is_stalled(job); });
 }
 
 bool Schedule::is_stalled(const caf::resumable* job) const {
@@ -56,25 +68,44 @@ bool Schedule::is_stalled(const caf::resumable* job) const {
 void Schedule::run_actor(std::size_t pick) {
   auto& jobs = scheduler_.jobs;
   std::rotate(jobs.begin(), jobs.begin() + static_cast<std::ptrdiff_t>(pick), jobs.end());
-  const auto* const actor = dynamic_cast<caf::local_actor*>(jobs.front());
+  auto* const actor = dynamic_cast<caf::local_actor*>(jobs.front());
   note(actor == nullptr ? 0 : actor->id());
   if (actor != nullptr) {
     if (chance_.permille(life_.weather.stalls))
       stalled_until_[actor->id()] = events_ + 5 + chance_.below(80);
     if (life_.weather.killed_runners > 0) kill_runner(*actor);
   }
+  auto* const before = std::exchange(current_, actor);
   scheduler_.run_once();
+  current_ = before;
 }
 
 void Schedule::kill_runner(const caf::local_actor& runner) {
-  if (std::strcmp(runner.name(), "step_runner") != 0 || killed_ >= killed_max ||
-      !chance_.permille(life_.weather.killed_runners))
-    return;
+  if (std::strcmp(runner.name(), step_runner) == 0 && killed_ < killed_max &&
+      chance_.permille(life_.weather.killed_runners))
+    kill(runner);
+}
+
+void Schedule::kill(const caf::local_actor& runner) {
   ++killed_;
   HistoryEvent event;
-  event.what = Happened::fault;
-  event.text = "a step runner is killed";
+  event.what = Happened::runner_killed;
   if (course_.mark(std::move(event))) caf::anon_send_exit(runner.address(), caf::exit_reason::kill);
+}
+
+void Schedule::kill_current() {
+  if (current_ != nullptr && std::strcmp(current_->name(), step_runner) == 0) kill(*current_);
+}
+
+void Schedule::stall_current() {
+  if (current_ != nullptr) stalled_until_[current_->id()] = events_ + stall_events;
+}
+
+void Schedule::repeat_current() {
+  if (current_ == nullptr || current_->current_mailbox_element() == nullptr) return;
+  caf::mailbox_element& element = *current_->current_mailbox_element();
+  current_->eq_impl(caf::make_message_id(), element.sender, nullptr,
+                    element.copy_content_to_message());
 }
 
 void Schedule::trigger_timer() {

@@ -87,6 +87,14 @@ class Shrinking {
         better = better || dropped;
         if (!dropped) ++f;
       }
+      for (std::size_t m = 0; m < best_.lives[i].mishaps.size();) {
+        const bool dropped = keep_if_breaks([&](LabCase& c) {
+          auto& mishaps = c.lives[i].mishaps;
+          mishaps.erase(mishaps.begin() + static_cast<std::ptrdiff_t>(m));
+        });
+        better = better || dropped;
+        if (!dropped) ++m;
+      }
       better = keep_if_breaks([&](LabCase& c) { c.lives[i].crash.reset(); }) || better;
     }
     return better;

@@ -51,6 +51,7 @@ Line line_of(const HistoryEvent& event) {
     case Happened::open_failed:
       return {Lane::outside, "the store cannot be opened: " + event.text, true};
     case Happened::fault: return {Lane::outside, "FAULT: " + event.text, true};
+    case Happened::runner_killed: return {Lane::runner, "KILLED"};
     case Happened::submitted: return {Lane::outside, "starts " + event.run};
     case Happened::start_told: return {Lane::outside, event.run + ": start acknowledged"};
     case Happened::start_refused: return {Lane::outside, event.run + ": start refused"};

@@ -1,16 +1,27 @@
-/// The clock and the chance of a world without threads.
+/// The clock, the chance and the actor system's settings of a world without threads.
 #pragma once
 
 #include <pawl/clock.hpp>
 
 #include "lab/chance.hpp"
 
+#include <caf/actor_system_config.hpp>
+#include <caf/atom.hpp>
 #include <caf/scheduler/test_coordinator.hpp>
 
 #include <chrono>
 #include <cstdint>
 
 namespace pawl::lab {
+
+/// One system configuration for all lives: making it costs more than a life.
+struct SystemConfig : caf::actor_system_config {
+  SystemConfig() {
+    set("scheduler.policy", caf::atom("testing"));
+    set("logger.file-verbosity", caf::atom("quiet"));
+    set("logger.console-verbosity", caf::atom("quiet"));
+  }
+};
 
 /// Time as the scheduler has it: it passes when the scheduler says so.
 struct SchedulerClock final : Clock {

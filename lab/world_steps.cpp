@@ -22,11 +22,12 @@ StepResult nobody_hears() {
   return retry("the process is dead");
 }
 
-StepResult call_watched(const StepBody::Function& body, const StepCall& call, StepWorld& world) {
+StepResult call_watched(const std::string& type, const StepBody::Function& body,
+                        const StepCall& call, StepWorld& world) {
   if (world.dead()) return nobody_hears();
   if (world.fails_before(call)) return retry("the lab made this attempt fail before its body");
   world.take_time();
-  if (world.dead() || !world.begin_body(call)) return nobody_hears();
+  if (world.dead() || !world.begin_body(type, call)) return nobody_hears();
   StepResult result;
   try {
     result = body(call);
@@ -63,7 +64,7 @@ StepActor::behavior_type watcher(StepActor::stateful_pointer<WatcherState> self,
   self->set_down_handler([self](caf::down_msg& down) { self->quit(std::move(down.reason)); });
   return {[self, world](const StepCallPtr& call) -> caf::result<StepResult> {
     auto promise = self->make_response_promise<StepResult>();
-    if (world->dead() || world->fails_before(*call) || !world->begin_body(*call)) {
+    if (world->dead() || world->fails_before(*call) || !world->begin_actor(*call)) {
       promise.deliver(nobody_hears());
       return promise;
     }
@@ -88,8 +89,8 @@ Steps wrap_steps(const Steps& steps, StepWorld& world) {
     if (const auto* function = body.function()) {
       wrapped.add(
           type,
-          [body = *function, &world](const StepCall& call) {
-            return call_watched(body, call, world);
+          [name = type, body = *function, &world](const StepCall& call) {
+            return call_watched(name, body, call, world);
           },
           info);
       continue;

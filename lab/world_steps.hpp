@@ -5,6 +5,8 @@
 #include <pawl/step.hpp>
 #include <pawl/steps.hpp>
 
+#include <string>
+
 namespace pawl::lab {
 
 /// What a watched step tells and asks.
@@ -15,7 +17,10 @@ class StepWorld {
   virtual bool dead() const = 0;
 
   /// User code is about to run; false if the process dies instead.
-  virtual bool begin_body(const StepCall& call) = 0;
+  virtual bool begin_body(const std::string& type, const StepCall& call) = 0;
+
+  /// The code that begins is an actor's.
+  virtual bool begin_actor(const StepCall& call) = 0;
 
   /// User code has run.
   virtual void end_body(const StepCall& call, const StepResult& result) = 0;

@@ -68,11 +68,12 @@ int pragma_value(SQLite::Database& db, const char* pragma) {
   return db.execAndGet(std::string("PRAGMA ") + pragma).getInt();
 }
 
-bool has_no_tables(SQLite::Database& db) {
-  return db.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0;
-}
-
 }  // namespace
+
+bool has_no_tables(SQLite::Database& db) {
+  return db.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0 &&
+         pragma_value(db, "application_id") == 0;
+}
 
 Result<void> check_schema(SQLite::Database& db, const std::string& where) {
   if (pragma_value(db, "application_id") != schema_application_id)
@@ -93,16 +94,13 @@ Result<void> check_schema(SQLite::Database& db, const std::string& where) {
   return {};
 }
 
-Result<void> prepare_schema(SQLite::Database& db, const std::string& where) {
+Result<void> make_schema(SQLite::Database& db, const std::string& where) {
   SQLite::Transaction transaction(db, SQLite::TransactionBehavior::IMMEDIATE);
-  // A file without anything in it is new, or its making was cut short before this transaction.
-  const bool is_new = pragma_value(db, "application_id") == 0 && has_no_tables(db);
-  if (is_new) {
-    db.exec("PRAGMA application_id = " + std::to_string(schema_application_id));
-    db.exec("PRAGMA user_version = " + std::to_string(schema_version));
-    db.exec(version_1);
-  }
-  if (Result<void> checked = check_schema(db, where); !checked) return checked;
+  // Somebody may have been faster.
+  if (!has_no_tables(db)) return check_schema(db, where);
+  db.exec("PRAGMA application_id = " + std::to_string(schema_application_id));
+  db.exec("PRAGMA user_version = " + std::to_string(schema_version));
+  db.exec(version_1);
   transaction.commit();
   return {};
 }

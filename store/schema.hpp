@@ -19,9 +19,14 @@ inline constexpr int schema_version = 1;
 /// Throws what SQLite throws.
 Result<void> check_schema(SQLite::Database& db, const std::string& where);
 
+/// Whether nobody has made anything in the file: it is new, or its making was cut short.
+///
+/// Errors: throws what SQLite throws.
+bool has_no_tables(SQLite::Database& db);
+
 /// Makes the tables if the file has none, and checks what it is otherwise; all or nothing.
 ///
 /// Errors: as `check_schema`. Throws what SQLite throws.
-Result<void> prepare_schema(SQLite::Database& db, const std::string& where);
+Result<void> make_schema(SQLite::Database& db, const std::string& where);
 
 }  // namespace pawl

@@ -13,14 +13,15 @@ namespace {
 
 constexpr int busy_timeout_ms = 5000;
 
-/// Whether the file has content of another application. Looked at before any setting is changed,
-/// because journal_mode=WAL already writes to the file.
-Result<void> refuse_foreign_file(SQLite::Database& db, const std::string& path) {
-  const bool empty = db.execAndGet("PRAGMA page_count").getInt() == 0 ||
-                     (db.execAndGet("SELECT count(*) FROM sqlite_schema").getInt() == 0 &&
-                      db.execAndGet("PRAGMA application_id").getInt() == 0);
-  if (empty) return {};
-  return check_schema(db, path);
+/// What an open file holds, looked at before any setting is changed, because journal_mode=WAL
+/// already writes to the file. False when it holds nothing yet.
+///
+/// Errors: as `check_schema`.
+Result<bool> holds_a_store(SQLite::Database& db, const std::string& path) {
+  const Result<void> checked = check_schema(db, path);
+  if (checked) return true;
+  if (checked.error().code == Errc::foreign_file && has_no_tables(db)) return false;
+  return checked.error();
 }
 
 }  // namespace
@@ -34,8 +35,8 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
     const WriterOptions& options) {
   std::unique_ptr<SqliteConnection> opened(new SqliteConnection(
       options.path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, options.vfs));
-  if (Result<void> checked = refuse_foreign_file(opened->db_, options.path); !checked)
-    return checked.error();
+  const Result<bool> has_tables = holds_a_store(opened->db_, options.path);
+  if (!has_tables) return has_tables.error();
 
   struct Pragma {
     std::string name, value, expected;
@@ -60,8 +61,8 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
   for (const Pragma& pragma : pragmas)
     if (Result<void> set = opened->set_pragma(pragma.name, pragma.value, pragma.expected); !set)
       return set.error();
-  if (Result<void> prepared = prepare_schema(opened->db_, options.path); !prepared)
-    return prepared.error();
+  if (*has_tables) return opened;
+  if (Result<void> made = make_schema(opened->db_, options.path); !made) return made.error();
   return opened;
 }
 
@@ -76,10 +77,11 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_reader(const st
 
 Result<void> SqliteConnection::set_pragma(const std::string& name, const std::string& value,
                                           const std::string& expected) {
-  // SQLite takes a value that it does not know for another one, in silence: read every setting
-  // back.
-  db_.exec("PRAGMA " + name + " = " + value);
-  const std::string actual = db_.execAndGet("PRAGMA " + name).getString();
+  // SQLite takes a value that it does not know for another one, in silence: every setting is read
+  // back. Some answer with what they are now set to, the others have to be asked.
+  SQLite::Statement setting(db_, "PRAGMA " + name + " = " + value);
+  const std::string actual = setting.executeStep() ? setting.getColumn(0).getString()
+                                                   : db_.execAndGet("PRAGMA " + name).getString();
   if (actual == expected) return {};
   return make_error(Errc::io,
                     "SQLite's " + name + " is " + actual + " instead of " + expected +

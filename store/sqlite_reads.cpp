@@ -18,6 +18,10 @@ constexpr const char* select_run_by_key =
     "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms, f.spec, f.digest, "
     "r.input, r.folder "
     "FROM runs r JOIN flows f ON f.flow = r.flow WHERE r.run = ?";
+constexpr const char* select_all_runs =
+    "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms, f.spec, f.digest, "
+    "r.input, r.folder, r.input_digest "
+    "FROM runs r JOIN flows f ON f.flow = r.flow ORDER BY r.run";
 constexpr const char* select_records =
     "SELECT seq, step, kind, attempt_end, attempt, epoch, at_ms, started_ms, duration_ms, due_ms, "
     "input_digest, "
@@ -82,16 +86,16 @@ Result<Record> record_from(SQLite::Statement& row) {
   return record;
 }
 
-Result<std::optional<StoredRun>> read_found_run(SqliteConnection& connection, StatementUse& found) {
-  if (!found->executeStep()) return std::optional<StoredRun>();
+/// The run whose row the statement is at, with all of its records.
+Result<StoredRun> run_from(SqliteConnection& connection, SQLite::Statement& found) {
   StoredRun run;
-  Result<RunRow> row = row_from(*found);
+  Result<RunRow> row = row_from(found);
   if (!row) return row.error();
   run.row = std::move(*row);
-  run.flow = std::make_shared<const std::string>(found->getColumn(7).getString());
-  run.flow_digest = digest_from(found->getColumn(8));
-  run.input = found->getColumn(9).getString();
-  run.folder = found->getColumn(10).getString();
+  run.flow = std::make_shared<const std::string>(found.getColumn(7).getString());
+  run.flow_digest = digest_from(found.getColumn(8));
+  run.input = found.getColumn(9).getString();
+  run.folder = found.getColumn(10).getString();
   StatementUse records(connection.statement(select_records));
   records->bind(1, run.row.key);
   while (records->executeStep()) {
@@ -99,7 +103,14 @@ Result<std::optional<StoredRun>> read_found_run(SqliteConnection& connection, St
     if (!record) return record.error();
     run.records.push_back(std::move(*record));
   }
-  return std::optional(std::move(run));
+  return run;
+}
+
+Result<std::optional<StoredRun>> read_found_run(SqliteConnection& connection, StatementUse& found) {
+  if (!found->executeStep()) return std::optional<StoredRun>();
+  Result<StoredRun> run = run_from(connection, *found);
+  if (!run) return run.error();
+  return std::optional(std::move(*run));
 }
 
 Result<std::vector<RunRow>> read_rows(StatementUse& rows) {
@@ -138,6 +149,15 @@ Result<std::optional<StoredRun>> read_run(SqliteConnection& connection, RunKey k
   StatementUse found(connection.statement(select_run_by_key));
   found->bind(1, key);
   return read_found_run(connection, found);
+}
+
+void read_each_run(
+    SqliteConnection& connection,
+    const std::function<void(const std::string&, const Digest&, Result<StoredRun>)>& visit) {
+  StatementUse found(connection.statement(select_all_runs));
+  while (found->executeStep())
+    visit(found->getColumn(1).getString(), digest_from(found->getColumn(11)),
+          run_from(connection, *found));
 }
 
 Result<std::vector<RunRow>> read_list(SqliteConnection& connection, const RunFilter& filter) {

@@ -5,6 +5,7 @@
 
 #include "store/sqlite_connection.hpp"
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,11 @@ namespace pawl {
 /// All throw what SQLite throws. Outside a transaction each sees one moment of the store.
 Result<std::optional<StoredRun>> read_run(SqliteConnection& connection, const std::string& run);
 Result<std::optional<StoredRun>> read_run(SqliteConnection& connection, RunKey key);
+/// Visits every run, in the order of their starts: its id, the digest noted of its input, and what
+/// can be read of it.
+void read_each_run(
+    SqliteConnection& connection,
+    const std::function<void(const std::string&, const Digest&, Result<StoredRun>)>& visit);
 Result<std::vector<RunRow>> read_list(SqliteConnection& connection, const RunFilter& filter);
 Result<std::vector<RunRow>> read_due(SqliteConnection& connection, std::int64_t now_ms,
                                      std::size_t limit);

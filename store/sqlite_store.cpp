@@ -24,7 +24,6 @@ namespace {
 constexpr const char* begin = "BEGIN IMMEDIATE";
 constexpr const char* commit = "COMMIT";
 constexpr const char* select_epoch = "SELECT value FROM meta WHERE key = 'epoch'";
-constexpr const char* select_last_at_ms = "SELECT at_ms FROM events ORDER BY seq DESC LIMIT 1";
 constexpr const char* update_epoch = "UPDATE meta SET value = value + 1 WHERE key = 'epoch'";
 
 /// Invariants:
@@ -55,10 +54,9 @@ class SqliteStore final : public Store {
       SQLite::Transaction transaction(connection_->db(), SQLite::TransactionBehavior::IMMEDIATE);
       if (!mutant("epoch_not_raised")) StatementUse(connection_->statement(update_epoch))->exec();
       epoch_ = stored_epoch();
-      if (StatementUse last(connection_->statement(select_last_at_ms)); last->executeStep())
-        opened_at_ms_ = last->getColumn(0).getInt64();
-      transaction.commit();
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
+      opened_at_ms_ = writer_->last_at_ms();
+      transaction.commit();
       return {};
     });
   }
@@ -127,8 +125,10 @@ class SqliteStore final : public Store {
   /// committed to whoever opens it next: a repeated batch would be answered without any sync.
   Result<void> empty_the_log() {
     if (mutant("log_not_emptied_after_error")) return {};
-    SQLite::Statement checkpoint(connection_->db(), "PRAGMA wal_checkpoint(TRUNCATE)");
-    if (checkpoint.executeStep() && checkpoint.getColumn(0).getInt() == 0) return {};
+    const int code = sqlite3_wal_checkpoint_v2(connection_->db().getHandle(), nullptr,
+                                               SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
+    if (code == SQLITE_OK) return {};
+    if (code != SQLITE_BUSY) throw SQLite::Exception(connection_->db().getHandle(), code);
     return make_error(Errc::busy, "somebody who reads the store keeps its log from being emptied",
                       options_.path);
   }

@@ -13,7 +13,7 @@ namespace pawl {
 namespace {
 
 constexpr const char* select_last_event =
-    "SELECT seq, commit_seq FROM events ORDER BY seq DESC LIMIT 1";
+    "SELECT seq, commit_seq, at_ms FROM events ORDER BY seq DESC LIMIT 1";
 constexpr const char* select_flow = "SELECT flow FROM flows WHERE digest = ?";
 constexpr const char* insert_flow_sql = "INSERT INTO flows(digest, name, spec) VALUES(?, ?, ?)";
 constexpr const char* select_same_run =
@@ -51,6 +51,7 @@ SqliteWriter::SqliteWriter(SqliteConnection& connection, std::int64_t epoch)
   seq_ = mutant("log_numbers_skip_at_restart") ? last->getColumn(0).getInt64() + 1
                                                : last->getColumn(0).getInt64();
   commit_seq_ = last->getColumn(1).getInt64();
+  last_at_ms_ = last->getColumn(2).getInt64();
 }
 
 WriteReply SqliteWriter::apply(const StartRun& start) {

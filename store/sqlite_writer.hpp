@@ -24,6 +24,9 @@ class SqliteWriter {
     ++commit_seq_;
   }
 
+  /// When the last event that was in the file at the beginning was written; 0 if there was none.
+  std::int64_t last_at_ms() const { return last_at_ms_; }
+
   WriteReply apply(const StartRun& start);
   WriteReply apply(const AppendRecord& append);
   WriteReply apply(const ParkRun& park);
@@ -48,6 +51,7 @@ class SqliteWriter {
   std::int64_t seq_ = 0;         // of the last event in the file
   std::int64_t commit_seq_ = 0;  // of the transaction that is being written
   std::int64_t now_ms_ = 0;
+  std::int64_t last_at_ms_ = 0;
 };
 
 }  // namespace pawl

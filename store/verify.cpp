@@ -23,15 +23,20 @@ const char* const restore =
 
 class Verifier {
  public:
-  explicit Verifier(SqliteConnection& connection) : connection_(connection) {}
+  Verifier(SqliteConnection& connection, const std::function<void(StoredRun)>& visit)
+      : connection_(connection), visit_(visit) {}
 
   Verification run() {
     check_file();
     check_belonging();
     check_order();
-    SQLite::Statement runs(connection_.db(), "SELECT run, id FROM runs ORDER BY run");
-    while (runs.executeStep())
-      check_run(runs.getColumn(0).getInt64(), runs.getColumn(1).getString());
+    read_each_run(connection_,
+                  [this](const std::string& id, const Digest& input_digest, Result<StoredRun> run) {
+                    ++found_.runs;
+                    if (!run) return find("run_unreadable", id, run.error().message, restore);
+                    check_run(*run, id, input_digest);
+                    if (visit_) visit_(std::move(*run));
+                  });
     return std::move(found_);
   }
 
@@ -49,14 +54,19 @@ class Verifier {
   }
 
   void check_belonging() {
-    const std::pair<const char*, const char*> orphans[] = {
-        {"SELECT count(*) FROM events WHERE run NOT IN (SELECT run FROM runs)",
-         "records of runs that are not there"},
-        {"SELECT count(*) FROM runs WHERE flow NOT IN (SELECT flow FROM flows)",
-         "runs of flows that are not there"}};
-    for (const auto& [sql, what] : orphans)
-      if (const std::int64_t count = connection_.db().execAndGet(sql).getInt64(); count > 0)
-        find("orphans", "", std::to_string(count) + " " + what, "restore the store from a backup");
+    SQLite::Statement counts(
+        connection_.db(),
+        "SELECT (SELECT count(*) FROM events WHERE run NOT IN (SELECT run FROM runs)), "
+        "(SELECT count(*) FROM runs WHERE flow NOT IN (SELECT flow FROM flows)), "
+        "(SELECT value FROM meta WHERE key = 'epoch')");
+    counts.executeStep();
+    const char* const what[] = {"records of runs that are not there",
+                                "runs of flows that are not there"};
+    for (int i = 0; i < 2; ++i)
+      if (const std::int64_t count = counts.getColumn(i).getInt64(); count > 0)
+        find("orphans", "", std::to_string(count) + " " + what[i],
+             "restore the store from a backup");
+    epoch_ = counts.getColumn(2).getInt64();
   }
 
   void check_order() {
@@ -78,21 +88,14 @@ class Verifier {
       epoch = rows.getColumn(2).getInt64();
       at_ms = rows.getColumn(3).getInt64();
     }
-    const std::int64_t current =
-        connection_.db().execAndGet("SELECT value FROM meta WHERE key = 'epoch'").getInt64();
-    if (epoch > current)
+    if (epoch > epoch_)
       find("order_broken", "",
            "a record has epoch " + std::to_string(epoch) + ", the store only " +
-               std::to_string(current),
+               std::to_string(epoch_),
            "restore the store from a backup");
   }
 
-  void check_run(RunKey key, const std::string& id) {
-    ++found_.runs;
-    const Result<std::optional<StoredRun>> loaded = read_run(connection_, key);
-    if (!loaded) return find("run_unreadable", id, loaded.error().message, restore);
-    if (!*loaded) return;  // told as an orphan
-    const StoredRun& run = **loaded;
+  void check_run(const StoredRun& run, const std::string& id, const Digest& input_digest) {
     found_.records += static_cast<std::int64_t>(run.records.size());
     if (digest_of(*run.flow) != run.flow_digest)
       return find("flow_damaged", id, "the flow is not what its digest says", restore);
@@ -100,7 +103,9 @@ class Verifier {
     if (!flow) return find("flow_damaged", id, flow.error().message, restore);
     const Result<json> input = parse_json(run.input, Limits::input_bytes_max);
     if (!input) return find("input_damaged", id, input.error().message, restore);
-    check_digests(run, id);
+    if (input_digest != digest_of(run.input))
+      find("input_damaged", id, "the input is not what its digest says", restore);
+    check_outputs(run, id);
     check_records(run, id, *flow, *input);
   }
 
@@ -112,11 +117,7 @@ class Verifier {
     return flow;
   }
 
-  void check_digests(const StoredRun& run, const std::string& id) {
-    SQLite::Statement digest(connection_.db(), "SELECT input_digest FROM runs WHERE run = ?");
-    digest.bind(1, run.row.key);
-    if (digest.executeStep() && digest_from(digest.getColumn(0)) != digest_of(run.input))
-      find("input_damaged", id, "the input is not what its digest says", restore);
+  void check_outputs(const StoredRun& run, const std::string& id) {
     for (const Record& record : run.records)
       if (record.kind == RecordKind::output && digest_of(record.body) != record.output_digest)
         find("output_damaged", id,
@@ -144,20 +145,23 @@ class Verifier {
   }
 
   SqliteConnection& connection_;
+  const std::function<void(StoredRun)>& visit_;
   Verification found_;
+  std::int64_t epoch_ = 0;  // the file's
   std::map<Digest, Flow> flows_;
 };
 
 }  // namespace
 
-Result<Verification> verify_sqlite_store(const std::string& path, const std::string& vfs) {
+Result<Verification> verify_sqlite_store(const std::string& path, const std::string& vfs,
+                                         const std::function<void(StoredRun)>& visit) {
   return guarded(path, [&]() -> Result<Verification> {
     if (vfs.empty() && ::access(path.c_str(), F_OK) != 0)
       return make_error(Errc::io, "there is no such store", path);
     auto connection = SqliteConnection::open_reader(path, vfs);
     if (!connection) return connection.error();
     SQLite::Transaction one_moment((*connection)->db());
-    return Verifier(**connection).run();
+    return Verifier(**connection, visit).run();
   });
 }
 

@@ -20,47 +20,20 @@ namespace {
 class NoLock final : public OwnerLock {};
 
 /// A memory store that forgets every third write that it acknowledges.
-class Forgetful final : public Store {
+class Forgetful final : public ForwardingStore {
  public:
   explicit Forgetful(std::shared_ptr<MemoryFile> file)
-      : store_(open_memory_store(std::move(file))) {}
+      : ForwardingStore(open_memory_store(std::move(file))) {}
 
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
                                         std::int64_t now_ms) override {
-    if (++writes_ % 3 != 0) return store_->write(batch, now_ms);
+    if (++writes_ % 3 != 0) return ForwardingStore::write(batch, now_ms);
     std::vector<WriteReply> replies(batch.size());
     for (WriteReply& reply : replies) reply.status = WriteStatus::written;
     return replies;
   }
 
-  std::int64_t epoch() const override { return store_->epoch(); }
-
-  std::int64_t opened_at_ms() const override { return 0; }
-
-  std::int64_t wal_bytes() const override { return 0; }
-
-  Result<std::optional<StoredRun>> load(const std::string& run) override {
-    return store_->load(run);
-  }
-
-  Result<std::optional<StoredRun>> load(RunKey key) override { return store_->load(key); }
-
-  Result<std::vector<RunRow>> list(const RunFilter& filter) override {
-    return store_->list(filter);
-  }
-
-  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) override {
-    return store_->due(now_ms, limit);
-  }
-
-  Result<std::optional<std::int64_t>> next_due_ms(std::int64_t now_ms) override {
-    return store_->next_due_ms(now_ms);
-  }
-
-  Result<std::int64_t> count_unfinished() override { return store_->count_unfinished(); }
-
  private:
-  std::unique_ptr<Store> store_;
   int writes_ = 0;
 };
 

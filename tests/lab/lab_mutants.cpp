@@ -130,7 +130,8 @@ std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
     if (auto caught = caught_by(report, "every crash of " + own.name)) return caught;
     if (seconds_since(began) > seconds_max) return std::nullopt;
   }
-  if (auto caught = hunt_courses(1, std::min(seconds_max, seconds_since(began) + 5), began, cases))
+  if (auto caught =
+          hunt_courses(1, std::min(seconds_max, seconds_since(began) + 2.5), began, cases))
     return caught;
   if (auto caught = hunt_faults(cases)) return caught;
   return hunt_courses(100'000, seconds_max, began, cases);

@@ -3,6 +3,8 @@
 
 #include <pawl/memory_store.hpp>
 
+#include "store/forwarding_store.hpp"
+
 #include <functional>
 #include <memory>
 #include <utility>
@@ -23,10 +25,10 @@ struct BrokenDisk {
   int failed_batches = 0;
 };
 
-class BrokenStore final : public Store {
+class BrokenStore final : public ForwardingStore {
  public:
   BrokenStore(std::shared_ptr<MemoryFile> file, std::shared_ptr<BrokenDisk> disk)
-      : file_(std::move(file)), store_(open_memory_store(file_)), disk_(std::move(disk)) {}
+      : ForwardingStore(open_memory_store(file)), file_(std::move(file)), disk_(std::move(disk)) {}
 
   /// Becomes the file's owner once more, in a new epoch.
   void own_again() { store_ = open_memory_store(file_); }
@@ -49,11 +51,7 @@ class BrokenStore final : public Store {
     return make_error(disk_->failure, "the disk is broken");
   }
 
-  std::int64_t epoch() const override { return store_->epoch(); }
-
-  std::int64_t opened_at_ms() const override { return store_->opened_at_ms(); }
-
-  std::int64_t wal_bytes() const override { return 0; }
+  using ForwardingStore::load;
 
   Result<std::optional<StoredRun>> load(const std::string& run) override {
     if (disk_->failing_loads == 0) return store_->load(run);
@@ -61,25 +59,8 @@ class BrokenStore final : public Store {
     return make_error(disk_->failure, "the disk is broken");
   }
 
-  Result<std::optional<StoredRun>> load(RunKey key) override { return store_->load(key); }
-
-  Result<std::vector<RunRow>> list(const RunFilter& filter) override {
-    return store_->list(filter);
-  }
-
-  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) override {
-    return store_->due(now_ms, limit);
-  }
-
-  Result<std::optional<std::int64_t>> next_due_ms(std::int64_t now_ms) override {
-    return store_->next_due_ms(now_ms);
-  }
-
-  Result<std::int64_t> count_unfinished() override { return store_->count_unfinished(); }
-
  private:
   std::shared_ptr<MemoryFile> file_;
-  std::unique_ptr<Store> store_;
   std::shared_ptr<BrokenDisk> disk_;
 };
 

@@ -59,6 +59,10 @@ struct Options {
   /// Whether every position of the course is tried. Without it, only the random courses are.
   bool positions = true;
 
+  /// Everything that can go wrong at a named point besides a crash, one case for each visit of each
+  /// point in the undisturbed course.
+  bool mishaps = true;
+
   /// The course whose positions are tried: its seed, its weather and its faults. By default
   /// messages come in the order of their arrival and nothing goes wrong but the crash.
   Life course = {};
@@ -111,11 +115,12 @@ struct Violation {
 };
 
 struct Report {
-  std::int64_t cases = 0;      ///< positions times losses, and random courses
+  std::int64_t cases = 0;      ///< positions times losses, mishaps, and random courses
   std::int64_t images = 0;     ///< different situations, each run to its end once
   std::int64_t lives = 0;      ///< of the process: starts up to a crash or an end
   std::int64_t crashes = 0;    ///< that were recovered from
   std::int64_t positions = 0;  ///< of the undisturbed course
+  std::int64_t mishaps = 0;    ///< cases with one
   double seconds = 0;
   std::map<std::string, std::int64_t>
       points;                              ///< `point` or `point step`: how often it was reached

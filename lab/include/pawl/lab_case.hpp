@@ -21,8 +21,19 @@ enum class Loss {
 
 enum class FaultKind { io, full, nomem, busy, short_read };
 
+/// What goes wrong at a named point, besides a crash.
+enum class MishapKind {
+  kill,    ///< the step runner that is there dies; of `step.before_write` and those after it
+  stall,   ///< the actor that is there gets nothing done for a while, until timers have gone off
+  fail,    ///< of `step.before_body`: the attempt fails; of `store.before_begin` and
+           ///< `store.before_commit`: the disk's next operation
+  repeat,  ///< of `run.on_completion` and `run.on_failure`: the message comes once more; of
+           ///< `store.before_begin`: the batch is asked to be written once more
+};
+
 std::string_view to_string(Loss loss);
 std::string_view to_string(FaultKind kind);
+std::string_view to_string(MishapKind kind);
 
 /// Makes the disk's n-th operation of a life fail.
 struct Fault {
@@ -36,6 +47,17 @@ struct Crash {
   Loss loss = Loss::kill;
   std::uint64_t torn_seed = 0;  ///< with torn: picks the sectors
 };
+
+/// Something that goes wrong at a named point. Where the point is never reached, or what is there
+/// cannot suffer this, nothing happens.
+struct Mishap {
+  std::string point;
+  int visit = 1;  ///< which time that the point is reached in the life, from 1
+  MishapKind kind = MishapKind::stall;
+};
+
+/// The kinds that a point of the protocol can suffer; none for other points.
+std::vector<MishapKind> mishaps_at(std::string_view point);
 
 /// How often things go wrong in a life, in thousandths, as its seed picks.
 struct Weather {
@@ -62,11 +84,12 @@ struct Life {
   std::uint64_t seed = 0;  ///< picks who is next; 0: first come, first served
   std::optional<Crash> crash;
   std::vector<Fault> faults;
+  std::vector<Mishap> mishaps;
   Weather weather;
 };
 
 /// Lives, one after the other, on the same disk. After the last one nothing goes wrong any more: a
-/// calm life follows if the last one had a crash, faults or weather.
+/// calm life follows if the last one had a crash, faults, mishaps or weather.
 struct LabCase {
   std::vector<Life> lives;
   std::size_t runs = 0;    ///< only the first so many runs of the scenario; 0: all of them

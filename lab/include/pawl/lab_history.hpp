@@ -32,6 +32,7 @@ enum class Happened {
   write_failed,   ///< the store could not write and will try again: `text`
   point,          ///< `text`: the point
   fault,          ///< the lab made something fail: `text`
+  runner_killed,  ///< the lab killed a step runner
   read,           ///< an output was read by somebody else: `digest`
 };
 

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <pawl/error.hpp>
+#include <pawl/store.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -33,8 +35,10 @@ struct Verification {
 /// - the log is in order: sequence, commits, epochs and times
 ///
 /// Given:  `vfs`, the name of a registered SQLite VFS; the system's if empty. For simulated disks.
+///         `visit`, called with every run that can be read, in the order of their starts.
 /// Errors: of `open_sqlite_reader`; Errc::io, Errc::corrupt when the file cannot be read far
 /// enough.
-Result<Verification> verify_sqlite_store(const std::string& path, const std::string& vfs = {});
+Result<Verification> verify_sqlite_store(const std::string& path, const std::string& vfs = {},
+                                         const std::function<void(StoredRun)>& visit = {});
 
 }  // namespace pawl
