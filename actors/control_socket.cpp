@@ -1,5 +1,6 @@
 #include "actors/control_socket.hpp"
 
+#include <pawl/limits.hpp>
 #include <pawl/record.hpp>
 #include <pawl/sqlite_store.hpp>
 
@@ -21,7 +22,8 @@ namespace pawl {
 
 namespace {
 
-constexpr std::size_t line_bytes_max = 64 * 1024;
+constexpr std::size_t line_bytes_max =
+    2 * Limits::output_bytes_max;  // a signal and what is around it
 constexpr int accept_pause_ms = 100;
 
 /// A file descriptor that closes itself.
@@ -111,6 +113,7 @@ const char* word(ControlVerb verb) {
   switch (verb) {
     case ControlVerb::cancel: return "cancel";
     case ControlVerb::unblock: return "unblock";
+    case ControlVerb::signal: return "signal";
   }
   return "";
 }
@@ -123,9 +126,16 @@ json answer_to(const std::string& line, const ControlSocket::Serve& serve) {
   if (!question.is_object() || !question.value("ask", json()).is_string() ||
       !question.value("run", json()).is_string())
     return error(make_error(Errc::invalid_argument, "a question is {\"ask\":VERB,\"run\":RUN}"));
-  for (const ControlVerb verb : {ControlVerb::cancel, ControlVerb::unblock}) {
+  for (const ControlVerb verb : {ControlVerb::cancel, ControlVerb::unblock, ControlVerb::signal}) {
     if (question["ask"] != word(verb)) continue;
-    const Result<RunState> state = serve(verb, question["run"].get<std::string>());
+    ControlQuestion asked{verb, question["run"].get<std::string>(), {}};
+    if (verb == ControlVerb::signal) {
+      if (!question.value("name", json()).is_string() || !question.value("id", json()).is_string())
+        return error(make_error(Errc::invalid_argument, "a signal has a \"name\" and an \"id\""));
+      asked.signal = {question["name"].get<std::string>(), question.value("payload", json()),
+                      question["id"].get<std::string>()};
+    }
+    const Result<RunState> state = serve(asked);
     if (!state) return error(state.error());
     return json{{"state", to_string(*state)}};
   }
@@ -199,8 +209,14 @@ ControlSocket::~ControlSocket() {
   shared_->thread.join();
 }
 
-Result<RunState> ask_owner(const std::string& store_path, ControlVerb verb, const std::string& run,
+Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion& question,
                            int timeout_ms) {
+  json line{{"ask", word(question.verb)}, {"run", question.run}};
+  if (question.verb == ControlVerb::signal) {
+    line["name"] = question.signal.name;
+    line["payload"] = question.signal.payload;
+    line["id"] = question.signal.id;
+  }
   Result<std::string> canonical = canonical_store_path(store_path);
   if (!canonical) return canonical.error();
   const std::string path = socket_path_of(*canonical);
@@ -210,13 +226,13 @@ Result<RunState> ask_owner(const std::string& store_path, ControlVerb verb, cons
   if (!socket) return system_error("no socket", path);
   if (::connect(socket.get(), generic(address->name), sizeof address->name) != 0)
     return system_error("the store's owner does not listen", path);
-  if (!send_all(socket.get(), json{{"ask", word(verb)}, {"run", run}}.dump() + "\n"))
+  if (!send_all(socket.get(), line.dump() + "\n"))
     return system_error("the store's owner does not listen any more", path);
   const json answer = json::parse(read_line(socket.get(), timeout_ms), nullptr, false);
   if (!answer.is_object()) return make_error(Errc::io, "the store's owner does not answer", path);
   if (answer.contains("error")) {
     const json& error = answer["error"];
-    return make_error(errc_from(error.value("code", "")), error.value("message", ""), run);
+    return make_error(errc_from(error.value("code", "")), error.value("message", ""), question.run);
   }
   if (const auto state = run_state_from(answer.value("state", ""))) return *state;
   return make_error(Errc::io, "the store's owner answers what this pawl does not understand", path);

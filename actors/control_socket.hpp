@@ -10,13 +10,14 @@
 namespace pawl {
 
 /// Listens on `STORE.sock`, which only this user may open, and serves one caller after the other on
-/// a thread of its own. One line of JSON each way: `{"ask":"cancel","run":RUN}`, answered by
+/// a thread of its own. One line of JSON each way: `{"ask":"cancel","run":RUN}`, a signal with its
+/// `"name"`, `"payload"` and `"id"`, answered by
 /// `{"state":STATE}` or
 /// `{"error":{"code","message"}}`.
 class ControlSocket {
  public:
   /// Answers one question; called on the socket's thread.
-  using Serve = std::function<Result<RunState>(ControlVerb verb, const std::string& run)>;
+  using Serve = std::function<Result<RunState>(const ControlQuestion& question)>;
 
   /// Given:  `store_path`, canonical. The caller owns the store, so that an old socket file there
   ///         is nobody's. `line_wait_ms`, how long a caller may take over its line: others wait.

@@ -23,6 +23,9 @@ namespace {
 /// A run that waits for longer than this is noted as waiting, and read back when its time comes.
 constexpr std::int64_t park_ms = 1000;
 
+/// No timer is set for longer. A run that waits for longer is parked, and looked at then.
+constexpr std::int64_t timer_ms_max = 10LL * 366 * 86'400'000;
+
 EngineEvent event_of(EventKind kind, const std::string& run) {
   EngineEvent event;
   event.kind = kind;
@@ -50,8 +53,7 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
   return {
       [&state](const Message<StartRequest>& request) { state.on_start(request); },
       [&state](const Message<WatchRequest>& request) { state.on_watch(request); },
-      [&state](const Message<CancelRequest>& request) { state.on_cancel(request); },
-      [&state](const Message<UnblockRequest>& request) { state.on_unblock(request); },
+      [&state](const Message<NoteRequest>& request) { state.on_note(request); },
       [&state](const Message<CloseRequest>& request) { state.on_close(request); },
       [&state](const Message<StepCompleted>& completed) { state.on_completed(*completed); },
       [&state](const Message<AttemptFailed>& failed) { state.on_failed(*failed); },
@@ -129,17 +131,18 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   start_queued();
 }
 
-void Coordinator::carry_out(LiveRun& run, const AwaitBackoff& wait) {
+void Coordinator::carry_out(LiveRun& run, const AwaitTimer& wait) {
   if (closing_) return;
-  if (!config_.performers->has(run.machine->plan().steps[wait.step].type)) {
+  const PlannedStep& step = run.machine->plan().steps[wait.step];
+  if (step.kind == StepKind::task && !config_.performers->has(step.type)) {
     const Result<Commands> commands = run.machine->apply(StepTypeMissing{wait.step});
     if (commands) carry_out(run, *commands);
     return;
   }
-  const std::int64_t left_ms =
-      std::clamp<std::int64_t>(wait.due_ms - config_.seams.clock->now_ms(), 0, wait.longest_ms);
+  const std::int64_t left_ms = std::clamp<std::int64_t>(wait.due_ms - config_.seams.clock->now_ms(),
+                                                        0, std::min(wait.longest_ms, timer_ms_max));
   const TimePoint at = self_->clock().now() + std::chrono::milliseconds(left_ms);
-  backoffs_.emplace(at, Backoff{run.machine->run().str(), wait.step, wait.attempt});
+  timers_.emplace(at, Timer{run.machine->run().str(), wait.step, wait.attempt});
   set_alarm(at);
 }
 
@@ -149,6 +152,10 @@ void Coordinator::carry_out(LiveRun& run, const OpenAttempt& open) {
   record.step = run.machine->plan().steps[open.step].name.str();
   record.attempt = open.attempt;
   write_about(run, std::move(record));
+}
+
+void Coordinator::carry_out(LiveRun& run, const WriteRecord& write) {
+  if (!closing_) write_about(run, write.record);
 }
 
 void Coordinator::carry_out(LiveRun& run, const CancelAttempt& cancel) {
@@ -212,13 +219,29 @@ void Coordinator::on_written(const std::string& id, const Result<WriteReply>& re
     if (told) told->answer(result->error);
     return give_up(id, result->error);
   }
-  if (result->stored->kind == RecordKind::ended) point("run.after_end", id);
+  const Record& stored = *result->stored;
+  if (stored.kind == RecordKind::ended) point("run.after_end", id);
+  if (stored.kind == RecordKind::output) {
+    EngineEvent event = event_of(EventKind::step_completed, id);
+    event.step = stored.step;
+    event.attempt = stored.attempt;
+    event.end = AttemptEnd::succeeded;
+    event.output_digest = stored.output_digest;
+    ++config_.counters->steps_completed;
+    config_.reporter->event(event);
+  }
   // Taking it may end and drop the run; its state is told as it is now, with the record taken.
   const std::shared_ptr<FlowMachine> machine = run.machine;
   const std::optional<Error> stuck = run.stuck;
-  tell(run, Recorded{*result->stored});
+  tell(run, Recorded{stored});
   resume_if_quiet(id);
-  if (told) told->answer(stuck ? Result<RunState>(*stuck) : machine->state());
+  if (!told) return;
+  if (stored.kind == RecordKind::signal && result->diverged)
+    return told->answer(make_error(Errc::invalid_argument,
+                                   "a signal with this id and another name or payload came before; "
+                                   "it stands, and this one does not count",
+                                   stored.step));
+  told->answer(stuck ? Result<RunState>(*stuck) : machine->state());
 }
 
 void Coordinator::settle(const std::string& id) {
@@ -246,9 +269,7 @@ void Coordinator::settle(const std::string& id) {
     if (left_ms <= park_ms) return;
     park(run, RunState::waiting, due_ms);
     if (!config_.recover) return;  // nobody would read it back
-    const TimePoint at = self_->clock().now() + std::chrono::milliseconds(left_ms);
-    scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
-    set_alarm(at);
+    scan_in(left_ms);
     drop(id);
   }
   answer_close_if_done();
@@ -343,20 +364,28 @@ void Coordinator::set_alarm(TimePoint at) {
   alarm_.set(self_, at, [this] { on_alarm(); });
 }
 
+/// Looks for due runs then, or earlier.
+void Coordinator::scan_in(std::int64_t left_ms) {
+  const TimePoint at = self_->clock().now() + std::chrono::milliseconds(std::clamp<std::int64_t>(
+                                                  left_ms, 0, timer_ms_max));
+  scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
+  set_alarm(*scan_at_);
+}
+
 void Coordinator::on_alarm() {
   const TimePoint now = self_->clock().now();
-  while (!backoffs_.empty() && backoffs_.begin()->first <= now) {
-    const Backoff over = std::move(backoffs_.begin()->second);
-    backoffs_.erase(backoffs_.begin());
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    const Timer over = std::move(timers_.begin()->second);
+    timers_.erase(timers_.begin());
     if (const auto run = live_.find(over.run); run != live_.end())
-      tell(run->second, BackoffOver{over.step, over.attempt});
+      tell(run->second, TimerOver{over.step, over.attempt});
   }
   if (scan_at_ && *scan_at_ <= now) {
     scan_at_.reset();
     backlog_ = true;
     scan_if_room();
   }
-  if (!backoffs_.empty()) set_alarm(backoffs_.begin()->first);
+  if (!timers_.empty()) set_alarm(timers_.begin()->first);
   if (scan_at_) set_alarm(*scan_at_);
 }
 

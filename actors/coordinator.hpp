@@ -69,8 +69,7 @@ class Coordinator {
   // From the engine (coordinator_desk.cpp).
   void on_start(const Message<StartRequest>& request);
   void on_watch(const Message<WatchRequest>& request);
-  void on_cancel(const Message<CancelRequest>& request);
-  void on_unblock(const Message<UnblockRequest>& request);
+  void on_note(const Message<NoteRequest>& request);
   void on_close(const Message<CloseRequest>& request);
 
   // From recovery (coordinator_desk.cpp).
@@ -109,14 +108,13 @@ class Coordinator {
     DispatchPtr dispatch;
   };
 
-  struct Backoff {
+  struct Timer {
     std::string run;
     std::size_t step;
     int attempt;
   };
 
-  using Request =
-      std::variant<Message<WatchRequest>, Message<CancelRequest>, Message<UnblockRequest>>;
+  using Request = std::variant<Message<WatchRequest>, Message<NoteRequest>>;
   using TimePoint = Alarm::TimePoint;
 
   // Runs (coordinator_desk.cpp).
@@ -127,6 +125,7 @@ class Coordinator {
   void answer(const Request& request, const Outcome& ended);
   void take(const Request& request, const std::string& id);
   void serve(const Request& request, LiveRun& run);
+  void note(const NoteRequest& request, LiveRun& run);
   void on_start_written(const Message<StartRequest>& request, const WriteReply& reply);
   void scan_if_room();
 
@@ -137,8 +136,9 @@ class Coordinator {
   void resume_if_quiet(const std::string& id);
   void carry_out(LiveRun& run, const Commands& commands);
   void carry_out(LiveRun& run, const StartAttempt& start);
-  void carry_out(LiveRun& run, const AwaitBackoff& wait);
+  void carry_out(LiveRun& run, const AwaitTimer& wait);
   void carry_out(LiveRun& run, const OpenAttempt& open);
+  void carry_out(LiveRun& run, const WriteRecord& write);
   void carry_out(LiveRun& run, const CancelAttempt& cancel);
   void carry_out(LiveRun& run, const EndRun& end);
   void write_about(LiveRun& run, Record record,
@@ -164,6 +164,7 @@ class Coordinator {
   void stop_own_actors();
 
   void set_alarm(TimePoint at);
+  void scan_in(std::int64_t left_ms);
   void on_alarm();
   void answer_close_if_done();
   std::vector<std::string> still_running() const;
@@ -182,7 +183,7 @@ class Coordinator {
   std::deque<DispatchPtr> queue_;       // attempts without a step runner
 
   Alarm alarm_;
-  std::multimap<TimePoint, Backoff> backoffs_;
+  std::multimap<TimePoint, Timer> timers_;
   std::optional<TimePoint> scan_at_;
   bool scanning_ = false;
   bool backlog_ = false;  // the store may have due runs that are not live

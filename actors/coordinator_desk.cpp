@@ -1,5 +1,6 @@
 // The coordinator's desk: what the engine asks for, and the runs that come back from the store.
 #include <pawl/point.hpp>
+#include <pawl/signal.hpp>
 
 #include "actors/coordinator.hpp"
 #include "actors/durable_write.hpp"
@@ -24,6 +25,12 @@ Outcome unfinished(const Error& why) {
 Result<RunState> end_of(const Outcome& outcome) {
   if (is_ended(outcome.state) || !outcome.error) return outcome.state;
   return make_error(outcome.error->code, outcome.error->message);
+}
+
+/// The answer to whoever sends a signal too late.
+Result<RunState> run_ended(const Outcome& end) {
+  return make_error(Errc::run_ended, "the run has ended as " + std::string(to_string(end.state)) +
+                                         "; it takes no signal any more");
 }
 
 Error closed() {
@@ -108,11 +115,7 @@ void Coordinator::on_watch(const Message<WatchRequest>& request) {
   take(request, request->run);
 }
 
-void Coordinator::on_cancel(const Message<CancelRequest>& request) {
-  take(request, request->run);
-}
-
-void Coordinator::on_unblock(const Message<UnblockRequest>& request) {
+void Coordinator::on_note(const Message<NoteRequest>& request) {
   take(request, request->run);
 }
 
@@ -176,27 +179,38 @@ void Coordinator::serve(const Request& request, LiveRun& run) {
     waiters_[(*watch)->run].push_back((*watch)->end);
     return;
   }
-  const auto* cancel = std::get_if<Message<CancelRequest>>(&request);
-  const auto told =
-      cancel != nullptr ? (*cancel)->answer : std::get<Message<UnblockRequest>>(request)->answer;
+  note(*std::get<Message<NoteRequest>>(request), run);
+}
+
+void Coordinator::note(const NoteRequest& request, LiveRun& run) {
+  const auto told = request.answer;
+  const bool is_signal = request.record.kind == RecordKind::signal;
+  if (is_signal)
+    if (const Result<void> awaited =
+            check_awaited(run.machine->plan(), signal_name(request.record));
+        !awaited) {
+      told->answer(awaited.error());
+      return;
+    }
   // The end is being written, and comes first: the answer is that end.
   if (run.machine->ending())
-    return waiters_[run.machine->run().str()].push_back(std::make_shared<Ticket<Outcome>>(
-        [told](const Outcome& end) { told->answer(end_of(end)); }, unfinished(closed())));
-  Record record;
-  record.kind = cancel != nullptr ? RecordKind::cancel_requested : RecordKind::unblocked;
-  if (mutant("cancel_told_before_write") && cancel != nullptr) told->answer(RunState::cancelling);
-  write_about(run, std::move(record), told);
+    return waiters_[request.run].push_back(std::make_shared<Ticket<Outcome>>(
+        [told, is_signal](const Outcome& end) {
+          told->answer(is_signal && is_ended(end.state) ? run_ended(end) : end_of(end));
+        },
+        unfinished(closed())));
+  if (mutant("cancel_told_before_write") && request.record.kind == RecordKind::cancel_requested)
+    told->answer(RunState::cancelling);
+  if (mutant("signal_told_before_write") && is_signal) told->answer(RunState::running);
+  write_about(run, request.record, told);
 }
 
 void Coordinator::answer(const Request& request, const Error& error) {
   if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
     (*watch)->found->answer(error);
     (*watch)->end->answer(unfinished(error));
-  } else if (const auto* cancel = std::get_if<Message<CancelRequest>>(&request)) {
-    (*cancel)->answer->answer(error);
   } else {
-    std::get<Message<UnblockRequest>>(request)->answer->answer(error);
+    std::get<Message<NoteRequest>>(request)->answer->answer(error);
   }
 }
 
@@ -204,10 +218,10 @@ void Coordinator::answer(const Request& request, const Outcome& ended) {
   if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
     (*watch)->found->answer(Result<void>());
     (*watch)->end->answer(ended);
-  } else if (const auto* cancel = std::get_if<Message<CancelRequest>>(&request)) {
-    (*cancel)->answer->answer(ended.state);
   } else {
-    std::get<Message<UnblockRequest>>(request)->answer->answer(ended.state);
+    const NoteRequest& note = *std::get<Message<NoteRequest>>(request);
+    note.answer->answer(note.record.kind == RecordKind::signal ? run_ended(ended)
+                                                               : Result<RunState>(ended.state));
   }
 }
 
@@ -251,11 +265,7 @@ void Coordinator::on_found(const Found& found) {
     fetched = true;
   }
   if (found.next_due_ms) {
-    const std::int64_t left_ms = *found.next_due_ms - config_.seams.clock->now_ms();
-    const TimePoint at =
-        self_->clock().now() + std::chrono::milliseconds(std::max<std::int64_t>(left_ms, 0));
-    scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
-    set_alarm(*scan_at_);
+    scan_in(*found.next_due_ms - config_.seams.clock->now_ms());
   }
   // What was fetched looks for more when it leaves; else nobody would.
   if (!fetched) scan_if_room();
@@ -268,7 +278,7 @@ void Coordinator::on_close(const Message<CloseRequest>& request) {
   closers_.push_back(request->closed);
   if (!closing_) {
     closing_ = true;
-    backoffs_.clear();
+    timers_.clear();
     for (auto& [id, run] : live_)
       for (auto& [step, dispatch] : run.running)
         dispatch->cancellation->set(Cancellation::Reason::interrupted);
@@ -308,7 +318,7 @@ void Coordinator::lose(const Error& error) {
   for (auto& [id, run] : live_) count(run, std::nullopt);
   live_.clear();
   queue_.clear();
-  backoffs_.clear();
+  timers_.clear();
   answer_close_if_done();
 }
 

@@ -126,14 +126,17 @@ class Engine::Impl {
 
   /// Serves other processes' questions about this engine's runs.
   void listen(const std::string& store_path) {
-    auto opened =
-        ControlSocket::open(store_path, [core = core_](ControlVerb verb, const std::string& run) {
-          const auto answer = verb == ControlVerb::cancel ? core->cancel(run) : core->unblock(run);
-          const auto state = answer->wait_for(std::chrono::seconds(5));
-          return state ? *state
-                       : Result<RunState>(
-                             make_error(Errc::busy, "the store does not answer; ask again", run));
-        });
+    auto opened = ControlSocket::open(store_path, [core = core_](const ControlQuestion& question) {
+      const std::string& run = question.run;
+      const auto answer = question.verb == ControlVerb::cancel ? core->cancel(run)
+                          : question.verb == ControlVerb::unblock
+                              ? core->unblock(run)
+                              : core->signal(run, question.signal);
+      const auto state = answer->wait_for(std::chrono::seconds(5));
+      return state ? *state
+                   : Result<RunState>(
+                         make_error(Errc::busy, "the store does not answer; ask again", run));
+    });
     if (opened)
       control_ = std::move(*opened);
     else
@@ -224,6 +227,14 @@ Result<RunState> Engine::cancel(std::string_view run) {
 Result<RunState> Engine::unblock(std::string_view run) {
   if (impl_->is_closed()) return closed_error();
   return impl_->core().unblock(run)->wait();
+}
+
+Result<RunState> Engine::signal(std::string_view run, std::string_view name, json payload,
+                                std::string_view signal_id) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core()
+      .signal(run, {std::string(name), std::move(payload), std::string(signal_id)})
+      ->wait();
 }
 
 Result<std::vector<RunRow>> Engine::list(const RunFilter& filter) {

@@ -23,7 +23,7 @@ std::vector<Problem> unknown_types(const Plan& plan, const Steps& steps) {
   std::vector<Problem> problems;
   std::vector<std::string_view> known;
   for (const PlannedStep& step : plan.steps) {
-    if (steps.bodies().count(step.type) > 0) continue;
+    if (step.kind != StepKind::task || steps.bodies().count(step.type) > 0) continue;
     if (known.empty())
       for (const auto& [name, body] : steps.bodies()) known.push_back(name);
     problems.push_back(
@@ -144,18 +144,34 @@ Run EngineCore::watch(std::string_view run) {
 }
 
 PendingPtr<Result<RunState>> EngineCore::cancel(std::string_view run) {
-  auto pending = std::make_shared<Pending<Result<RunState>>>();
-  caf::anon_send(coordinator_,
-                 Message<CancelRequest>(std::make_shared<CancelRequest>(CancelRequest{
-                     std::string(run), make_ticket(pending, Result<RunState>(lost()))})));
-  return pending;
+  Record record;
+  record.kind = RecordKind::cancel_requested;
+  return note(run, std::move(record));
 }
 
 PendingPtr<Result<RunState>> EngineCore::unblock(std::string_view run) {
+  Record record;
+  record.kind = RecordKind::unblocked;
+  return note(run, std::move(record));
+}
+
+PendingPtr<Result<RunState>> EngineCore::signal(std::string_view run, Signal signal) {
+  if (signal.id.empty())
+    signal.id =
+        generate_run_id(options_.seams.clock->now_ms(), options_.seams.random->next()).str();
+  Result<Record> record = signal_record(signal);
+  if (record) return note(run, std::move(*record));
   auto pending = std::make_shared<Pending<Result<RunState>>>();
-  caf::anon_send(coordinator_,
-                 Message<UnblockRequest>(std::make_shared<UnblockRequest>(UnblockRequest{
-                     std::string(run), make_ticket(pending, Result<RunState>(lost()))})));
+  pending->set(record.error());
+  return pending;
+}
+
+PendingPtr<Result<RunState>> EngineCore::note(std::string_view run, Record record) {
+  auto pending = std::make_shared<Pending<Result<RunState>>>();
+  caf::anon_send(
+      coordinator_,
+      Message<NoteRequest>(std::make_shared<NoteRequest>(NoteRequest{
+          std::string(run), std::move(record), make_ticket(pending, Result<RunState>(lost()))})));
   return pending;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pawl/engine.hpp>
+#include <pawl/signal.hpp>
 
 #include "actors/answer_gate.hpp"
 #include "actors/callback_thread.hpp"
@@ -55,6 +56,7 @@ class EngineCore {
   Run watch(std::string_view run);
   PendingPtr<Result<RunState>> cancel(std::string_view run);
   PendingPtr<Result<RunState>> unblock(std::string_view run);
+  PendingPtr<Result<RunState>> signal(std::string_view run, Signal signal);
 
   /// Stop starting things. Answered with the attempts still under way, as `RUN/STEP`: when there
   /// are none any more, or at once.
@@ -79,6 +81,8 @@ class EngineCore {
   const std::shared_ptr<Reporter>& reporter() const { return reporter_; }
 
  private:
+  PendingPtr<Result<RunState>> note(std::string_view run, Record record);
+
   template <class T>
   static std::shared_ptr<Ticket<T>> make_ticket(const std::shared_ptr<Pending<T>>& pending,
                                                 T if_dropped) {

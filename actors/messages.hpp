@@ -2,8 +2,7 @@
 /// tells it as a story.
 ///
 ///     from         to           message
-///     Engine       coordinator  StartRequest, WatchRequest, CancelRequest, UnblockRequest
-///                               CloseRequest
+///     Engine       coordinator  StartRequest, WatchRequest, NoteRequest, CloseRequest
 ///     Engine       store        Look
 ///     coordinator  step runner  DispatchPtr
 ///     coordinator  store        WritePtr, answered by WriteAnswer
@@ -142,13 +141,11 @@ struct WatchRequest {
   std::shared_ptr<Ticket<Outcome>> end;
 };
 
-struct CancelRequest {
+/// Something that somebody outside wants noted of a run: a cancel, an unblock, a signal. The answer
+/// is the run's state with it.
+struct NoteRequest {
   std::string run;
-  std::shared_ptr<Ticket<Result<RunState>>> answer;
-};
-
-struct UnblockRequest {
-  std::string run;
+  Record record;
   std::shared_ptr<Ticket<Result<RunState>>> answer;
 };
 
@@ -188,8 +185,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Recovered>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Found>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::StartRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::WatchRequest>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::CancelRequest>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::UnblockRequest>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::NoteRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::CloseRequest>)
 
 namespace pawl {
@@ -208,8 +204,7 @@ using RecoveryActor = caf::typed_actor<caf::reacts_to<Message<RecoverRequest>>,
 
 using CoordinatorActor =
     caf::typed_actor<caf::reacts_to<Message<StartRequest>>, caf::reacts_to<Message<WatchRequest>>,
-                     caf::reacts_to<Message<CancelRequest>>,
-                     caf::reacts_to<Message<UnblockRequest>>, caf::reacts_to<Message<CloseRequest>>,
+                     caf::reacts_to<Message<NoteRequest>>, caf::reacts_to<Message<CloseRequest>>,
                      caf::reacts_to<Message<StepCompleted>>, caf::reacts_to<Message<AttemptFailed>>,
                      caf::reacts_to<Message<WriteRefused>>, caf::reacts_to<Message<Recovered>>,
                      caf::reacts_to<Message<Found>>, caf::reacts_to<Later>>;

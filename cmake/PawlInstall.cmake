@@ -11,5 +11,6 @@ install(FILES
     ${PROJECT_BINARY_DIR}/pawlConfig.cmake
     ${PROJECT_BINARY_DIR}/pawlConfigVersion.cmake
     ${PROJECT_SOURCE_DIR}/cmake/FindCAF.cmake
+    ${PROJECT_SOURCE_DIR}/cmake/FindRE2.cmake
   DESTINATION ${pawl_package_dir})
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})

@@ -1,5 +1,7 @@
 #include "lab/case_runner.hpp"
 
+#include "lab/caller.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -22,24 +24,25 @@ HistoryView CaseEnd::view() const {
   return view;
 }
 
-void note_told(Outlook& outlook, const std::vector<HistoryEvent>& history, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    if (history[i].what == Happened::start_told) outlook.started.insert(history[i].run);
-    if (history[i].what == Happened::end_told) outlook.ended.insert(history[i].run);
-  }
+void note_told(Outlook& outlook, const HistoryEvent& event) {
+  if (event.what == Happened::start_told) outlook.started.insert(event.run);
+  if (event.what == Happened::end_told) outlook.ended.insert(event.run);
+  if (event.what == Happened::signal_told || event.what == Happened::signal_refused)
+    outlook.signalled.insert(name_of(event.run, event.key));
 }
 
 LifeEnd live_in(const Scenario& scenario, const Outside& world, const Outlook& outlook,
                 const Life& life, bool disk_lies, bool traced) {
-  const Start start{scenario,       world.steps(), outlook.started, outlook.ended,
-                    outlook.now_ms, outlook.world, disk_lies,       traced};
+  const Start start{scenario,      world.steps(),     outlook.started,
+                    outlook.ended, outlook.signalled, outlook.now_ms,
+                    outlook.world, disk_lies,         traced};
   return live(start, life, outlook.image);
 }
 
 Outlook outlook_after(const Outlook& before, const LifeEnd& end, const Life& life) {
   Outlook after = before;
   const std::size_t position = end.course.entries().size();
-  note_told(after, end.course.history(), end.course.history().size());
+  for (const HistoryEvent& event : end.course.history()) note_told(after, event);
   after.world = end.world_at(position);
   after.now_ms = end.times.back() + restart_ms;
   if (end.clean) {

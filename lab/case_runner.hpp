@@ -33,12 +33,13 @@ struct Outlook {
   DiskImage image;
   std::set<std::string> started;
   std::set<std::string> ended;
+  std::set<std::string> signalled;
   std::int64_t now_ms = 1'700'000'000'000;
   std::uint64_t world = 1;
 };
 
-/// Takes note of what a life told up to a position.
-void note_told(Outlook& outlook, const std::vector<HistoryEvent>& history, std::size_t count);
+/// Takes note of what a life told.
+void note_told(Outlook& outlook, const HistoryEvent& event);
 
 /// Lives `life` in `world`. With a crash that the life does not come to, it ends as if it had none.
 LifeEnd live_in(const Scenario& scenario, const Outside& world, const Outlook& outlook,

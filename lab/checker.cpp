@@ -2,6 +2,8 @@
 
 #include <pawl/limits.hpp>
 
+#include "lab/own_steps_check.hpp"
+#include "lab/stored_facts.hpp"
 #include "runtime/plan.hpp"
 #include "store/record_slot.hpp"
 
@@ -18,44 +20,19 @@ namespace {
 using StepKey = std::pair<std::string, std::string>;           // run, step
 using AttemptKey = std::tuple<std::string, std::string, int>;  // and attempt
 
-/// What is stored of one run, looked up often.
-struct StoredFacts {
-  const StoredRun* run = nullptr;
-  std::map<std::string, const Record*> outputs;
-  std::map<std::string, int> outputs_seen;
-  std::map<std::string, int> receipts;  // that ended an attempt
-  std::map<std::string, int> failures;  // those of them that count
-  std::map<std::string, int> lost;
-  std::set<std::pair<std::string, int>> given_up;  // attempts that ended without an output
-  std::optional<Outcome> end;
-};
-
-StoredFacts facts_of(const StoredRun& run) {
-  StoredFacts facts;
-  facts.run = &run;
-  for (const Record& record : run.records) {
-    if (record.kind == RecordKind::output) {
-      facts.outputs[record.step] = &record;
-      ++facts.outputs_seen[record.step];
-    }
-    if (record.kind == RecordKind::ended)
-      if (Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false)))
-        facts.end = std::move(*outcome);
-    if (!ends_attempt(record)) continue;
-    facts.given_up.emplace(record.step, record.attempt);
-    ++facts.receipts[record.step];
-    if (record.end == AttemptEnd::failed || record.end == AttemptEnd::timed_out)
-      ++facts.failures[record.step];
-    if (record.end == AttemptEnd::lost) ++facts.lost[record.step];
-  }
-  return facts;
-}
-
 class Check {
  public:
   Check(const Scenario& scenario, const HistoryView& history, const std::vector<StoredRun>& runs)
       : scenario_(scenario), history_(history), runs_(runs) {
-    for (const StoredRun& run : runs) stored_.emplace(run.row.run, facts_of(run));
+    const Plan& plan = *scenario.flow.plan();
+    has_own_steps_ = std::any_of(plan.steps.begin(), plan.steps.end(), [](const PlannedStep& step) {
+      return step.kind != StepKind::task;
+    });
+    for (const StoredRun& run : runs) {
+      StoredFacts facts = facts_of(run);
+      if (has_own_steps_) facts.excluded = excluded_steps(plan, run);
+      stored_.emplace(run.row.run, std::move(facts));
+    }
   }
 
   std::vector<Breach> run() {
@@ -63,6 +40,10 @@ class Check {
     check_ends();
     check_stored();
     check_order();
+    if (has_own_steps_)
+      for (const StoredRun& run : runs_)
+        for (Breach& own : check_own_steps(*scenario_.flow.plan(), run, signalled_[run.row.run]))
+          breach(own.invariant.c_str(), std::move(own.message));
     return std::move(breaches_);
   }
 
@@ -71,6 +52,12 @@ class Check {
     for (const Breach& known : breaches_)
       if (known.invariant == invariant) return;
     breaches_.push_back({invariant, std::move(message)});
+  }
+
+  bool is_task(const std::string& step) const {
+    const Plan& plan = *scenario_.flow.plan();
+    const auto found = plan.index.find(step);
+    return found == plan.index.end() || plan.steps[found->second].kind == StepKind::task;
   }
 
   static std::string name(const HistoryEvent& event) {
@@ -100,6 +87,7 @@ class Check {
       case Happened::end_told: take_end(event); break;
       case Happened::read: take_read(event); break;
       case Happened::cancel_told: take_cancel(event); break;
+      case Happened::signal_told: signalled_[event.run].insert(event.key); break;
       default: break;
     }
   }
@@ -116,6 +104,8 @@ class Check {
     if (!given_up && ends_.count(event.run) > 0)
       breach("nothing_runs_after_its_completion",
              name(event) + " ran although the end of its run had been told");
+    if (facts != nullptr && facts->excluded.count(event.step) > 0)
+      breach("excluded_never_runs", name(event) + " ran although a branch excludes it");
     ++bodies_[{event.run, event.step}];
     if (!attempts_.insert({event.run, event.step, event.attempt}).second)
       breach("attempt_runs_once", name(event) + " ran twice under one number");
@@ -246,7 +236,7 @@ class Check {
           breach("written_once",
                  id + "/" + step + " has " + std::to_string(count) + " stored outputs");
       for (const auto& [step, output] : facts.outputs)
-        if (made_.count({id, step, output->output_digest}) == 0)
+        if (made_.count({id, step, output->output_digest}) == 0 && is_task(step))
           breach("nothing_from_nowhere",
                  "the stored output of " + id + "/" + step + " was made by no attempt");
       check_end(id, facts);
@@ -261,7 +251,8 @@ class Check {
              id + " is noted as " + std::string(to_string(noted)) + ", its records say " +
                  (facts.end ? std::string(to_string(facts.end->state)) : "that it has not ended"));
     if (!facts.end) return;
-    if (facts.end->succeeded() && facts.outputs.size() != scenario_.flow.plan()->steps.size())
+    if (facts.end->succeeded() &&
+        facts.outputs.size() + facts.excluded.size() != scenario_.flow.plan()->steps.size())
       breach("end_is_durable", id + " succeeded with " + std::to_string(facts.outputs.size()) +
                                    " outputs of " +
                                    std::to_string(scenario_.flow.plan()->steps.size()) + " steps");
@@ -328,6 +319,8 @@ class Check {
   std::set<AttemptKey> attempts_;
   std::set<std::tuple<std::string, std::string, Digest>> made_;
   std::set<std::string> ends_;
+  bool has_own_steps_ = false;
+  std::map<std::string, std::set<std::string>> signalled_;  // acknowledged, by run
 };
 
 }  // namespace
@@ -350,6 +343,11 @@ const std::vector<std::string_view>& invariants() {
       "views_agree",
       "nothing_from_nowhere",
       "no_holes",
+      "excluded_never_runs",
+      "own_steps_follow",
+      "sleeps_last",
+      "signals_are_kept",
+      "signals_count_once",
       "file_is_sound",
       "every_point_is_reached",
       "your_check",

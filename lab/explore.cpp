@@ -4,6 +4,7 @@
 
 #include "actors/real_seams.hpp"
 #include "lab/case_runner.hpp"
+#include "lab/coverage.hpp"
 #include "lab/exploration_lock.hpp"
 #include "lab/random_case.hpp"
 #include "lab/shrink.hpp"
@@ -41,6 +42,7 @@ struct SituationHash {
 SituationKey key_of(const Outlook& outlook) {
   std::string told = std::to_string(outlook.now_ms);
   for (const std::string& run : outlook.started) told += ":" + run;
+  for (const std::string& signal : outlook.signalled) told += "!" + signal;
   const Digest digest = digest_of(told);
   std::uint64_t word = 0;
   for (std::size_t i = 0; i < 8; ++i) word = word << 8 | digest.bytes[i];
@@ -168,11 +170,7 @@ class Exploration {
     for (std::size_t position = 0; position <= entries.size(); ++position) {
       if (position > 0) {
         replay.follow(entries[position - 1]);
-        if (entries[position - 1].kind == Entry::Kind::mark) {
-          const HistoryEvent& event = history[told++];
-          if (event.what == Happened::start_told) outlook.started.insert(event.run);
-          if (event.what == Happened::end_told) outlook.ended.insert(event.run);
-        }
+        if (entries[position - 1].kind == Entry::Kind::mark) note_told(outlook, history[told++]);
       }
       outlook.world = end.world_at(position);
       outlook.now_ms = end.times[std::min(position, end.times.size() - 1)] + 1;
@@ -303,38 +301,11 @@ class Exploration {
     }
   }
 
-  /// Every point that this exploration could have reached, at every step that has it.
   void demand_points() {
-    const bool crashes = !options_.losses.empty() && options_.positions;
-    for (const std::string_view point : protocol_points()) {
-      const bool of_failures = point == "step.after_failure" || point == "run.on_failure";
-      const bool of_recovery = point.substr(0, 9) == "recovery.";
-      const bool of_steps = point.substr(0, 5) == "step." || point == "run.before_dispatch" ||
-                            point == "run.on_completion";
-      if (of_failures && !(options_.schedules >= 20 && options_.steps_fail)) continue;
-      if (of_recovery && !crashes) continue;
-      if (!of_steps || of_failures) {
-        if (report_.points.count(std::string(point)) == 0)
-          report_.points_missed.emplace_back(point);
-        continue;
-      }
-      // Where even the undisturbed course fails, nobody can say which steps could have begun.
-      if (!succeeds_undisturbed()) continue;
-      for (const auto& [step, place] : scenario_.flow.plan()->index)
-        if (const std::string name = std::string(point) + " " + step;
-            report_.points.count(name) == 0)
-          report_.points_missed.push_back(name);
-    }
+    report_.points_missed = points_missed(scenario_, options_, report_.points, baseline_.runs);
     if (report_.points_missed.empty()) return;
     add_violation({"every_point_is_reached", report_.points_missed.front() + " was never reached"},
                   case_of({}));
-  }
-
-  bool succeeds_undisturbed() const {
-    std::size_t succeeded = 0;
-    for (const StoredRun& run : baseline_.runs)
-      succeeded += run.row.state == RunState::succeeded ? 1 : 0;
-    return is_calm(options_.course) && succeeded == scenario_.runs.size();
   }
 
   void add_violation(const Breach& breach, const LabCase& lab_case) {

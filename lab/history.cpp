@@ -19,6 +19,9 @@ std::string_view to_string(Happened what) {
     case Happened::recovered: return "recovered";
     case Happened::cancel_asked: return "cancel_asked";
     case Happened::cancel_told: return "cancel_told";
+    case Happened::signal_sent: return "signal_sent";
+    case Happened::signal_told: return "signal_told";
+    case Happened::signal_refused: return "signal_refused";
     case Happened::blocked: return "blocked";
     case Happened::write_failed: return "write_failed";
     case Happened::point: return "point";

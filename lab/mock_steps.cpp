@@ -36,13 +36,16 @@ void put_wanted(json& value, const std::vector<PathSegment>& path, const std::st
 /// By step: everything that templates want of its output.
 std::map<std::string, std::vector<std::vector<PathSegment>>> wanted_paths(const Plan& plan) {
   std::map<std::string, std::vector<std::vector<PathSegment>>> wanted;
-  const auto note = [&](const Template& compiled) {
-    for (const Template::Use& use : compiled.uses())
-      if (use.reference.root == Reference::Root::step_output && !use.reference.path.empty())
-        wanted[use.reference.step].push_back(use.reference.path);
+  const auto note = [&](const Template::Use& use) {
+    if (use.reference.root == Reference::Root::step_output && !use.reference.path.empty())
+      wanted[use.reference.step].push_back(use.reference.path);
   };
-  for (const PlannedStep& step : plan.steps) note(step.with);
-  if (plan.output) note(*plan.output);
+  for (const PlannedStep& step : plan.steps) {
+    for (const Template::Use& use : step.with.uses()) note(use);
+    step.body.each_use(note);
+  }
+  if (plan.output)
+    for (const Template::Use& use : plan.output->uses()) note(use);
   return wanted;
 }
 
@@ -76,7 +79,7 @@ Result<Steps> mock_steps(const Flow& flow, const json& mocks) {
   std::set<std::string> types;
   std::vector<std::string_view> known;
   for (const PlannedStep& step : plan.steps) {
-    types.insert(step.type);
+    if (step.kind == StepKind::task) types.insert(step.type);
     known.push_back(step.name.str());
   }
   for (const std::string& type : types) known.push_back(type);

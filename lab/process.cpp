@@ -4,6 +4,7 @@
 #include <pawl/point.hpp>
 #include <pawl/sqlite_store.hpp>
 
+#include "lab/caller.hpp"
 #include "lab/left_file.hpp"
 #include "lab/onlooker.hpp"
 #include "lab/repeating_store.hpp"
@@ -206,8 +207,8 @@ class Process final : public StepWorld {
       return false;
     }
     assemble(std::make_unique<RepeatingStore>(std::move(*store), repeats_batch_));
-    for (const RunToStart& run : start_.scenario.runs)
-      if (start_.started.count(run.id) == 0) submit(run);
+    caller_ = std::make_unique<Caller>(*core_, course_, start_);
+    caller_->call();
     return true;
   }
 
@@ -228,27 +229,6 @@ class Process final : public StepWorld {
     core_ = std::make_unique<EngineCore>(
         *system_, std::move(store), std::make_shared<const Steps>(wrap_steps(start_.steps, *this)),
         std::move(options), nullptr);
-  }
-
-  void submit(const RunToStart& to_start) {
-    HistoryEvent event;
-    event.what = Happened::submitted;
-    event.run = to_start.id;
-    if (!course_.mark(std::move(event))) return;
-    const Run run = core_->submit(start_.scenario.flow, to_start.id, to_start.input);
-    const std::string id = to_start.id;
-    run.on_started([this, id](const Result<void>& started) {
-      HistoryEvent told;
-      told.what = started ? Happened::start_told : Happened::start_refused;
-      told.run = id;
-      if (!started) {
-        told.text = started.error().text();
-      }
-      course_.mark(std::move(told));
-    });
-    run.on_end([this, id](const Outcome& outcome) {
-      if (is_ended(outcome.state)) course_.mark(told_end(id, outcome));
-    });
   }
 
   // --- one thing after the other
@@ -283,19 +263,7 @@ class Process final : public StepWorld {
     if (cancels_ >= 2) return;
     ++cancels_;
     const auto& runs = start_.scenario.runs;
-    const std::string id = runs[chance_.below(runs.size())].id;
-    HistoryEvent asked;
-    asked.what = Happened::cancel_asked;
-    asked.run = id;
-    if (!course_.mark(std::move(asked))) return;
-    core_->cancel(id)->on_set([this, id](const Result<RunState>& state) {
-      HistoryEvent told;
-      told.what = Happened::cancel_told;
-      told.run = id;
-      told.text =
-          state ? std::string(to_string(*state)) : std::string(to_string(state.error().code));
-      if (state) course_.mark(std::move(told));
-    });
+    caller_->cancel(runs[chance_.below(runs.size())].id);
   }
 
   // --- the end
@@ -366,6 +334,7 @@ class Process final : public StepWorld {
   std::unique_ptr<Schedule> schedule_;
   std::shared_ptr<const Clock> clock_;
   std::unique_ptr<EngineCore> core_;
+  std::unique_ptr<Caller> caller_;
   std::vector<std::pair<std::size_t, std::uint64_t>> worlds_;
   BodyLog bodies_;
   std::vector<std::int64_t> times_;

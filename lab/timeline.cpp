@@ -58,6 +58,9 @@ Line line_of(const HistoryEvent& event) {
     case Happened::end_told: return {Lane::outside, event.run + ": " + event.text};
     case Happened::cancel_asked: return {Lane::outside, "cancels " + event.run};
     case Happened::cancel_told: return {Lane::outside, event.run + ": cancel acknowledged"};
+    case Happened::signal_sent: return {Lane::outside, "signals " + event.run};
+    case Happened::signal_told: return {Lane::outside, event.run + ": signal acknowledged"};
+    case Happened::signal_refused: return {Lane::outside, event.run + ": signal refused"};
     case Happened::read: return {Lane::outside, "reads " + event.run};
     case Happened::body_began: return {Lane::step, attempt_of(event) + " runs"};
     case Happened::body_ended: return {Lane::step, attempt_of(event) + ": " + event.text};

@@ -3,6 +3,7 @@
 #include <pawl/limits.hpp>
 
 #include "runtime/mutant.hpp"
+#include "runtime/unlawful.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -10,15 +11,6 @@
 namespace pawl {
 
 namespace {
-
-Error unlawful(const Record& record, const std::string& why) {
-  std::string what(to_string(record.kind));
-  if (record.end != AttemptEnd::none) what += " (" + std::string(to_string(record.end)) + ")";
-  if (!record.step.empty())
-    what += " of step " + record.step + ", attempt " + std::to_string(record.attempt);
-  return make_error(Errc::corrupt,
-                    "the record " + std::to_string(record.seq) + ", " + what + ", " + why);
-}
 
 void sort_and_unique(std::vector<std::size_t>& steps) {
   std::sort(steps.begin(), steps.end());
@@ -32,7 +24,8 @@ FlowMachine::FlowMachine(std::shared_ptr<const Plan> plan, RunId run, json input
       run_(std::move(run)),
       input_(std::move(input)),
       steps_(plan_->steps.size()),
-      outputs_(plan_->steps.size(), nullptr) {
+      outputs_(plan_->steps.size(), nullptr),
+      computed_(plan_->steps.size(), nullptr) {
   phase_counts_[static_cast<std::size_t>(Phase::pending)] = steps_.size();
   for (std::size_t i = 0; i < steps_.size(); ++i) steps_[i].missing = plan_->steps[i].needs.size();
 }
@@ -43,8 +36,9 @@ Result<Commands> FlowMachine::apply(const Event& event) {
     if (Result<void> taken = take(recorded->record); !taken) return taken.error();
   } else if (std::holds_alternative<Resumed>(event)) {
     resumed_ = true;
-  } else if (const auto* over = std::get_if<BackoffOver>(&event)) {
+  } else if (const auto* over = std::get_if<TimerOver>(&event)) {
     Step& step = steps_[over->step];
+    if (over->attempt == 0 && resumed_ && !stopping()) take_timer_over(over->step, commands);
     // A wait that a cancel or a failure overtook is over without consequence; so is one of an
     // earlier life of the run.
     if (resumed_ && step.phase == Phase::backoff && step.attempt + 1 == over->attempt &&
@@ -59,7 +53,12 @@ Result<Commands> FlowMachine::apply(const Event& event) {
     return commands;
   }
   if (!resumed_ || outcome_) return commands;
-  if (!stopping()) issue_starts(commands);
+  if (!stopping()) {
+    // A replay may have come by the same step several times.
+    sort_and_unique(ready_);
+    issue_own(commands);
+    issue_starts(commands);
+  }
   issue_end(commands);
   return commands;
 }
@@ -81,6 +80,7 @@ Result<void> FlowMachine::take(const Record& record) {
     if (record.kind == RecordKind::receipt) return take_receipt(record, i);
     return take_opened(record, i);
   }
+  if (record.kind == RecordKind::signal) return take_signal(record);
   if (record.kind == RecordKind::ended) return take_ended(record);
   if (record.kind == RecordKind::cancel_requested &&
       (resumed_ || !mutant("cancel_forgotten_at_restart")))
@@ -88,17 +88,21 @@ Result<void> FlowMachine::take(const Record& record) {
   if (record.kind == RecordKind::unblocked) take_unblocked();
   if (record.kind == RecordKind::started) {
     started_at_ms_ = record.at_ms;
-    for (std::size_t i = 0; i < steps_.size(); ++i)
-      if (steps_[i].missing == 0 && steps_[i].phase == Phase::pending) open(i, 1, record.epoch);
+    for (std::size_t i = 0; i < steps_.size(); ++i) {
+      if (plan_->steps[i].needs.empty()) steps_[i].ready_ms = record.at_ms;
+      if (steps_[i].missing == 0 && steps_[i].phase == Phase::pending) begin(i, record.epoch);
+    }
   }
   return {};
 }
 
 Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
   Step& step = steps_[i];
-  if (step.phase == Phase::pending)
+  // Values are computed ahead: a record whose first writing failed stands behind later ones.
+  if (step.phase == Phase::pending && plan_->steps[i].kind != StepKind::value)
     return unlawful(record, "comes before the outputs that the step waits for");
   if (step.phase == Phase::succeeded) return unlawful(record, "is the step's second output");
+  if (plan_->steps[i].kind != StepKind::task) return take_own_output(record, i);
   if (step.phase != Phase::open || record.attempt != step.attempt)
     return unlawful(record, "comes from an attempt that is not open");
   std::shared_ptr<const json> value = record.value;
@@ -108,14 +112,7 @@ Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
     value = std::make_shared<const json>(std::move(parsed));
   }
   close_attempt(step);
-  move_to(step, Phase::succeeded);
-  step.output = std::move(value);
-  step.error.reset();
-  outputs_[i] = step.output.get();
-  for (const std::size_t dependent : plan_->steps[i].dependents)
-    if (--steps_[dependent].missing == 0 ||
-        (mutant("start_before_all_inputs") && steps_[dependent].phase == Phase::pending))
-      open(dependent, 1, record.epoch);
+  succeed(i, std::move(value), record);
   if (mutant("rerun_completed_step_at_restart") && !resumed_)
     open(i, record.attempt + 1, record.epoch);
   return {};
@@ -129,6 +126,11 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
     case AttemptEnd::late:
     case AttemptEnd::diverged: return {};  // kept for people; no state follows from them
     default: break;
+  }
+  if (plan_->steps[i].kind != StepKind::task && record.end == AttemptEnd::fatal &&
+      step.phase != Phase::pending && step.phase != Phase::succeeded) {
+    take_own_failure(record, i);
+    return {};
   }
   if (step.phase != Phase::open || record.attempt != step.attempt)
     return unlawful(record, "ends an attempt that is not open");
@@ -183,7 +185,9 @@ void FlowMachine::take_cancel_request() {
   cancelling_ = true;
   for (Step& step : steps_)
     if (step.phase == Phase::backoff || step.phase == Phase::opening ||
-        step.phase == Phase::blocked || step.phase == Phase::unstartable)
+        step.phase == Phase::blocked || step.phase == Phase::unstartable ||
+        step.phase == Phase::computing || step.phase == Phase::sleeping ||
+        step.phase == Phase::awaiting)
       stop(step);
 }
 
@@ -271,8 +275,6 @@ void FlowMachine::wait_for_next(std::size_t i, std::int64_t due_ms) {
 }
 
 void FlowMachine::issue_starts(Commands& commands) {
-  // A replay may have come by the same step several times.
-  sort_and_unique(ready_);
   for (const std::size_t i : ready_)
     if (steps_[i].phase == Phase::open && !steps_[i].started)
       commands.emplace_back(start_command(i));
@@ -286,7 +288,7 @@ void FlowMachine::issue_starts(Commands& commands) {
     const std::int64_t longest =
         step.failures == 0 ? 0 : longest_delay_ms(plan_->steps[i].retry, step.failures);
     commands.emplace_back(
-        AwaitBackoff{i, step.attempt + 1, step.due_ms, step.due_ms == 0 ? 0 : longest});
+        AwaitTimer{i, step.attempt + 1, step.due_ms, step.due_ms == 0 ? 0 : longest});
   }
   to_wait_.clear();
 }
@@ -312,7 +314,7 @@ void FlowMachine::issue_end(Commands& commands) {
   } else if (failure_) {
     outcome.state = RunState::failed;
     outcome.error = failure_;
-  } else if (count(Phase::succeeded) == steps_.size() ||
+  } else if (count(Phase::succeeded) + count(Phase::excluded) == steps_.size() ||
              (mutant("end_before_last_output") && count(Phase::succeeded) + 1 == steps_.size() &&
               steps_.size() > 1 && running_ == 0)) {
     outcome = mutant("end_before_last_output") ? Outcome{RunState::succeeded, nullptr, std::nullopt}
@@ -336,7 +338,7 @@ Outcome FlowMachine::success() const {
     output = std::move(*resolved);
   } else {
     for (const std::size_t i : plan_->terminal)
-      output[plan_->steps[i].name.str()] = *steps_[i].output;
+      if (steps_[i].output) output[plan_->steps[i].name.str()] = *steps_[i].output;
   }
   if (Result<std::string> text = canonical_json(output, Limits::output_bytes_max); !text)
     return {RunState::failed, nullptr,

@@ -9,8 +9,11 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <variant>
 #include <vector>
@@ -27,8 +30,8 @@ struct Recorded {
 /// All stored records were applied: from now on, say what to do.
 struct Resumed {};
 
-/// The wait before `attempt` is over.
-struct BackoffOver {
+/// A wait is over: that before `attempt`, or with attempt 0 that of a step that sleeps or awaits.
+struct TimerOver {
   std::size_t step;
   int attempt;
 };
@@ -42,7 +45,7 @@ struct StepTypeMissing {
 /// written: once that one is told, ask again.
 struct EndPostponed {};
 
-using Event = std::variant<Recorded, Resumed, BackoffOver, StepTypeMissing, EndPostponed>;
+using Event = std::variant<Recorded, Resumed, TimerOver, StepTypeMissing, EndPostponed>;
 
 // What the machine asks for.
 
@@ -53,9 +56,9 @@ struct StartAttempt {
   int failures;  ///< counted attempts that failed before
 };
 
-/// Wait, then tell `BackoffOver`. The wait ends at `due_ms` but never takes longer than
-/// `longest_ms`.
-struct AwaitBackoff {
+/// Wait, then tell `TimerOver` with the same step and attempt. The wait ends at `due_ms` but never
+/// takes longer than `longest_ms`.
+struct AwaitTimer {
   std::size_t step;
   int attempt;
   std::int64_t due_ms;
@@ -66,6 +69,11 @@ struct AwaitBackoff {
 struct OpenAttempt {
   std::size_t step;
   int attempt;
+};
+
+/// Write a record that this machine made: of a step that no attempt performs.
+struct WriteRecord {
+  Record record;
 };
 
 /// Ask a running attempt to stop; its receipt still comes.
@@ -79,7 +87,8 @@ struct EndRun {
   Outcome outcome;
 };
 
-using Command = std::variant<StartAttempt, AwaitBackoff, OpenAttempt, CancelAttempt, EndRun>;
+using Command =
+    std::variant<StartAttempt, AwaitTimer, OpenAttempt, WriteRecord, CancelAttempt, EndRun>;
 using Commands = std::vector<Command>;
 
 /// An attempt that was open in an earlier epoch: its effect may have happened, nobody knows.
@@ -92,27 +101,39 @@ struct OpenAttemptRef {
 /// 1. The state depends on the plan, the input and the records applied, in their order; nothing
 ///    else is read.
 /// 2. A step's attempts are numbered without gaps; at most one is open at a time.
-/// 3. A step starts only when every step that it needs has a durable output.
+/// 3. A step starts only when every step that it needs has a durable output or is excluded.
 /// 4. Each attempt is started at most once by one machine.
 /// 5. After the `ended` record there is no command, and only receipts that end no attempt are
 ///    lawful: `late`, `diverged`, `succeeded`.
 ///
 /// The phases of a step, and what moves it on:
 ///
-///     pending      the last output that it needs    → open
+///     pending      the last output that it needs    → open (a task), computing (a branch or a
+///                                                     value), sleeping, awaiting, or excluded
+///     computing    output, fatal                    → succeeded, failed
+///     sleeping     output, after TimerOver          → succeeded
+///     awaiting     output, after signal, TimerOver  → succeeded, or without a default: failed
 ///     open         output                           → succeeded
 ///                  failed, timed_out                → backoff, or after the last allowed: failed
 ///                  interrupted                      → backoff
 ///                  fatal                            → failed
 ///                  lost                             → open, or after too many in a row: blocked
 ///                  cancelled                        → stopped
-///     backoff      BackoffOver                      → opening
+///     backoff      TimerOver                      → opening
 ///                  StepTypeMissing                  → unstartable
 ///     opening      opened                           → open
 ///     blocked      unblocked                        → backoff, due at once
 ///
-///     backoff, opening, blocked and unstartable, when the run is cancelled       → stopped
+///     backoff, opening, blocked, unstartable, computing, sleeping and awaiting, when the run is
+///     cancelled                                                                  → stopped
 ///     open, by a receipt that leads to another attempt, when the run is to stop  → stopped
+///
+/// A step is excluded when a branch that guards it decided against it or is excluded itself, when a
+/// step whose output it cannot do without is excluded, or when all that it waits for is. A chain of
+/// values is computed at once, ahead of its records, which are written in its order.
+///
+/// A signal waits until a step that awaits its name takes it, the oldest first; the step's output
+/// says which it took. Its record may come before or after anything else.
 ///
 /// A backoff may also be followed by `opened` at once: in a replay, where nobody tells that it is
 /// over. A cancel may overtake an `opened` that is being written: such an attempt is counted, and
@@ -163,7 +184,8 @@ class FlowMachine {
   /// A step's number of attempts, the open one included.
   int attempts(std::size_t step) const { return steps_[step].attempt; }
 
-  /// With `RunState::waiting`: when the first step goes on.
+  /// With `RunState::waiting`: when the first step goes on; the largest number when only a signal
+  /// will do.
   std::int64_t due_ms() const;
 
   /// The run's end is known and waits to be written: nothing else may be written before it.
@@ -188,7 +210,11 @@ class FlowMachine {
     failed,
     blocked,
     unstartable,
-    stopped
+    stopped,
+    computing,
+    sleeping,
+    awaiting,
+    excluded
   };
 
   struct Step {
@@ -202,6 +228,11 @@ class FlowMachine {
     std::int64_t due_ms = 0;
     bool started = false;  // the open attempt was handed out by this machine
     bool stopped_by_cancel = false;
+    std::int64_t ready_ms = 0;             // when the last record came that it waited for
+    std::int64_t longest_ms = 0;           // of a sleep or an await: how long it may take
+    bool has_due = false;                  // of an await: whether it has an end by time
+    bool asked = false;                    // its record was asked to be written by this machine
+    std::shared_ptr<const json> computed;  // what that record says
     std::shared_ptr<const json> output;
     std::optional<Error> error;
   };
@@ -213,12 +244,32 @@ class FlowMachine {
   Result<void> take_ended(const Record& record);
   void take_unblocked();
   void take_cancel_request();
+  Result<void> take_signal(const Record& record);
+
+  // Branches, values, sleeps and awaits (flow_machine_own.cpp).
+  Result<void> take_own_output(const Record& record, std::size_t i);
+  void take_own_failure(const Record& record, std::size_t i);
+  void begin_own(std::size_t i);
+  void begin_sleep(std::size_t i);
+  void begin_await(std::size_t i);
+  void take_timer_over(std::size_t i, Commands& commands);
+  void issue_own(Commands& commands);
+  void issue_computed(std::size_t i, Commands& commands);
+  bool computable(std::size_t i) const;
+  void issue_signalled(Commands& commands);
+  void issue_output(std::size_t i, json value, const Digest& signal, Commands& commands);
+  void issue_failure(std::size_t i, const Error& error, Commands& commands);
+  Result<json> evaluate(std::size_t i) const;
 
   void move_to(Step& step, Phase phase);
 
   std::size_t count(Phase phase) const { return phase_counts_[static_cast<std::size_t>(phase)]; }
 
   void open(std::size_t i, int attempt, std::int64_t epoch);
+  void succeed(std::size_t i, std::shared_ptr<const json> value, const Record& record);
+  void settle(std::size_t i, const Record& record);
+  void begin(std::size_t i, std::int64_t epoch);
+  bool must_exclude(std::size_t i) const;
   void close_attempt(Step& step);
   void stop(Step& step);
   void take_missing_type(std::size_t i);
@@ -238,12 +289,23 @@ class FlowMachine {
   RunId run_;
   json input_;
   std::vector<Step> steps_;
-  std::vector<const json*> outputs_;  // by step, for templates
-  std::array<std::size_t, 9> phase_counts_{};
+  std::vector<const json*> outputs_;   // by step, for templates
+  std::vector<const json*> computed_;  // outputs, and what was computed ahead of its record
+  std::array<std::size_t, 13> phase_counts_{};
   std::size_t running_ = 0;         // attempts started and not ended
   std::vector<std::size_t> ready_;  // steps whose open attempt was not started yet
   std::vector<std::size_t>
       to_wait_;  // steps that entered backoff and whose wait was not asked for yet
+
+  struct Signal {
+    Digest id;
+    std::shared_ptr<const json> payload;
+    bool taken = false;  // by a step whose record was asked to be written
+  };
+
+  std::map<std::string, std::deque<Signal>> signals_;  // by name, the oldest first
+  std::set<Digest> signals_seen_;
+  bool signals_changed_ = false;  // a signal or an await has come
   bool resumed_ = false;
   bool cancelling_ = false;
   bool cancel_asked_ = false;  // running attempts were asked to stop

@@ -24,8 +24,13 @@ RunState FlowMachine::state() const {
   if (outcome_) return outcome_->state;
   if (cancelling_) return RunState::cancelling;
   if (failure_) return RunState::failing;
-  if (count(Phase::open) > 0 || count(Phase::succeeded) == steps_.size()) return RunState::running;
-  if (count(Phase::backoff) + count(Phase::opening) > 0) return RunState::waiting;
+  if (count(Phase::open) + count(Phase::computing) > 0 ||
+      count(Phase::succeeded) + count(Phase::excluded) == steps_.size())
+    return RunState::running;
+  if (count(Phase::backoff) + count(Phase::opening) + count(Phase::sleeping) +
+          count(Phase::awaiting) >
+      0)
+    return RunState::waiting;
   if (count(Phase::blocked) + count(Phase::unstartable) > 0) return RunState::blocked;
   return RunState::running;
 }
@@ -60,6 +65,10 @@ StepState FlowMachine::step_state(std::size_t i) const {
     case Phase::open: return ended ? left : StepState::running;
     case Phase::backoff:
     case Phase::opening: return ended ? StepState::failed : StepState::waiting;
+    case Phase::computing: return ended ? StepState::not_started : StepState::running;
+    case Phase::sleeping:
+    case Phase::awaiting: return ended ? StepState::not_started : StepState::waiting;
+    case Phase::excluded: return StepState::excluded;
     case Phase::succeeded: return StepState::succeeded;
     case Phase::failed: return StepState::failed;
     case Phase::blocked:
@@ -72,7 +81,8 @@ StepState FlowMachine::step_state(std::size_t i) const {
 std::int64_t FlowMachine::due_ms() const {
   std::int64_t due = std::numeric_limits<std::int64_t>::max();
   for (const Step& step : steps_)
-    if (step.phase == Phase::backoff || step.phase == Phase::opening)
+    if (step.phase == Phase::backoff || step.phase == Phase::opening ||
+        step.phase == Phase::sleeping || step.phase == Phase::awaiting)
       due = std::min(due, step.due_ms);
   return due;
 }

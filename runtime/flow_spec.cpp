@@ -129,17 +129,65 @@ RetryPolicy read_retry(const json& value, const std::string& pointer,
   return policy;
 }
 
-StepSpec read_step(const std::string& name, const json& value, const std::string& pointer,
-                   std::vector<Problem>& problems) {
-  StepSpec step;
-  step.name = name;
-  Members members(value, pointer, problems);
-  members.refuse_unknown({"run", "with", "after", "timeout_ms", "retry", "secret", "description"});
-  if (members.find("run") == nullptr)
-    members.complain("", "missing_member", "the step says no \"run\": which step type it is");
+struct KindMember {
+  const char* name;
+  StepKind kind;
+};
+
+constexpr KindMember kind_members[] = {
+    {"run", StepKind::task},       {"if", StepKind::branch},      {"value", StepKind::value},
+    {"sleep_ms", StepKind::sleep}, {"until_ms", StepKind::sleep}, {"await", StepKind::await},
+};
+
+/// Of a step of which nobody knows what it is.
+Names all_members() {
+  Names known{"after", "when",       "unless", "secret", "description",
+              "with",  "timeout_ms", "retry",  "default"};
+  for (const KindMember& member : kind_members) known.push_back(member.name);
+  return known;
+}
+
+Names known_members(StepKind kind) {
+  Names known{"after", "when", "unless", "secret", "description"};
+  for (const KindMember& member : kind_members)
+    if (member.kind == kind) known.push_back(member.name);
+  if (kind == StepKind::task) known.insert(known.end(), {"with", "timeout_ms", "retry"});
+  if (kind == StepKind::await) known.insert(known.end(), {"timeout_ms", "default"});
+  return known;
+}
+
+/// The one member that says what the step is; null when there is none or more.
+const KindMember* find_kind(Members& members) {
+  const KindMember* found = nullptr;
+  for (const KindMember& member : kind_members) {
+    if (members.find(member.name) == nullptr) continue;
+    if (found != nullptr) {
+      members.complain(member.name, "two_kinds",
+                       std::string("a step is one thing: it has \"") + found->name + "\" and \"" +
+                           member.name + "\"; make two steps of it");
+      return nullptr;
+    }
+    found = &member;
+  }
+  if (found == nullptr)
+    members.complain("", "missing_member",
+                     "the step says no \"run\": which step type it is (or \"if\", \"value\", "
+                     "\"sleep_ms\", \"until_ms\" or \"await\")");
+  return found;
+}
+
+/// One name, or an array of them.
+void read_guards(Members& members, const char* key, std::vector<std::string>& into) {
+  const json* value = members.find(key);
+  if (value != nullptr && value->is_string())
+    into.push_back(value->get<std::string>());
+  else
+    members.read(key, into);
+}
+
+void read_task(Members& members, StepSpec& step, const std::string& pointer,
+               std::vector<Problem>& problems) {
   members.read("run", step.type);
-  members.read("after", step.after);
-  members.read("secret", step.secret);
   members.read("timeout_ms", step.timeout_ms, 0, Limits::delay_ms_max);
   if (const json* with = members.find("with")) {
     if (with->is_object())
@@ -153,8 +201,48 @@ StepSpec read_step(const std::string& name, const json& value, const std::string
     else
       members.wrong_kind("retry", "an object", *retry);
   }
+}
+
+void read_sleep(Members& members, const char* key, StepSpec& step) {
+  step.until = std::string_view(key) == "until_ms";
+  step.body = *members.find(key);
+  if (step.body.is_string()) return;  // a template
+  std::int64_t time_ms = 0;
+  members.read(key, time_ms, 0, step.until ? Limits::time_ms_max : Limits::delay_ms_max);
+  step.body = time_ms;
+}
+
+StepSpec read_step(const std::string& name, const json& value, const std::string& pointer,
+                   std::vector<Problem>& problems) {
+  StepSpec step;
+  step.name = name;
+  Members members(value, pointer, problems);
+  const KindMember* const kind = find_kind(members);
+  if (kind == nullptr) {
+    members.refuse_unknown(all_members());
+    step.kind = StepKind::value;  // of which nobody asks more
+    return step;
+  }
+  step.kind = kind->kind;
+  members.refuse_unknown(known_members(step.kind));
+  members.read("after", step.after);
+  read_guards(members, "when", step.when);
+  read_guards(members, "unless", step.unless);
+  members.read("secret", step.secret);
   std::string description;
   members.read("description", description);
+  switch (step.kind) {
+    case StepKind::task: read_task(members, step, pointer, problems); break;
+    case StepKind::branch:
+    case StepKind::value: step.body = *members.find(kind->name); break;
+    case StepKind::sleep: read_sleep(members, kind->name, step); break;
+    case StepKind::await:
+      members.read("await", step.signal);
+      step.timeout_ms = 0;
+      members.read("timeout_ms", step.timeout_ms, 0, Limits::delay_ms_max);
+      if (const json* fallback = members.find("default")) step.fallback = *fallback;
+      break;
+  }
   return step;
 }
 

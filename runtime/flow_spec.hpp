@@ -13,12 +13,29 @@
 
 namespace pawl {
 
+/// What a step is, as the one member says that only such steps have.
+enum class StepKind {
+  task,    ///< `run`: user code performs it
+  branch,  ///< `if`: a condition decides
+  value,   ///< `value`: computed from other outputs
+  sleep,   ///< `sleep_ms` or `until_ms`: time passes
+  await,   ///< `await`: a signal from outside
+};
+
 struct StepSpec {
   std::string name;
-  std::string type;  // the member "run"
-  json with = json::object();
+  StepKind kind = StepKind::task;
+  std::string type;            // the member "run"
+  json with = json::object();  // with a task
+  json body;                   // with a branch the condition, with a value the value, with a sleep
+                               // the time, a whole number or a template
+  bool until = false;          // with a sleep: the time is a moment, not a length
+  std::string signal;          // the member "await"
+  std::optional<json> fallback;     // the member "default"
+  std::vector<std::string> when;    // branches that must have decided true
+  std::vector<std::string> unless;  // and false
   std::vector<std::string> after;
-  std::int64_t timeout_ms = 300'000;  // 0: none
+  std::int64_t timeout_ms = 300'000;  // 0: none, the default of an await
   RetryPolicy retry;
   std::vector<std::string> secret;  // as written: "with.token", "output.key"
 };

@@ -3,6 +3,7 @@
 #include <pawl/limits.hpp>
 
 #include <algorithm>
+#include <functional>
 #include <queue>
 #include <utility>
 
@@ -16,10 +17,68 @@ std::map<std::string, std::size_t> index_by_name(const FlowSpec& spec) {
   return index;
 }
 
+void bind_step(Template::Use& use, const std::map<std::string, std::size_t>& index) {
+  if (use.reference.root == Reference::Root::step_output)
+    use.reference.step_index = index.at(use.reference.step);
+}
+
 void bind_steps(Template& compiled, const std::map<std::string, std::size_t>& index) {
-  for (Template::Use& use : compiled.uses())
-    if (use.reference.root == Reference::Root::step_output)
-      use.reference.step_index = index.at(use.reference.step);
+  for (Template::Use& use : compiled.uses()) bind_step(use, index);
+}
+
+Expression compile_body(const StepSpec& step, std::vector<Problem>& problems) {
+  const std::string pointer = pointer_to("/steps", step.name);
+  switch (step.kind) {
+    case StepKind::task: break;
+    case StepKind::branch:
+      return Expression::compile_condition(step.body, pointer + "/if", problems);
+    case StepKind::value: return Expression::compile_value(step.body, pointer + "/value", problems);
+    case StepKind::sleep:
+      return Expression::compile_value(
+          step.body, pointer + (step.until ? "/until_ms" : "/sleep_ms"), problems);
+    case StepKind::await:
+      if (step.fallback)
+        return Expression::compile_value(*step.fallback, pointer + "/default", problems);
+      break;
+  }
+  return {};
+}
+
+/// Adds names' indices, those of no step left out, to each step's list; sorts them, each once.
+class IndexLists {
+ public:
+  explicit IndexLists(const FlowDraft& draft)
+      : index_(index_by_name(draft.spec)), lists_(draft.spec.steps.size()) {}
+
+  void add(std::size_t step, const std::string& name) {
+    if (const auto found = index_.find(name); found != index_.end())
+      lists_[step].push_back(found->second);
+  }
+
+  void add(std::size_t step, const std::vector<std::string>& names) {
+    for (const std::string& name : names) add(step, name);
+  }
+
+  std::vector<std::vector<std::size_t>> take() {
+    for (auto& list : lists_) {
+      std::sort(list.begin(), list.end());
+      list.erase(std::unique(list.begin(), list.end()), list.end());
+    }
+    return std::move(lists_);
+  }
+
+ private:
+  std::map<std::string, std::size_t> index_;
+  std::vector<std::vector<std::size_t>> lists_;
+};
+
+void each_step_use(const FlowDraft& draft, std::size_t step,
+                   const std::function<void(const Reference&)>& visit) {
+  const auto visit_use = [&](const Template::Use& use) {
+    if (use.reference.root == Reference::Root::step_output) visit(use.reference);
+  };
+  for (const Template::Use& use : draft.with[step].uses()) visit_use(use);
+  draft.body[step].each_use(visit_use);
 }
 
 std::vector<Secret> parse_secrets(const std::vector<std::string>& texts,
@@ -33,31 +92,55 @@ std::vector<Secret> parse_secrets(const std::vector<std::string>& texts,
 
 FlowDraft read_flow_draft(std::string_view text) {
   FlowReading reading = read_flow_spec(text);
-  FlowDraft draft{
-      std::move(reading.spec), std::move(reading.document), {}, {}, std::move(reading.problems)};
-  for (const StepSpec& step : draft.spec.steps)
+  FlowDraft draft{std::move(reading.spec),    std::move(reading.document), {}, {}, {},
+                  std::move(reading.problems)};
+  for (const StepSpec& step : draft.spec.steps) {
     draft.with.push_back(
         Template::compile(step.with, pointer_to("/steps", step.name) + "/with", draft.problems));
+    draft.body.push_back(compile_body(step, draft.problems));
+  }
   if (draft.spec.output)
     draft.output = Template::compile(*draft.spec.output, "/output", draft.problems);
   return draft;
 }
 
 std::vector<std::vector<std::size_t>> dependencies(const FlowDraft& draft) {
-  const auto index = index_by_name(draft.spec);
-  std::vector<std::vector<std::size_t>> all(draft.spec.steps.size());
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    std::vector<std::size_t>& needs = all[i];
-    const auto add = [&](const std::string& name) {
-      if (const auto found = index.find(name); found != index.end()) needs.push_back(found->second);
-    };
-    for (const std::string& name : draft.spec.steps[i].after) add(name);
-    for (const Template::Use& use : draft.with[i].uses())
-      if (use.reference.root == Reference::Root::step_output) add(use.reference.step);
-    std::sort(needs.begin(), needs.end());
-    needs.erase(std::unique(needs.begin(), needs.end()), needs.end());
+  IndexLists needs(draft);
+  for (std::size_t i = 0; i < draft.spec.steps.size(); ++i) {
+    const StepSpec& step = draft.spec.steps[i];
+    needs.add(i, step.after);
+    needs.add(i, step.when);
+    needs.add(i, step.unless);
+    each_step_use(draft, i, [&](const Reference& reference) { needs.add(i, reference.step); });
   }
-  return all;
+  return needs.take();
+}
+
+std::vector<std::vector<std::size_t>> firm_dependencies(const FlowDraft& draft) {
+  IndexLists needs(draft);
+  for (std::size_t i = 0; i < draft.spec.steps.size(); ++i) {
+    needs.add(i, draft.spec.steps[i].when);
+    needs.add(i, draft.spec.steps[i].unless);
+    each_step_use(draft, i, [&](const Reference& reference) {
+      if (!reference.optional) needs.add(i, reference.step);
+    });
+  }
+  return needs.take();
+}
+
+std::vector<bool> conditional_steps(const FlowDraft& draft) {
+  const auto needs = dependencies(draft);
+  const auto firm = firm_dependencies(draft);
+  std::vector<bool> conditional(needs.size());
+  const auto is_conditional = [&](std::size_t step) { return conditional[step]; };
+  for (const std::size_t i : topological_order(needs)) {
+    const StepSpec& step = draft.spec.steps[i];
+    conditional[i] =
+        !step.when.empty() || !step.unless.empty() ||
+        std::any_of(firm[i].begin(), firm[i].end(), is_conditional) ||
+        (!needs[i].empty() && std::all_of(needs[i].begin(), needs[i].end(), is_conditional));
+  }
+  return conditional;
 }
 
 std::vector<std::size_t> topological_order(const std::vector<std::vector<std::size_t>>& needs) {
@@ -89,6 +172,7 @@ std::shared_ptr<const Plan> make_plan(FlowDraft draft) {
   plan->secrets = parse_secrets(draft.spec.secret, {"input", "output"});
 
   const auto needs = dependencies(draft);
+  const auto firm_needs = firm_dependencies(draft);
   const std::vector<std::size_t> order = topological_order(needs);
   PAWL_ASSERT(order.size() == draft.spec.steps.size());
   std::vector<std::size_t> place(order.size());  // spec index to plan index
@@ -100,11 +184,22 @@ std::shared_ptr<const Plan> make_plan(FlowDraft draft) {
     StepSpec& spec = draft.spec.steps[from];
     PlannedStep step;
     step.name = StepName::trusted(spec.name);
+    step.kind = spec.kind;
     step.type = std::move(spec.type);
     step.with = std::move(draft.with[from]);
     bind_steps(step.with, plan->index);
+    step.body = std::move(draft.body[from]);
+    step.body.each_use([&](Template::Use& use) { bind_step(use, plan->index); });
+    step.until = spec.until;
+    step.signal = std::move(spec.signal);
+    step.has_default = spec.fallback.has_value();
+    for (const std::string& branch : spec.when)
+      step.guards.emplace_back(plan->index.at(branch), true);
+    for (const std::string& branch : spec.unless)
+      step.guards.emplace_back(plan->index.at(branch), false);
     for (const std::size_t need : needs[from]) step.needs.push_back(place[need]);
     std::sort(step.needs.begin(), step.needs.end());
+    for (const std::size_t need : firm_needs[from]) step.firm_needs.push_back(place[need]);
     step.retry = spec.retry;
     step.timeout_ms = spec.timeout_ms;
     step.secrets = parse_secrets(spec.secret, {"with", "output"});

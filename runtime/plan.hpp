@@ -5,6 +5,7 @@
 #include <pawl/ids.hpp>
 #include <pawl/retry_policy.hpp>
 
+#include "runtime/expression.hpp"
 #include "runtime/flow_spec.hpp"
 #include "runtime/secret.hpp"
 #include "runtime/template.hpp"
@@ -14,16 +15,25 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pawl {
 
 struct PlannedStep {
   StepName name;
-  std::string type;
-  Template with;
-  std::vector<std::size_t> needs;       ///< steps whose outputs it waits for, ascending
-  std::vector<std::size_t> dependents;  ///< steps that wait for it, ascending
+  StepKind kind = StepKind::task;
+  std::string type;    ///< of a task
+  Template with;       ///< of a task
+  Expression body;     ///< of a branch its condition, of a value the value, of a sleep the time,
+                       ///< of an await its default
+  bool until = false;  ///< of a sleep: the time is a moment
+  std::string signal;  ///< of an await
+  bool has_default = false;             ///< of an await
+  std::vector<std::size_t> needs;       ///< steps that it waits for, ascending
+  std::vector<std::size_t> firm_needs;  ///< those of them without which it is excluded too
+  std::vector<std::pair<std::size_t, bool>> guards;  ///< branches that must have decided so
+  std::vector<std::size_t> dependents;               ///< steps that wait for it, ascending
   RetryPolicy retry;
   std::int64_t timeout_ms = 0;
   std::vector<Secret> secrets;
@@ -49,7 +59,8 @@ struct Plan {
 struct FlowDraft {
   FlowSpec spec;
   json document;
-  std::vector<Template> with;  ///< one per step of the spec
+  std::vector<Template> with;    ///< one per step of the spec
+  std::vector<Expression> body;  ///< one per step of the spec
   std::optional<Template> output;
   std::vector<Problem> problems;  ///< of the text's shape and its templates
 };
@@ -65,6 +76,15 @@ std::shared_ptr<const Plan> make_plan(FlowDraft draft);
 /// names that no step has are left out. The one definition of "waits for", used by `validate` and
 /// `make_plan`.
 std::vector<std::vector<std::size_t>> dependencies(const FlowDraft& draft);
+
+/// For each step of the spec, those of `dependencies` without which it cannot run: they decide
+/// whether it does, or it uses their outputs without a `?`.
+std::vector<std::vector<std::size_t>> firm_dependencies(const FlowDraft& draft);
+
+/// Which steps may come to be excluded.
+///
+/// Given: an acyclic draft.
+std::vector<bool> conditional_steps(const FlowDraft& draft);
 
 /// Orders the steps so that each comes after what it needs, ties by index; steps on or behind a
 /// cycle are left out.

@@ -14,6 +14,7 @@ std::string_view to_string(RecordKind kind) {
     case RecordKind::cancel_requested: return "cancel_requested";
     case RecordKind::unblocked: return "unblocked";
     case RecordKind::ended: return "ended";
+    case RecordKind::signal: return "signal";
   }
   return "unknown";
 }
@@ -44,7 +45,7 @@ std::ostream& operator<<(std::ostream& out, AttemptEnd end) {
 
 bool is_record_kind(std::int64_t number) {
   return number >= static_cast<int>(RecordKind::started) &&
-         number <= static_cast<int>(RecordKind::ended);
+         number <= static_cast<int>(RecordKind::signal);
 }
 
 bool is_attempt_end(std::int64_t number) {

@@ -64,6 +64,30 @@ Result<std::vector<PathSegment>> parse_path(std::string_view text) {
   return path;
 }
 
+/// RFC 6901: `/a~1b/0`.
+Result<std::vector<PathSegment>> parse_pointer(std::string_view pointer, std::string_view text) {
+  std::vector<PathSegment> path;
+  if (pointer.empty() || pointer.front() != '/')
+    return bad_reference(text, "after # comes a JSON pointer, as in #/name/0");
+  for (std::size_t at = 0; at < pointer.size();) {
+    const auto end = std::min(pointer.find('/', at + 1), pointer.size());
+    std::string name;
+    for (std::size_t i = at + 1; i < end; ++i) {
+      if (pointer[i] != '~') {
+        name += pointer[i];
+        continue;
+      }
+      const char next = i + 1 < end ? pointer[++i] : '\0';
+      if (next != '0' && next != '1')
+        return bad_reference(text, "in a JSON pointer ~ is followed by 0 or 1");
+      name += next == '0' ? '~' : '/';
+    }
+    path.emplace_back(std::in_place_type<std::string>, std::move(name));
+    at = end;
+  }
+  return path;
+}
+
 bool is_name(const std::vector<PathSegment>& path, std::size_t at, std::string_view name) {
   const auto* text = at < path.size() ? std::get_if<std::string>(&path[at]) : nullptr;
   return text != nullptr && *text == name;
@@ -82,13 +106,27 @@ Result<Reference> parse_reference(std::string_view text) {
   }
   if (body.empty())
     return bad_reference(text, "it names nothing; write input.NAME or steps.NAME.output");
-  Result<std::vector<PathSegment>> parsed = parse_path(body);
+  // Members with odd names are reached by a JSON pointer: input#/a b/0.
+  const auto hash = body.find('#');
+  Result<std::vector<PathSegment>> parsed = parse_path(body.substr(0, hash));
   if (!parsed) return parsed.error();
   std::vector<PathSegment>& path = *parsed;
+  if (hash != std::string_view::npos) {
+    Result<std::vector<PathSegment>> below = parse_pointer(body.substr(hash + 1), text);
+    if (!below) return below.error();
+    path.insert(path.end(), below->begin(), below->end());
+  }
 
   std::size_t used = 0;
   if (is_name(path, 0, "input")) {
     reference.root = Reference::Root::input;
+    used = 1;
+  } else if (is_name(path, 0, "item")) {
+    reference.root = Reference::Root::item;
+    used = 1;
+  } else if (is_name(path, 0, "index")) {
+    if (path.size() != 1) return bad_reference(text, "an index is a number and has no members");
+    reference.root = Reference::Root::index;
     used = 1;
   } else if (is_name(path, 0, "run")) {
     if (!is_name(path, 1, "id") || path.size() != 2)
@@ -114,6 +152,12 @@ const json* follow(const json& value, const std::vector<PathSegment>& path) {
   const json* at = &value;
   for (const PathSegment& segment : path) {
     if (const auto* name = std::get_if<std::string>(&segment)) {
+      if (at->is_array()) {
+        const std::size_t index = parse_index(*name);
+        if (index >= at->size()) return nullptr;
+        at = &(*at)[index];
+        continue;
+      }
       if (!at->is_object()) return nullptr;
       const auto member = at->find(*name);
       if (member == at->end()) return nullptr;

@@ -16,7 +16,7 @@ namespace pawl {
 using PathSegment = std::variant<std::string, std::size_t>;
 
 struct Reference {
-  enum class Root { input, step_output, run_id };
+  enum class Root { input, step_output, run_id, item, index };
 
   Root root = Root::input;
   std::string step;               ///< with `step_output`: the step's name
@@ -31,7 +31,8 @@ struct Reference {
 /// Errors: Errc::invalid_flow with a message that says what a reference may look like.
 Result<Reference> parse_reference(std::string_view text);
 
-/// Follows `path` from `value`; null pointer where it leads nowhere.
+/// Follows `path` from `value`; null pointer where it leads nowhere. A name of digits also names an
+/// array's element.
 const json* follow(const json& value, const std::vector<PathSegment>& path);
 
 }  // namespace pawl

@@ -30,6 +30,7 @@ std::string_view to_string(StepState state) {
     case StepState::failed: return "failed";
     case StepState::cancelled: return "cancelled";
     case StepState::not_started: return "not_started";
+    case StepState::excluded: return "excluded";
   }
   return "unknown";
 }

@@ -8,24 +8,15 @@ namespace {
 
 constexpr std::string_view literal_braces = "{{{{";
 
-/// About how many bytes `value` has as JSON, counted no further than `enough`: templates must not
-/// multiply a large value until memory is full.
-std::size_t rough_size(const json& value, std::size_t enough) {
-  if (value.is_string()) return value.get_ref<const std::string&>().size() + 2;
-  if (!value.is_structured()) return 8;
-  std::size_t size = 2;
-  for (const auto& [key, element] : value.items()) {
-    size += (value.is_object() ? key.size() + 4 : 1) + rough_size(element, enough);
-    if (size > enough) return size;
-  }
-  return size;
-}
-
 /// The value that `reference` names; null when it is optional and names nothing.
 Result<json> look_up(const Reference& reference, const Scope& scope, const std::string& pointer) {
   const json* found = nullptr;
   switch (reference.root) {
     case Reference::Root::run_id: return json(scope.run_id);
+    case Reference::Root::index: return json(scope.index);
+    case Reference::Root::item:
+      if (scope.item != nullptr) found = follow(*scope.item, reference.path);
+      break;
     case Reference::Root::input: found = follow(scope.input, reference.path); break;
     case Reference::Root::step_output: {
       const json* output = scope.outputs[reference.step_index];
@@ -42,6 +33,18 @@ Result<json> look_up(const Reference& reference, const Scope& scope, const std::
 }
 
 }  // namespace
+
+// Templates must not multiply a large value until memory is full.
+std::size_t rough_size(const json& value, std::size_t enough) {
+  if (value.is_string()) return value.get_ref<const std::string&>().size() + 2;
+  if (!value.is_structured()) return 1;
+  std::size_t size = 2;
+  for (const auto& [key, element] : value.items()) {
+    size += (value.is_object() ? key.size() + 4 : 1) + rough_size(element, enough);
+    if (size > enough) return size;
+  }
+  return size;
+}
 
 Template Template::compile(json value, const std::string& pointer, std::vector<Problem>& problems) {
   Template compiled;

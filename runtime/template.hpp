@@ -16,7 +16,13 @@ struct Scope {
   const json& input;
   const std::string& run_id;
   const std::vector<const json*>& outputs;  ///< by step index; null where a step has none
+  const json* item = nullptr;               ///< within a list: the element at hand
+  std::size_t index = 0;                    ///< within a list: its place
 };
+
+/// About how many bytes `value` has as JSON, and never more than it has; counted no further than
+/// `enough`.
+std::size_t rough_size(const json& value, std::size_t enough);
 
 /// Invariants:
 /// 1. Resolving depends on the template and the scope alone.

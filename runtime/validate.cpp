@@ -45,6 +45,7 @@ class Validation {
     for (std::size_t i = 0; i < spec_.steps.size(); ++i) check_step(i);
     if (draft_.output) check_uses(*draft_.output, nullptr);
     check_cycles();
+    check_output();
     std::stable_sort(problems_.begin(), problems_.end(),
                      [](const Problem& a, const Problem& b) { return a.pointer < b.pointer; });
     if (problems_.size() > Limits::problems_max) problems_.resize(Limits::problems_max);
@@ -65,9 +66,13 @@ class Validation {
     const std::string pointer = pointer_to("/steps", step.name);
     complain_if(pointer, "bad_name", StepNameKind::complaint(step.name));
     const json& document = draft_.document["steps"][step.name];
-    if (document.contains("run") && document["run"].is_string()) check_type(step, pointer);
+    if (step.kind == StepKind::task && document["run"].is_string()) check_type(step, pointer);
     check_after(step, pointer);
+    check_guards(step, step.when, pointer + "/when");
+    check_guards(step, step.unless, pointer + "/unless");
     check_uses(draft_.with[i], &step);
+    draft_.body[i].each_use([&](const Template::Use& use) { check_use(use, &step); });
+    if (step.kind == StepKind::await && document["await"].is_string()) check_await(step, pointer);
     check_secrets(step.secret, pointer + "/secret", {"with", "output"});
     if (step.retry.initial_ms > step.retry.max_ms)
       complain(pointer + "/retry", "out_of_range",
@@ -146,18 +151,72 @@ class Validation {
     }
   }
 
+  void check_guards(const StepSpec& step, const std::vector<std::string>& guards,
+                    const std::string& pointer) {
+    for (const std::string& name : guards) {
+      if (name == step.name)
+        complain(pointer, "self_dependency", "a step cannot wait for itself");
+      else if (!is_step(name))
+        complain(pointer, "unknown_step",
+                 "no step \"" + printable_text(name, 80) + "\"" + did_you_mean(name, step_names_));
+      else if (find_step(name).kind != StepKind::branch)
+        complain(pointer, "no_branch",
+                 "\"" + name + "\" decides nothing: only a step with \"if\" does");
+      else if (std::count(guards.begin(), guards.end(), name) > 1 ||
+               (&guards == &step.unless &&
+                std::count(step.when.begin(), step.when.end(), name) > 0))
+        complain(pointer, "duplicate_dependency",
+                 "\"" + name + "\" stands twice in \"when\" and \"unless\"");
+    }
+  }
+
+  void check_await(const StepSpec& step, const std::string& pointer) {
+    complain_if(pointer + "/await", "bad_name", dotted_name_complaint("the signal", step.signal));
+    if (step.fallback && step.timeout_ms == 0)
+      complain(pointer + "/default", "never_used",
+               "without \"timeout_ms\" the step waits for ever, and never takes its default");
+  }
+
+  /// A run that excluded a step has no output of it.
+  void check_output() {
+    if (!draft_.output) return;
+    const std::vector<bool> conditional = conditional_steps(draft_);
+    for (const Template::Use& use : draft_.output->uses()) {
+      if (use.reference.root != Reference::Root::step_output || use.reference.optional ||
+          !is_step(use.reference.step))
+        continue;
+      const auto i = static_cast<std::size_t>(&find_step(use.reference.step) - spec_.steps.data());
+      if (conditional[i])
+        complain(use.pointer, "may_be_excluded",
+                 "{{" + use.reference.text + "}}: a branch may exclude step \"" +
+                     use.reference.step + "\"; write {{" + use.reference.text +
+                     "?}}, which is null then");
+    }
+  }
+
   void check_uses(const Template& compiled, const StepSpec* user) {
     for (const Template::Use& use : compiled.uses()) {
-      if (use.reference.root != Reference::Root::step_output) continue;
-      const std::string& name = use.reference.step;
-      if (user != nullptr && name == user->name)
-        complain(use.pointer, "self_dependency",
-                 "{{" + use.reference.text + "}}: a step cannot use its own output");
-      else if (!is_step(name))
-        complain(use.pointer, "unknown_step",
-                 "{{" + use.reference.text + "}}: no step \"" + printable_text(name, 80) + "\"" +
-                     did_you_mean(name, step_names_));
+      check_use(use, user);
+      // Within a value's lists they have a meaning, which its compiler knows.
+      if (use.reference.root == Reference::Root::item ||
+          use.reference.root == Reference::Root::index)
+        complain(use.pointer, "bad_reference",
+                 "{{" + use.reference.text +
+                     "}}: item and index have a meaning only within $map and $filter of a "
+                     "\"value\"");
     }
+  }
+
+  void check_use(const Template::Use& use, const StepSpec* user) {
+    if (use.reference.root != Reference::Root::step_output) return;
+    const std::string& name = use.reference.step;
+    if (user != nullptr && name == user->name)
+      complain(use.pointer, "self_dependency",
+               "{{" + use.reference.text + "}}: a step cannot use its own output");
+    else if (!is_step(name))
+      complain(use.pointer, "unknown_step",
+               "{{" + use.reference.text + "}}: no step \"" + printable_text(name, 80) + "\"" +
+                   did_you_mean(name, step_names_));
   }
 
   void check_secrets(const std::vector<std::string>& secrets, const std::string& pointer,
@@ -212,6 +271,12 @@ class Validation {
     return std::binary_search(step_names_.begin(), step_names_.end(), std::string_view(name));
   }
 
+  const StepSpec& find_step(const std::string& name) const {
+    return *std::lower_bound(
+        spec_.steps.begin(), spec_.steps.end(), name,
+        [](const StepSpec& step, const std::string& n) { return step.name < n; });
+  }
+
   const FlowDraft& draft_;
   const FlowSpec& spec_;
   const StepTypes* types_;
@@ -243,15 +308,18 @@ std::vector<Problem> validate(const FlowDraft& draft, const StepTypes* types) {
 
 std::vector<Problem> missing_input(const Plan& plan, const json& input) {
   std::vector<Problem> problems;
-  const auto check = [&](const Template& compiled) {
-    for (const Template::Use& use : compiled.uses())
-      if (use.reference.root == Reference::Root::input && !use.reference.optional &&
-          follow(input, use.reference.path) == nullptr && problems.size() < Limits::problems_max)
-        problems.push_back({use.pointer, "unresolved_reference",
-                            "{{" + use.reference.text + "}} is not in the run's input"});
+  const auto check = [&](const Template::Use& use) {
+    if (use.reference.root == Reference::Root::input && !use.reference.optional &&
+        follow(input, use.reference.path) == nullptr && problems.size() < Limits::problems_max)
+      problems.push_back({use.pointer, "unresolved_reference",
+                          "{{" + use.reference.text + "}} is not in the run's input"});
   };
-  for (const PlannedStep& step : plan.steps) check(step.with);
-  if (plan.output) check(*plan.output);
+  for (const PlannedStep& step : plan.steps) {
+    for (const Template::Use& use : step.with.uses()) check(use);
+    step.body.each_use(check);
+  }
+  if (plan.output)
+    for (const Template::Use& use : plan.output->uses()) check(use);
   return problems;
 }
 

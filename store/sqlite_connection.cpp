@@ -37,6 +37,9 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
       options.path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, options.vfs));
   const Result<bool> has_tables = holds_a_store(opened->db_, options.path);
   if (!has_tables) return has_tables.error();
+  if (!*has_tables && !options.may_be_new)
+    return make_error(Errc::foreign_file, "the store's file has become empty or was replaced",
+                      options.path);
 
   struct Pragma {
     std::string name, value, expected;
@@ -78,10 +81,9 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_reader(const st
 Result<void> SqliteConnection::set_pragma(const std::string& name, const std::string& value,
                                           const std::string& expected) {
   // SQLite takes a value that it does not know for another one, in silence: every setting is read
-  // back. Some answer with what they are now set to, the others have to be asked.
-  SQLite::Statement setting(db_, "PRAGMA " + name + " = " + value);
-  const std::string actual = setting.executeStep() ? setting.getColumn(0).getString()
-                                                   : db_.execAndGet("PRAGMA " + name).getString();
+  // back. What a PRAGMA answers is no proof: it says "wal" before the change to it has failed.
+  db_.exec("PRAGMA " + name + " = " + value);
+  const std::string actual = db_.execAndGet("PRAGMA " + name).getString();
   if (actual == expected) return {};
   return make_error(Errc::io,
                     "SQLite's " + name + " is " + actual + " instead of " + expected +

@@ -21,6 +21,7 @@ class SqliteConnection {
     std::string path;  ///< canonical
     std::string vfs;
     int checkpoint_pages;
+    bool may_be_new = true;  ///< whether a file without tables gets them
   };
 
   /// Opens the file for writing, makes or migrates its tables, and sets WAL and synchronous=FULL. A

@@ -111,7 +111,9 @@ class SqliteStore final : public Store {
     writer_.reset();
     connection_.reset();
     return guarded(options_.path, [&]() -> Result<void> {
-      auto opened = SqliteConnection::open_writer(options_);
+      SqliteConnection::WriterOptions again = options_;
+      again.may_be_new = false;
+      auto opened = SqliteConnection::open_writer(again);
       if (!opened) return opened.error();
       connection_ = std::move(*opened);
       if (Result<void> emptied = empty_the_log(); !emptied) return emptied;
@@ -138,14 +140,16 @@ class SqliteStore final : public Store {
     return twice_if_corrupt(std::forward<Read>(read));
   }
 
-  /// A page that was read short looks corrupt for as long as its connection keeps it: what looks so
-  /// is looked at once more by a connection that keeps nothing.
+  /// A page that was read short looks corrupt, and the first one foreign, for as long as its
+  /// connection keeps it: what looks so is looked at once more by a connection that keeps nothing.
   template <class Work>
   auto twice_if_corrupt(Work&& work) -> decltype(work()) {
     auto result = on_a_whole_connection(work);
-    if (!result && result.error().code == Errc::corrupt && !mutant("short_read_believed"))
-      return on_a_whole_connection(work);
-    return result;
+    if (result || mutant("short_read_believed")) return result;
+    const Errc code = result.error().code;
+    const bool may_be_misread =
+        code == Errc::corrupt || code == Errc::foreign_file || code == Errc::newer_format;
+    return may_be_misread ? on_a_whole_connection(work) : std::move(result);
   }
 
   /// Runs `work`; after an error the next work gets a connection that is opened anew.

@@ -5,12 +5,14 @@
 #include <pawl/sqlite_store.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/read_json.hpp"
 #include "tools/read_run.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <random>
 #include <thread>
 #include <unistd.h>
 #include <utility>
@@ -24,6 +26,12 @@ constexpr int owner_timeout_ms = 10'000;
 /// How long an owner may be about to listen, or about to go.
 constexpr std::chrono::seconds between_owners{1};
 constexpr std::chrono::milliseconds look_again{20};
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 /// Cancels as the store's owner.
 ///
@@ -49,13 +57,35 @@ bool has_blocked_step(const RunView& run) {
                      [](const json& step) { return step["state"] == "blocked"; });
 }
 
-/// Unblocks as the store's owner. An engine would go on with the run; this only writes that it may.
+/// The store, owned for a moment without an engine, which would go on with the run.
 ///
 /// Errors: Errc::in_use when there is another owner.
-Result<RunState> unblock_here(const Settings& settings, const std::string& id, Console& console) {
+Result<std::unique_ptr<Store>> own_store(const Settings& settings) {
   SqliteStoreOptions options{settings.store};
   options.lock_wait_ms = 0;
-  const Result<std::unique_ptr<Store>> store = open_sqlite_store(options);
+  return open_sqlite_store(options);
+}
+
+/// Writes a record about a run, and that the run is due, for the next engine.
+Result<RunView> write_note(Store& store, ReadRun run, const Record& record) {
+  const Write note = AppendRecord{run.stored.row.key, std::make_shared<Record>(record)};
+  const Write due = ParkRun{run.stored.row.key, RunState::running, 0};
+  const Result<std::vector<WriteReply>> replies =
+      store.write({&note, &due}, std::max(now_ms(), store.opened_at_ms()));
+  if (!replies) return replies.error();
+  const WriteReply& reply = replies->front();
+  if (reply.status == WriteStatus::refused) return reply.error;
+  if (reply.status == WriteStatus::already_exists && reply.diverged)
+    return make_error(Errc::invalid_argument,
+                      "a signal with this id and another name or payload came before; it stands, "
+                      "and this one does not count",
+                      record.step);
+  if (reply.status == WriteStatus::written) run.stored.records.push_back(*reply.stored);
+  return view(run);
+}
+
+Result<RunState> unblock_here(const Settings& settings, const std::string& id, Console& console) {
+  const Result<std::unique_ptr<Store>> store = own_store(settings);
   if (!store) return store.error();
   Result<ReadRun> run = read_run(**store, id);
   if (!run) return run.error();
@@ -65,27 +95,34 @@ Result<RunState> unblock_here(const Settings& settings, const std::string& id, C
     if (!is_ended(before->state)) console.words("run " + id + " was not blocked");
     return before->state;
   }
-  const auto record = std::make_shared<Record>();
-  record->kind = RecordKind::unblocked;
-  const Write unblocked = AppendRecord{run->stored.row.key, record};
-  const Write due = ParkRun{run->stored.row.key, RunState::running, 0};
-  const std::int64_t now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                                  std::chrono::system_clock::now().time_since_epoch())
-                                  .count();
-  const Result<std::vector<WriteReply>> replies =
-      (*store)->write({&unblocked, &due}, std::max(now_ms, (*store)->opened_at_ms()));
-  if (!replies) return replies.error();
-  if (replies->front().status == WriteStatus::refused) return replies->front().error;
-  run->stored.records.push_back(*replies->front().stored);
-  const Result<RunView> after = view(*run);
+  Record record;
+  record.kind = RecordKind::unblocked;
+  const Result<RunView> after = write_note(**store, std::move(*run), record);
   if (!after) return after.error();
   console.words("run " + id + ": unblocked; go on with it by " + how_to_resume(settings));
   return after->state;
 }
 
-Result<RunState> ask(const Settings& settings, ControlVerb verb, const std::string& run,
+Result<RunState> signal_here(const Settings& settings, const std::string& id, const Signal& signal,
+                             Console& console) {
+  const Result<Record> record = signal_record(signal);
+  if (!record) return record.error();
+  const Result<std::unique_ptr<Store>> store = own_store(settings);
+  if (!store) return store.error();
+  Result<ReadRun> run = read_run(**store, id);
+  if (!run) return run.error();
+  if (const Result<void> awaited = check_awaited(*run->flow.plan(), signal.name); !awaited)
+    return awaited.error();
+  const Result<RunView> after = write_note(**store, std::move(*run), *record);
+  if (!after) return after.error();
+  console.words("run " + id + ": the signal is stored; go on with the run by " +
+                how_to_resume(settings));
+  return after->state;
+}
+
+Result<RunState> ask(const Settings& settings, const ControlQuestion& question,
                      const std::function<Result<RunState>()>& here) {
-  if (const Result<RunId> id = RunId::parse(run); !id) return id.error();
+  if (const Result<RunId> id = RunId::parse(question.run); !id) return id.error();
   // A run cannot be in a store that is not there; asking must not make one.
   if (::access(settings.store.c_str(), F_OK) != 0)
     return make_error(Errc::io, "there is no such store", settings.store);
@@ -93,7 +130,7 @@ Result<RunState> ask(const Settings& settings, ControlVerb verb, const std::stri
   for (;;) {
     Result<RunState> state = here();
     if (state || state.error().code != Errc::in_use) return state;
-    state = ask_owner(settings.store, verb, run, owner_timeout_ms);
+    state = ask_owner(settings.store, question, owner_timeout_ms);
     if (state) return state;
     // An owner that just opens the store, or closes it, has no ear.
     const bool deaf = state.error().code == Errc::io || state.error().code == Errc::closed;
@@ -116,7 +153,7 @@ ExitCode tell(Console& console, const std::string& run, const Result<RunState>& 
 ExitCode cancel_command(const Settings& settings, const std::string& run) {
   Console console(settings);
   const Result<RunState> state =
-      ask(settings, ControlVerb::cancel, run, [&] { return cancel_here(settings, run); });
+      ask(settings, {ControlVerb::cancel, run}, [&] { return cancel_here(settings, run); });
   const ExitCode code = tell(console, run, state);
   if (!state || *state == RunState::cancelling || *state == RunState::cancelled) return code;
   console.words("run " + run + " had ended before");
@@ -125,7 +162,7 @@ ExitCode cancel_command(const Settings& settings, const std::string& run) {
 
 ExitCode unblock_command(const Settings& settings, const std::string& run) {
   Console console(settings);
-  const Result<RunState> state = ask(settings, ControlVerb::unblock, run,
+  const Result<RunState> state = ask(settings, {ControlVerb::unblock, run},
                                      [&] { return unblock_here(settings, run, console); });
   const ExitCode code = tell(console, run, state);
   if (!state) return code;
@@ -138,6 +175,18 @@ ExitCode unblock_command(const Settings& settings, const std::string& run) {
     return ExitCode::unfinished;
   }
   return code;
+}
+
+ExitCode signal_command(const Settings& settings, const std::string& run,
+                        const SignalArguments& arguments) {
+  Console console(settings);
+  const Result<json> payload = read_json_argument("--payload", arguments.payload, nullptr);
+  if (!payload) return console.error(payload.error());
+  Signal signal{arguments.name, *payload, arguments.id};
+  if (signal.id.empty()) signal.id = generate_run_id(now_ms(), std::random_device()()).str();
+  const Result<RunState> state = ask(settings, {ControlVerb::signal, run, signal},
+                                     [&] { return signal_here(settings, run, signal, console); });
+  return tell(console, run, state);
 }
 
 }  // namespace pawl::tools

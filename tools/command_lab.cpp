@@ -5,38 +5,28 @@
 #include <pawl/mock_steps.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/read_json.hpp"
 
-#include <fstream>
-#include <iterator>
 #include <utility>
 
 namespace pawl::tools {
 
 namespace {
 
-constexpr std::size_t file_bytes_max = 16u << 20;
-
-/// JSON, or @FILE with JSON in it.
-Result<json> read_json_argument(const std::string& text) {
-  if (text.empty()) return json(json::object());
-  if (text.front() != '@') return parse_json(text, file_bytes_max);
-  std::ifstream file(text.substr(1), std::ios::binary);
-  if (!file) return make_error(Errc::invalid_argument, "the file cannot be read", text.substr(1));
-  Result<json> value =
-      parse_json(std::string(std::istreambuf_iterator<char>(file), {}), file_bytes_max);
-  if (value) return value;
-  Error error = value.error();
-  error.where = text.substr(1) + (error.where.empty() ? "" : ": " + error.where);
-  return error;
+/// One signal for every step that awaits one: what is mocked under the step's name, else null.
+void send_signals(lab::Scenario& scenario, const json& mocks) {
+  for (const auto& run : scenario.runs)
+    for (const auto& [step, signal] : awaited_signals(scenario.flow))
+      scenario.signals.push_back({run.id, {signal, mocks.value(step, json()), "of-" + step}});
 }
 
 Result<lab::Scenario> scenario_of(const LabArguments& arguments) {
   // Unknown step types are fine: nothing of them is performed.
   Result<Flow> flow = load_flow(arguments.flow);
   if (!flow) return flow.error();
-  Result<json> input = read_json_argument(arguments.input);
+  Result<json> input = read_json_argument("--input", arguments.input);
   if (!input) return input.error();
-  const Result<json> mocks = read_json_argument(arguments.mocks);
+  const Result<json> mocks = read_json_argument("--mock", arguments.mocks);
   if (!mocks) return mocks.error();
   Result<Steps> steps = lab::mock_steps(*flow, *mocks);
   if (!steps) return steps.error();
@@ -45,6 +35,7 @@ Result<lab::Scenario> scenario_of(const LabArguments& arguments) {
                          }};
   for (int i = 1; i <= arguments.runs; ++i)
     scenario.runs.push_back({"run-" + std::to_string(i), *input});
+  send_signals(scenario, *mocks);
   return scenario;
 }
 

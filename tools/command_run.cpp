@@ -8,6 +8,7 @@
 #include "tools/commands.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/progress.hpp"
+#include "tools/read_json.hpp"
 #include "tools/read_run.hpp"
 
 #include <spdlog/sinks/stdout_sinks.h>
@@ -172,34 +173,6 @@ RunState state_of(const json& document) {
   return run_state_from(document["state"].get<std::string>()).value_or(RunState::running);
 }
 
-/// No more than an input may have, and what tells that it has more.
-Result<std::string> read_text(std::istream& stream, const std::string& name) {
-  std::string text(Limits::input_bytes_max + 1, '\0');
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (stream.bad()) return make_error(Errc::invalid_input, "the input's file cannot be read", name);
-  text.resize(static_cast<std::size_t>(stream.gcount()));
-  return text;
-}
-
-Result<std::string> read_file(const std::string& name) {
-  if (name == "-") return read_text(std::cin, "stdin");
-  std::ifstream file(name, std::ios::binary);
-  if (!file) return make_error(Errc::invalid_input, "the input's file cannot be read", name);
-  return read_text(file, name);
-}
-
-Result<json> read_input(const std::string& argument) {
-  if (argument.empty()) return json::object();
-  const Result<std::string> text =
-      argument.front() == '@' ? read_file(argument.substr(1)) : Result<std::string>(argument);
-  if (!text) return text.error();
-  Result<json> input = parse_json(*text, Limits::input_bytes_max);
-  if (input) return input;
-  Error error = input.error();
-  error.message = "--input: " + error.message;
-  return error;
-}
-
 /// The ids of all unfinished runs, the oldest first.
 Result<std::vector<std::string>> unfinished_runs(Engine& engine) {
   std::vector<std::string> runs;
@@ -223,7 +196,7 @@ ExitCode run_command(const Settings& settings, const RunArguments& arguments) {
   const Steps steps = builtin_steps(nullptr);
   const Result<Flow> flow = load_flow(arguments.flow, &steps.types());
   if (!flow) return shop.console.flow_error(flow.error());
-  Result<json> input = read_input(arguments.input);
+  Result<json> input = read_json_argument("--input", arguments.input);
   if (!input) return shop.console.error(input.error());
   // What can be told without a store is told before one is made.
   if (!input->is_object())

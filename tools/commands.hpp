@@ -21,6 +21,12 @@ struct ListArguments {
   std::size_t limit = 1000;
 };
 
+struct SignalArguments {
+  std::string name;
+  std::string payload;  ///< JSON, or @FILE, or @- for stdin; empty for null
+  std::string id;       ///< empty for a generated one
+};
+
 struct LabArguments {
   std::string flow;     ///< the flow's file
   std::string input;    ///< JSON, or @FILE
@@ -55,6 +61,8 @@ ExitCode steps_command(const Settings& settings);
 // command_ask.cpp
 ExitCode cancel_command(const Settings& settings, const std::string& run);
 ExitCode unblock_command(const Settings& settings, const std::string& run);
+ExitCode signal_command(const Settings& settings, const std::string& run,
+                        const SignalArguments& arguments);
 
 // command_lab.cpp
 ExitCode crash_test_command(const Settings& settings, const LabArguments& arguments);

@@ -29,6 +29,7 @@ struct Arguments {
   Settings& settings;
   RunArguments run;
   ListArguments list;
+  SignalArguments signal;
   LabArguments lab;
   std::string flow;
   std::string id;
@@ -94,6 +95,17 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
       [&a] { return unblock_command(a.settings, a.id); })
       ->add_option("RUN", a.id, "The run's id")
       ->required();
+
+  CLI::App* signal = add(app, a, chosen, "signal", "Tell a run what a step of it awaits",
+                         [&a] { return signal_command(a.settings, a.id, a.signal); });
+  signal->add_option("RUN", a.id, "The run's id")->required();
+  signal->add_option("NAME", a.signal.name, "The signal's name")->required();
+  signal->add_option("--payload", a.signal.payload,
+                     "The output of the step that takes it: JSON, or @FILE, or @- for stdin "
+                     "(default: null)");
+  signal->add_option("--id", a.signal.id,
+                     "Names the signal: sent twice under one id, it counts once (default: a "
+                     "generated one)");
 
   add(app, a, chosen, "verify", "Check a store file", [&a] { return verify_command(a.settings); });
 

@@ -217,10 +217,9 @@ TEST_CASE("parts: a caller that never ends its line keeps the others waiting onl
           "[actors]") {
   TempFolder folder;
   const std::string store = folder / "pawl.db";
-  const auto socket =
-      ControlSocket::open(
-          store, [](ControlVerb, const std::string&) { return RunState::cancelling; }, 50)
-          .value();
+  const auto socket = ControlSocket::open(
+                          store, [](const ControlQuestion&) { return RunState::cancelling; }, 50)
+                          .value();
   const int slow = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un name{};
   name.sun_family = AF_UNIX;
@@ -234,7 +233,7 @@ TEST_CASE("parts: a caller that never ends its line keeps the others waiting onl
       if (::poll(&hung_up, 1, 10) != 0) break;
     }
   });
-  const Result<RunState> answer = ask_owner(store, ControlVerb::cancel, "r1", 5000);
+  const Result<RunState> answer = ask_owner(store, {ControlVerb::cancel, "r1"}, 5000);
   served = true;
   drip.join();
   ::close(slow);

@@ -39,7 +39,7 @@ inline lab::Outside own_outside() {
   const auto check = [effects](const lab::Ending& ending) -> std::string {
     for (const StoredRun& run : ending.runs)
       for (const Record& record : run.records)
-        if (record.kind == RecordKind::output &&
+        if (record.kind == RecordKind::output && record.attempt > 0 &&
             effects->count(run.row.run + "/" + record.step) == 0)
           return run.row.run + "/" + record.step +
                  " is stored as done, and the world knows nothing of it";
@@ -55,9 +55,11 @@ inline lab::Outside own_outside() {
 
 inline std::vector<OwnScenario> own_scenarios() {
   const auto make = [](const std::string& name, const std::string& steps,
-                       std::vector<lab::RunToStart> runs) {
+                       std::vector<lab::RunToStart> runs,
+                       std::vector<lab::SignalToSend> signals = {}) {
     Flow flow = parse_flow(R"({"flow": ")" + name + R"(", "steps": {)" + steps + "}}").value();
-    return OwnScenario{name, lab::Scenario{std::move(flow), std::move(runs), own_outside}};
+    return OwnScenario{
+        name, lab::Scenario{std::move(flow), std::move(runs), own_outside, std::move(signals)}};
   };
   return {
       make("chain",
@@ -84,6 +86,27 @@ inline std::vector<OwnScenario> own_scenarios() {
       make("crowd",
            R"("a": {"run": "s"}, "b": {"run": "flaky", "after": ["a"], "timeout_ms": 2000})",
            {{"r1"}, {"r2", {{"n", 2}}}, {"r3"}}),
+      make("branching",
+           R"("a": {"run": "s"}, "big": {"if": {"less": [10, "{{input.n}}"]}, "after": ["a"]},
+              "yes": {"run": "s", "when": "big"}, "yes2": {"run": "s", "after": ["yes"]},
+              "no": {"run": "flaky", "unless": "big", "retry": {"initial_ms": 10}},
+              "merge": {"run": "s", "after": ["yes2", "no"], "with": {"yes": "{{steps.yes.output?}}"}})",
+           {{"r1", {{"n", 50}}}, {"r2", {{"n", 5}}}}),
+      make("computing",
+           R"("a": {"run": "s"}, "v": {"value": {"$length": "{{steps.a.output.step}}"}},
+              "w": {"value": {"$add": ["{{steps.v.output}}", 1]}},
+              "c": {"if": {"equals": ["{{steps.w.output}}", 2]}},
+              "b": {"run": "s", "when": "c", "with": {"w": "{{steps.w.output}}"}})",
+           {{"r1"}}),
+      make("sleeping",
+           R"("a": {"run": "s"}, "nap": {"sleep_ms": 20, "after": ["a"]},
+              "night": {"sleep_ms": 5000, "after": ["nap"]}, "b": {"run": "s", "after": ["night"]})",
+           {{"r1"}}),
+      make("awaiting",
+           R"("x": {"run": "s"}, "one": {"await": "go", "after": ["x"]}, "two": {"await": "go"},
+              "late": {"await": "never", "timeout_ms": 3000, "default": "{{steps.x.output.step}}"},
+              "b": {"run": "s", "with": {"o": "{{steps.one.output}}", "l": "{{steps.late.output}}"}})",
+           {{"r1"}}, {{"r1", {"go", 1, "s1"}}, {"r1", {"go", {{"n", 2}}, "s2"}}}),
   };
 }
 

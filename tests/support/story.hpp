@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pawl/flow.hpp>
+#include <pawl/signal.hpp>
 
 #include "runtime/attempt.hpp"
 #include "runtime/flow_machine.hpp"
@@ -49,6 +50,26 @@ class Story {
     return take(record(RecordKind::unblocked, AttemptEnd::none, "", 0), 1);
   }
 
+  /// An own step's record, as the machine asked for it to be written.
+  std::string wrote(const std::string& step, const json& value, const std::string& signal = {},
+                    std::int64_t at_ms = 0) {
+    Record output = record(RecordKind::output, AttemptEnd::succeeded, step, 0);
+    output.body = value.dump();
+    output.at_ms = at_ms;
+    if (!signal.empty()) output.input_digest = digest_of(signal);
+    return take(std::move(output), 1);
+  }
+
+  std::string failed(const std::string& step, Errc code, const std::string& why) {
+    Record receipt = record(RecordKind::receipt, AttemptEnd::fatal, step, 0);
+    receipt.body = error_body(code, why);
+    return take(std::move(receipt), 1);
+  }
+
+  std::string signalled(const std::string& name, const json& payload, const std::string& id) {
+    return take(signal_record({name, payload, id}).value(), 1);
+  }
+
   std::string ended(const Outcome& outcome) {
     Record ended = record(RecordKind::ended, AttemptEnd::none, "", 0);
     ended.body = to_json_value(outcome).dump();
@@ -60,7 +81,7 @@ class Story {
   std::string resumed() { return told(machine.apply(Resumed{})); }
 
   std::string over(const std::string& step, int attempt) {
-    return told(machine.apply(BackoffOver{at(step), attempt}));
+    return told(machine.apply(TimerOver{at(step), attempt}));
   }
 
   std::string type_missing(const std::string& step) {
@@ -117,13 +138,18 @@ class Story {
                  : " " + std::string(to_string(with.error().code)));
   }
 
-  std::string tell(const AwaitBackoff& wait) const {
+  std::string tell(const AwaitTimer& wait) const {
     return "wait " + name(wait.step, wait.attempt) + " until " + std::to_string(wait.due_ms) +
            " at most " + std::to_string(wait.longest_ms);
   }
 
   std::string tell(const OpenAttempt& open) const {
     return "open " + name(open.step, open.attempt);
+  }
+
+  std::string tell(const WriteRecord& write) const {
+    const Record& record = write.record;
+    return "write " + std::string(to_string(record.kind)) + " " + record.step + " " + record.body;
   }
 
   std::string tell(const CancelAttempt& cancel) const {

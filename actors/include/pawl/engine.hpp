@@ -177,6 +177,18 @@ class Engine {
   /// Errors:  Errc::unknown_run; those of the store.
   Result<RunState> unblock(std::string_view run);
 
+  /// Sends a signal to a run, and waits until it is durable. A step that awaits its name takes it,
+  /// now or when it comes to that; several signals of one name wait in line.
+  ///
+  /// Given:   `signal_id`, which names it among all signals of the run; empty for a generated one.
+  ///          Sent twice under one id, it counts once: whoever got no answer sends it again.
+  /// Returns: the run's state afterwards.
+  /// Errors:  Errc::unknown_run, Errc::run_ended; Errc::invalid_argument (the id, a name that the
+  ///          flow does not await, or an id that came before with something else);
+  ///          Errc::invalid_json, Errc::too_large (the payload); those of the store.
+  Result<RunState> signal(std::string_view run, std::string_view name, json payload = nullptr,
+                          std::string_view signal_id = {});
+
   /// Runs of the store, the newest first.
   Result<std::vector<RunRow>> list(const RunFilter& filter = {});
 

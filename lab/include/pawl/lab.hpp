@@ -6,6 +6,7 @@
 #include <pawl/lab_case.hpp>
 #include <pawl/lab_history.hpp>
 #include <pawl/run_state.hpp>
+#include <pawl/signal.hpp>
 #include <pawl/steps.hpp>
 #include <pawl/store.hpp>
 
@@ -45,11 +46,19 @@ struct RunToStart {
   json input = json::object();
 };
 
+/// A signal that somebody sends once the run's start was acknowledged, and sends again, after
+/// crashes too, until it is acknowledged itself or the run has ended.
+struct SignalToSend {
+  std::string run;
+  Signal signal;  ///< with an id
+};
+
 /// What is to be tried.
 struct Scenario {
   Flow flow;
   std::vector<RunToStart> runs;
   MakeOutside outside;
+  std::vector<SignalToSend> signals = {};
 };
 
 struct Options {

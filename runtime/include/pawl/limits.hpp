@@ -22,7 +22,9 @@ struct Limits {
   static constexpr std::size_t name_bytes_max = 128;  ///< flow, step, type names and run ids
   static constexpr std::size_t problems_max = 200;    ///< problems listed of one flow
   static constexpr std::int64_t delay_ms_max =
-      366LL * 86'400'000;                         ///< timeouts and backoff: one leap year
+      366LL * 86'400'000;  ///< timeouts and backoff: one leap year
+  static constexpr std::int64_t time_ms_max =
+      253'402'300'799'999;                        ///< a moment: the end of the year 9999
   static constexpr int attempts_max = 1'000'000;  ///< `max_attempts`
   static constexpr int lost_attempts_max = 10;    ///< crashes in a row before `crash_loop`
 

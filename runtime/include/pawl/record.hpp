@@ -24,6 +24,7 @@ enum class RecordKind : std::uint8_t {
   cancel_requested = 5,  ///< somebody cancelled the run
   unblocked = 6,         ///< a person lets a run go on that was blocked by a crash loop
   ended = 7,             ///< the run's end; only receipts that end no attempt come after it
+  signal = 8,            ///< somebody outside sent a signal, which waits until a step takes it
 };
 
 /// How an attempt ended. The numbers are stored: never reuse one.
@@ -55,15 +56,17 @@ bool is_attempt_end(std::int64_t number);
 struct Record {
   RecordKind kind = RecordKind::started;
   AttemptEnd end = AttemptEnd::none;
-  std::string step;              ///< empty for records about the whole run
-  int attempt = 0;               ///< 1 for a step's first; 0 for records about the whole run
+  std::string step;  ///< empty for records about the whole run; a signal's id
+  int attempt = 0;  ///< 1 for a step's first; 0 for records about the whole run, and for steps that
+                    ///< no attempt performs
   std::int64_t started_ms = 0;   ///< when the attempt's body began; 0 if it never did
   std::int64_t duration_ms = 0;  ///< how long the body took
   std::int64_t due_ms = 0;       ///< with `failed` and `timed_out`: the next attempt's time
-  Digest input_digest;           ///< of the resolved parameters' canonical JSON
+  Digest input_digest;           ///< of the resolved parameters' canonical JSON; with the output of
+                                 ///< an await, of the id of the signal that it took
   Digest output_digest;          ///< of the output's canonical JSON
-  /// Canonical JSON: the output, an error `{"code","message"}`, or the end
-  /// `{"state","output","error"}`.
+  /// Canonical JSON: the output, an error `{"code","message"}`, the end
+  /// `{"state","output","error"}`, or a signal `{"name","payload"}`.
   std::string body;
 
   // Filled by the store.

@@ -14,7 +14,7 @@ namespace pawl {
 /// The numbers are stored: never reuse one.
 enum class RunState {
   running = 1,     ///< a step has an open attempt, or could have one now
-  waiting = 2,     ///< only time is needed: every step that could go on waits for its next attempt
+  waiting = 2,     ///< for time or for a signal: every step that could go on does
   blocked = 3,     ///< a person is needed, or a step type that this program has not
   paused = 4,      ///< a person stopped it for a while
   failing = 5,     ///< a step failed for good; running siblings finish, nothing new starts
@@ -27,12 +27,13 @@ enum class RunState {
 enum class StepState {
   pending,  ///< waits for other steps
   running,  ///< has an open attempt
-  waiting,  ///< its next attempt comes later
+  waiting,  ///< its next attempt comes later, it sleeps, or it awaits a signal
   blocked,  ///< see `RunState::blocked`
   succeeded,
   failed,
   cancelled,    ///< its attempt was stopped because the run was cancelled
   not_started,  ///< the run ended without it
+  excluded,     ///< a branch decided against it, or against all that leads to it
 };
 
 /// Gives the enumerator's own spelling.

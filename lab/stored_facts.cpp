@@ -1,0 +1,28 @@
+#include "lab/stored_facts.hpp"
+
+#include "store/record_slot.hpp"
+
+namespace pawl::lab {
+
+StoredFacts facts_of(const StoredRun& run) {
+  StoredFacts facts;
+  facts.run = &run;
+  for (const Record& record : run.records) {
+    if (record.kind == RecordKind::output) {
+      facts.outputs[record.step] = &record;
+      ++facts.outputs_seen[record.step];
+    }
+    if (record.kind == RecordKind::ended)
+      if (Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false)))
+        facts.end = std::move(*outcome);
+    if (!ends_attempt(record)) continue;
+    facts.given_up.emplace(record.step, record.attempt);
+    ++facts.receipts[record.step];
+    if (record.end == AttemptEnd::failed || record.end == AttemptEnd::timed_out)
+      ++facts.failures[record.step];
+    if (record.end == AttemptEnd::lost) ++facts.lost[record.step];
+  }
+  return facts;
+}
+
+}  // namespace pawl::lab

@@ -1,0 +1,31 @@
+/// StoredFacts: what is stored of one run, sorted for the checker.
+#pragma once
+
+#include <pawl/run_state.hpp>
+#include <pawl/store.hpp>
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace pawl::lab {
+
+/// What is stored of one run, looked up often.
+struct StoredFacts {
+  const StoredRun* run = nullptr;
+  std::map<std::string, const Record*> outputs;
+  std::map<std::string, int> outputs_seen;
+  std::map<std::string, int> receipts;  // that ended an attempt
+  std::map<std::string, int> failures;  // those of them that count
+  std::map<std::string, int> lost;
+  std::set<std::pair<std::string, int>> given_up;  // attempts that ended without an output
+  std::optional<Outcome> end;
+  std::set<std::string> excluded;  // steps
+};
+
+/// Without `excluded`.
+StoredFacts facts_of(const StoredRun& run);
+
+}  // namespace pawl::lab

@@ -1,0 +1,37 @@
+/// Signal: what somebody outside tells a run, for a step that awaits it.
+#pragma once
+
+#include <pawl/flow.hpp>
+#include <pawl/json.hpp>
+#include <pawl/record.hpp>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pawl {
+
+struct Signal {
+  std::string name;  ///< which the flow awaits
+  json payload;      ///< the output of the step that takes it
+  /// Names this signal among all of its run: sent twice, it counts once. Like a run's id.
+  std::string id;
+};
+
+/// The record that a signal leaves.
+///
+/// Errors: Errc::invalid_argument (its id), Errc::invalid_json, Errc::too_large (its payload).
+Result<Record> signal_record(const Signal& signal);
+
+/// The name in a signal's record; empty if it is not readable.
+std::string signal_name(const Record& record);
+
+/// The steps of a flow that await a signal, with its name.
+std::vector<std::pair<std::string, std::string>> awaited_signals(const Flow& flow);
+
+/// Whether a flow awaits a signal of this name.
+///
+/// Errors: Errc::invalid_argument.
+Result<void> check_awaited(const Plan& plan, const std::string& name);
+
+}  // namespace pawl
