@@ -11,6 +11,9 @@ namespace pawl::lab {
 
 namespace {
 
+/// No disk of the lab is broken for so long.
+constexpr std::int64_t late_ms = 3'600'000;
+
 /// A stored run, its JSON read.
 class Facts {
  public:
@@ -126,6 +129,7 @@ class OwnStepsCheck {
     const auto given_ms = time->get<std::int64_t>();
     const std::int64_t due_ms = plan_.steps[i].until ? given_ms : facts_.ready_ms(i) + given_ms;
     if (facts_.record(i).at_ms < due_ms) breach("sleeps_last", i, "woke before its time");
+    if (facts_.record(i).at_ms > due_ms + late_ms) breach("sleeps_last", i, "overslept");
   }
 
   void check_await(std::size_t i) {

@@ -11,6 +11,17 @@
 
 namespace pawl {
 
+namespace {
+
+/// How the branch `need` must have decided for `step` to run; empty if it need not.
+std::string side_of(const PlannedStep& step, std::size_t need) {
+  for (const auto& [branch, side] : step.guards)
+    if (branch == need) return side ? "true" : "false";
+  return {};
+}
+
+}  // namespace
+
 const std::string& Flow::name() const {
   return plan_->flow;
 }
@@ -51,10 +62,15 @@ std::string graph_dot(const Flow& flow) {
   std::ostringstream out;
   out << "digraph \"" << flow.name() << "\" {\n  rankdir=LR;\n  node [shape=box];\n";
   for (const PlannedStep& step : flow.plan()->steps)
-    out << "  \"" << step.name << "\" [label=\"" << step.name << "\\n" << step.type << "\"];\n";
+    out << "  \"" << step.name << "\" [label=\"" << step.name << "\\n"
+        << what_it_is(step) << "\"" << (step.kind == StepKind::branch ? ", shape=diamond" : "")
+        << "];\n";
   for (const PlannedStep& step : flow.plan()->steps)
-    for (const std::size_t need : step.needs)
-      out << "  \"" << flow.plan()->steps[need].name << "\" -> \"" << step.name << "\";\n";
+    for (const std::size_t need : step.needs) {
+      const std::string side = side_of(step, need);
+      out << "  \"" << flow.plan()->steps[need].name << "\" -> \"" << step.name << "\""
+          << (side.empty() ? "" : " [label=\"" + side + "\"]") << ";\n";
+    }
   out << "}\n";
   return out.str();
 }
@@ -66,9 +82,12 @@ std::string graph_mermaid(const Flow& flow) {
   out << "flowchart LR\n";
   const auto& steps = flow.plan()->steps;
   for (std::size_t i = 0; i < steps.size(); ++i)
-    out << "  s" << i << "[\"" << steps[i].name << "<br/>" << steps[i].type << "\"]\n";
+    out << "  s" << i << "[\"" << steps[i].name << "<br/>" << what_it_is(steps[i]) << "\"]\n";
   for (std::size_t i = 0; i < steps.size(); ++i)
-    for (const std::size_t need : steps[i].needs) out << "  s" << need << " --> s" << i << "\n";
+    for (const std::size_t need : steps[i].needs) {
+      const std::string side = side_of(steps[i], need);
+      out << "  s" << need << (side.empty() ? " --> s" : " -->|" + side + "| s") << i << "\n";
+    }
   return out.str();
 }
 

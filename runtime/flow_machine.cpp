@@ -127,8 +127,9 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
     case AttemptEnd::diverged: return {};  // kept for people; no state follows from them
     default: break;
   }
-  if (plan_->steps[i].kind != StepKind::task && record.end == AttemptEnd::fatal &&
-      step.phase != Phase::pending && step.phase != Phase::succeeded) {
+  const StepKind kind = plan_->steps[i].kind;
+  if (kind != StepKind::task && record.end == AttemptEnd::fatal && step.phase != Phase::succeeded &&
+      (step.phase != Phase::pending || kind == StepKind::value)) {
     take_own_failure(record, i);
     return {};
   }

@@ -188,6 +188,9 @@ class FlowMachine {
   /// will do.
   std::int64_t due_ms() const;
 
+  /// With a step that sleeps or awaits: when that ends by time, if it does.
+  std::optional<std::int64_t> wait_end_ms(std::size_t step) const;
+
   /// The run's end is known and waits to be written: nothing else may be written before it.
   bool ending() const { return end_asked_; }
 

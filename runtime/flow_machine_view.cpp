@@ -78,6 +78,13 @@ StepState FlowMachine::step_state(std::size_t i) const {
   return StepState::pending;
 }
 
+std::optional<std::int64_t> FlowMachine::wait_end_ms(std::size_t i) const {
+  const Step& step = steps_[i];
+  if (step.phase == Phase::sleeping && !step.error) return step.due_ms;
+  if (step.phase == Phase::awaiting && step.has_due) return step.due_ms;
+  return std::nullopt;
+}
+
 std::int64_t FlowMachine::due_ms() const {
   std::int64_t due = std::numeric_limits<std::int64_t>::max();
   for (const Step& step : steps_)

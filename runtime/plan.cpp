@@ -90,6 +90,17 @@ std::vector<Secret> parse_secrets(const std::vector<std::string>& texts,
 
 }  // namespace
 
+std::string what_it_is(const PlannedStep& step) {
+  switch (step.kind) {
+    case StepKind::task: break;
+    case StepKind::branch: return "if";
+    case StepKind::value: return "value";
+    case StepKind::sleep: return "sleep";
+    case StepKind::await: return "await " + step.signal;
+  }
+  return step.type;
+}
+
 FlowDraft read_flow_draft(std::string_view text) {
   FlowReading reading = read_flow_spec(text);
   FlowDraft draft{std::move(reading.spec),    std::move(reading.document), {}, {}, {},

@@ -39,6 +39,9 @@ struct PlannedStep {
   std::vector<Secret> secrets;
 };
 
+/// What the step is, for people: a task's type, or `if`, `value`, `sleep`, `await NAME`.
+std::string what_it_is(const PlannedStep& step);
+
 /// Invariants:
 /// 1. Steps are in topological order, ties broken by name: the same flow gives the same plan
 /// everywhere.

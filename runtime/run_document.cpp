@@ -48,10 +48,10 @@ json steps_json(const FlowMachine& machine, const std::vector<Record>& records) 
     steps[planned.name.str()] = std::move(step);
   }
   for (const Record& record : records)
-    if (record.end != AttemptEnd::none)
+    if (record.end != AttemptEnd::none && record.attempt > 0)
       steps[record.step]["attempts"].push_back(attempt_json(record));
   for (std::size_t i = 0; i < machine.plan().steps.size(); ++i)
-    if (machine.step_state(i) == StepState::running)
+    if (machine.step_state(i) == StepState::running && machine.attempts(i) > 0)
       steps[machine.plan().steps[i].name.str()]["attempts"].push_back(
           json{{"attempt", machine.attempts(i)},
                {"end", "open"},
@@ -85,21 +85,22 @@ void explain_step(const FlowMachine& machine, const std::vector<Record>& records
                   std::int64_t now_ms, std::vector<std::string>& lines) {
   const PlannedStep& planned = machine.plan().steps[i];
   const StepState state = machine.step_state(i);
-  std::string line =
-      "step " + planned.name.str() + " (" + planned.type + "): " + std::string(to_string(state));
-  if (state == StepState::running)
+  std::string line = "step " + planned.name.str() + " (" + what_it_is(planned) +
+                     "): " + std::string(to_string(state));
+  if (state == StepState::running && machine.attempts(i) > 0)
     line += ", attempt " + std::to_string(machine.attempts(i)) + " is open";
   if (state == StepState::pending || state == StepState::not_started) {
     std::string missing;
     for (const std::size_t need : planned.needs)
-      if (!machine.step_output(need))
+      if (!machine.step_output(need) && machine.step_state(need) != StepState::excluded)
         missing += (missing.empty() ? "" : ", ") + machine.plan().steps[need].name.str();
     if (!missing.empty()) line += ", waits for " + missing;
   }
   lines.push_back(line);
   std::int64_t due_ms = 0;
   for (const Record& record : records) {
-    if (record.step != planned.name.str() || record.end == AttemptEnd::none) continue;
+    if (record.step != planned.name.str() || record.end == AttemptEnd::none || record.attempt == 0)
+      continue;
     std::string attempt =
         "  attempt " + std::to_string(record.attempt) + ": " + std::string(to_string(record.end));
     if (record.end == AttemptEnd::lost)
@@ -111,6 +112,18 @@ void explain_step(const FlowMachine& machine, const std::vector<Record>& records
     lines.push_back(attempt);
     due_ms = record.due_ms;
   }
+  if (planned.kind == StepKind::sleep || planned.kind == StepKind::await) {
+    const std::optional<std::int64_t> end_ms = machine.wait_end_ms(i);
+    if (planned.kind == StepKind::await && state == StepState::waiting)
+      lines.push_back("  a signal \"" + planned.signal + "\" has not come");
+    if (end_ms)
+      lines.push_back(*end_ms > now_ms ? "  it waits for another " + duration_text(*end_ms - now_ms)
+                                       : "  its wait is over");
+    if (machine.step_error(i)) lines.push_back("  " + machine.step_error(i)->message);
+    return;
+  }
+  if (planned.kind != StepKind::task && machine.step_error(i))
+    lines.push_back("  " + machine.step_error(i)->message);
   if (state == StepState::waiting)
     lines.push_back(due_ms > now_ms
                         ? "  the next attempt is due in " + duration_text(due_ms - now_ms)

@@ -39,7 +39,9 @@ std::vector<std::pair<std::string, std::string>> awaited_signals(const Flow& flo
 Result<void> check_awaited(const Plan& plan, const std::string& name) {
   std::vector<std::string_view> awaited;
   for (const PlannedStep& step : plan.steps)
-    if (step.kind == StepKind::await) awaited.push_back(step.signal);
+    if (step.kind == StepKind::await &&
+        std::find(awaited.begin(), awaited.end(), step.signal) == awaited.end())
+      awaited.push_back(step.signal);
   if (std::find(awaited.begin(), awaited.end(), name) != awaited.end()) return {};
   return make_error(Errc::invalid_argument, "no step of the run's flow awaits a signal \"" +
                                                 printable_text(name, 80) + "\"" +

@@ -283,3 +283,45 @@ TEST_CASE("engine: typed steps read as plain functions", "[actors]") {
           .value();
   CHECK(wrong.wait().error->message.find("the parameters do not fit") == 0);
 }
+
+TEST_CASE("engine: a signal is durable before it is acknowledged, and waits for its step",
+          "[actors]") {
+  TempFolder folder;
+  const Flow flow = flow_of(R"({"flow": "gate", "steps": {
+    "a": {"run": "add", "with": {"n": 1}},
+    "gate": {"await": "approved", "after": ["a"]}, "second": {"await": "approved", "after": ["gate"]},
+    "b": {"run": "add", "with": {"n": "{{steps.gate.output.n}}"}, "after": ["second"]}}})");
+  {
+    Engine engine = Engine::open(folder / "pawl.db", {{"add", add}}).value();
+    const Run run = engine.start(flow, "r1").value();
+    CHECK(engine.signal("r1", "aproved").error().message.find("did you mean \"approved") !=
+          std::string::npos);
+    CHECK(engine.signal("r2", "approved").error().code == Errc::unknown_run);
+    CHECK(engine.signal("r1", "approved", 1, "a/b").error().code == Errc::invalid_argument);
+    CHECK(engine.signal("r1", "approved", {{"n", 5}}, "s1").has_value());
+    CHECK(engine.signal("r1", "approved", {{"n", 5}}, "s1").has_value());  // counts once
+    CHECK(engine.signal("r1", "approved", {{"n", 6}}, "s1").error().code == Errc::invalid_argument);
+    CHECK_FALSE(run.wait_for(0).has_value());
+  }
+  // Nobody knows of the run any more but the store; it is not even live when the signal comes.
+  Engine engine = Engine::open(folder / "pawl.db", {{"add", add}}).value();
+  CHECK(engine.signal("r1", "approved").has_value());
+  CHECK(engine.find("r1").value().wait().output == json{{"b", 6}});
+  CHECK(engine.signal("r1", "approved").error().code == Errc::run_ended);
+  const json document = engine.describe("r1").value();
+  CHECK(document["steps"]["gate"]["output"] == json{{"n", 5}});
+  CHECK(document["steps"]["gate"]["attempts"].empty());
+}
+
+TEST_CASE("engine: branches, values and sleeps run on the real clock", "[actors]") {
+  Engine engine = Engine::open(open_memory_store(make_memory_file()), {{"add", add}}).value();
+  const Flow flow = flow_of(R"({"flow": "f", "input": {"n": 3}, "steps": {
+    "nap": {"sleep_ms": 5}, "v": {"value": {"$add": ["{{input.n}}", 1]}, "after": ["nap"]},
+    "big": {"if": {"less": [10, "{{steps.v.output}}"]}},
+    "yes": {"run": "add", "when": "big", "with": {"n": 100}},
+    "no": {"run": "add", "unless": "big", "with": {"n": "{{steps.v.output}}"}}}})");
+  CHECK(engine.start(flow, "small").value().wait().output == json{{"no", 5}});
+  CHECK(engine.start(flow, "large", {{"n", 30}}).value().wait().output == json{{"yes", 101}});
+  CHECK(engine.describe("small").value()["steps"]["yes"]["state"] == "excluded");
+  CHECK(engine.stats().steps_completed == 8);
+}

@@ -102,6 +102,21 @@ std::optional<Caught> hunt_faults(std::int64_t& cases) {
   return std::nullopt;
 }
 
+/// A crash at every position, and then somebody cancels.
+std::optional<Caught> hunt_cancels(std::int64_t& cases) {
+  const OwnScenario chain = own_scenarios().front();
+  for (std::size_t position = 0; position < 150; ++position) {
+    lab::LabCase lab_case;
+    lab_case.lives.resize(2);
+    lab_case.lives[0].crash = lab::Crash{position, lab::Loss::kill, 0};
+    lab_case.lives[1].weather.cancels = 1000;
+    ++cases;
+    if (auto caught = caught_by(lab::replay(chain.scenario, lab_case), "a crash, then a cancel"))
+      return caught;
+  }
+  return std::nullopt;
+}
+
 /// Random courses, until so many seconds have passed since `began`.
 std::optional<Caught> hunt_courses(std::uint64_t first_seed, double seconds_max,
                                    SteadyClock::time_point began, std::int64_t& cases) {
@@ -125,13 +140,16 @@ std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
   for (const OwnScenario& own : own_scenarios()) {
     lab::Options options;
     options.seconds_max = std::max(0.1, seconds_max - seconds_since(began));
+    options.losses = {lab::Loss::kill, lab::Loss::power};  // torn disks come in random courses
+    options.mishaps = own.name == "chain" || own.name == "retrying";  // they go the same ways
     const lab::Report report = lab::explore(own.scenario, options);
     cases += report.cases;
     if (auto caught = caught_by(report, "every crash of " + own.name)) return caught;
     if (seconds_since(began) > seconds_max) return std::nullopt;
   }
+  if (auto caught = hunt_cancels(cases)) return caught;
   if (auto caught =
-          hunt_courses(1, std::min(seconds_max, seconds_since(began) + 2.5), began, cases))
+          hunt_courses(1, std::min(seconds_max, seconds_since(began) + 3.5), began, cases))
     return caught;
   if (auto caught = hunt_faults(cases)) return caught;
   return hunt_courses(100'000, seconds_max, began, cases);

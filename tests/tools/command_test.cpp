@@ -202,6 +202,38 @@ TEST_CASE("command: cancel reaches the owner through its socket, which is privat
   CHECK(::access((desk.folder / "pawl.db.sock").c_str(), F_OK) != 0);
 }
 
+TEST_CASE("command: signal reaches the owner, or the store, and a repeated one counts once",
+          "[tools]") {
+  Desk desk;
+  desk.write("gate.json",
+             R"({"flow": "gate", "steps": {"gate": {"await": "go"}, "more": {"await": "go"},
+    "say": {"run": "echo", "with": {"n": "{{steps.gate.output.n}}"}}}, "output": "{{steps.say.output.n}}"})");
+  {
+    Process owner(desk.command({"run", "gate.json", "--id", "r1"}), desk.folder.path());
+    REQUIRE(wait_until([&] {
+      return desk.pawl({"why", "r1", "gate"}).out.find("\"go\" has not come") != std::string::npos;
+    }));
+    const ProcessEnd signal =
+        desk.pawl({"signal", "r1", "go", "--payload", R"({"n": 7})", "--id", "s1", "--json"});
+    CHECK(signal.code == 0);
+    CHECK(json::parse(signal.out)["run"] == "r1");
+    CHECK(desk.pawl({"signal", "r1", "went"}).code == 2);
+    owner.signal(SIGKILL);
+    CHECK(owner.wait().killed());
+  }
+  CHECK(desk.pawl({"signal", "r1", "go", "--payload", R"({"n": 7})", "--id", "s1"}).code == 0);
+  CHECK(desk.pawl({"signal", "r1", "go", "--payload", "8", "--id", "s1"}).code == 2);
+  CHECK(desk.pawl({"signal", "r1", "went"}).err.find("awaits a signal") != std::string::npos);
+  CHECK(desk.pawl({"signal", "r1", "go", "--payload", "{"}).code == 2);
+  const ProcessEnd later = desk.pawl({"signal", "r1", "go"});
+  CHECK(later.code == 0);
+  const ProcessEnd end = desk.pawl({"run", "gate.json", "--id", "r1"});
+  CHECK(end.code == 0);
+  CHECK(end.out == "7\n");
+  CHECK(desk.pawl({"signal", "r1", "go"}).code != 0);
+  CHECK(desk.pawl({"verify"}).code == 0);
+}
+
 TEST_CASE("command: rubbish on the owner's socket is answered, or dropped, and harms nothing",
           "[tools]") {
   Desk desk;

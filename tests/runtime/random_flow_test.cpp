@@ -1,0 +1,221 @@
+// Random flows, run by the machine alone with everything in random order and crashes between, must
+// come to what the language's rules say.
+#include "support/random_flow.hpp"
+
+#include <pawl/flow.hpp>
+
+#include "runtime/attempt.hpp"
+#include "runtime/flow_machine.hpp"
+#include "support/catch.hpp"
+
+#include <cstdlib>
+#include <deque>
+#include <memory>
+
+using namespace pawl;
+
+namespace {
+
+/// Carries out what a machine asks for, in random order; its log is all that a crash leaves.
+class Driver {
+ public:
+  Driver(const RandomFlow& random, const Flow& flow, std::uint64_t seed)
+      : random_(random),
+        flow_(flow),
+        chance_(seed),
+        signals_(random.signals.begin(), random.signals.end()) {
+    machine_ = fresh();
+    write(record(RecordKind::started));
+    tell(Resumed{});
+  }
+
+  /// The end of the run; nothing if it never ends.
+  std::optional<Outcome> run() {
+    for (int i = 0; i < 2000 && !machine_->outcome(); ++i) {
+      if (chance_.below(15) == 0) crash();
+      if (machine_->outcome()) break;
+      if (!signals_.empty() && chance_.below(4) > 0) {
+        write(signal_record(signals_.front()).value());
+        signals_.pop_front();
+      } else if (!todo_.empty()) {
+        do_one();
+      } else if (!signals_.empty()) {
+        continue;
+      } else if (!timers_.empty()) {
+        // The earliest: nobody's time passes by another's.
+        auto first =
+            std::min_element(timers_.begin(), timers_.end(),
+                             [](const auto& a, const auto& b) { return a.due_ms < b.due_ms; });
+        const AwaitTimer over = *first;
+        timers_.erase(first);
+        now_ms_ = std::max(now_ms_, over.due_ms);
+        tell(TimerOver{over.step, over.attempt});
+      } else {
+        trouble_ = "nothing is left to do in state " + std::string(to_string(machine_->state()));
+        for (const Record& stored : log_)
+          trouble_ += "\n" + std::string(to_string(stored.kind)) + " " +
+                      std::string(to_string(stored.end)) + " " + stored.step + " " + stored.body;
+        return std::nullopt;
+      }
+    }
+    return machine_->outcome();
+  }
+
+  const FlowMachine& machine() const { return *machine_; }
+
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  std::unique_ptr<FlowMachine> fresh() const {
+    return std::make_unique<FlowMachine>(flow_.plan(), RunId::trusted("r"),
+                                         flow_.plan()->input_defaults);
+  }
+
+  static Record record(RecordKind kind, AttemptEnd end = AttemptEnd::none,
+                       const std::string& step = {}, int attempt = 0) {
+    Record made;
+    made.kind = kind;
+    made.end = end;
+    made.step = step;
+    made.attempt = attempt;
+    return made;
+  }
+
+  void tell(const Event& event) {
+    Result<Commands> commands = machine_->apply(event);
+    if (!commands) {
+      trouble_ = commands.error().message;
+      return;
+    }
+    for (Command& command : *commands) {
+      if (const auto* timer = std::get_if<AwaitTimer>(&command))
+        timers_.push_back(*timer);
+      else
+        todo_.push_back(std::move(command));
+    }
+  }
+
+  void write(Record record) {
+    record.epoch = epoch_;
+    record.at_ms = ++now_ms_;
+    log_.push_back(record);
+    tell(Recorded{log_.back()});
+  }
+
+  void do_one() {
+    const auto at = todo_.begin() + static_cast<std::ptrdiff_t>(chance_.below(todo_.size()));
+    const Command command = std::move(*at);
+    todo_.erase(at);
+    std::visit([this](const auto& what) { carry_out(what); }, command);
+  }
+
+  void carry_out(const StartAttempt& start) {
+    const PlannedStep& step = flow_.plan()->steps[start.step];
+    AttemptFacts facts;
+    facts.step = step.name.str();
+    facts.attempt = start.attempt;
+    facts.failures = start.failures;
+    facts.retry = step.retry;
+    facts.now_ms = now_ms_;
+    const Result<json> with = machine_->parameters(start.step);
+    write(with ? conclude(facts, random_.answer(facts.step, start.failures + 1),
+                          Cancellation::Reason::none)
+               : conclude_refused(facts, with.error()));
+  }
+
+  void carry_out(const OpenAttempt& open) {
+    write(record(RecordKind::opened, AttemptEnd::none, flow_.plan()->steps[open.step].name.str(),
+                 open.attempt));
+  }
+
+  void carry_out(const WriteRecord& write_record) { write(write_record.record); }
+
+  void carry_out(const EndRun& end) {
+    if (!todo_.empty()) {  // as the coordinator does while something is being written
+      tell(EndPostponed{});
+      return do_one();
+    }
+    Record ended = record(RecordKind::ended);
+    ended.body = to_json_value(end.outcome).dump();
+    write(std::move(ended));
+  }
+
+  void carry_out(const CancelAttempt&) { trouble_ = "nobody cancelled"; }
+
+  void carry_out(const AwaitTimer&) {}
+
+  /// All but the log is lost; what was asked for may have been written, or not.
+  void crash() {
+    while (!todo_.empty() && chance_.below(3) == 0) do_one();
+    todo_.clear();
+    timers_.clear();
+    ++epoch_;
+    machine_ = fresh();
+    const std::deque<Record> log = log_;
+    for (const Record& stored : log) tell(Recorded{stored});
+    for (const OpenAttemptRef& open : machine_->attempts_open_before(epoch_))
+      write(conclude_unanswered(flow_.plan()->steps[open.step].name.str(), open.attempt,
+                                AttemptEnd::lost));
+    tell(Resumed{});
+  }
+
+  const RandomFlow& random_;
+  const Flow& flow_;
+  lab::Chance chance_;
+  std::deque<Signal> signals_;
+  std::unique_ptr<FlowMachine> machine_;
+  std::deque<Record> log_;
+  std::deque<Command> todo_;
+  std::vector<AwaitTimer> timers_;
+  std::int64_t now_ms_ = 0;
+  std::int64_t epoch_ = 1;
+  std::string trouble_;
+};
+
+std::uint64_t flows_wanted() {
+  const char* given = std::getenv("PAWL_RANDOM_FLOWS");
+  return given == nullptr ? 3000 : std::strtoull(given, nullptr, 10);
+}
+
+}  // namespace
+
+TEST_CASE("random flows: the machine comes to what the rules of the language say", "[runtime]") {
+  std::map<std::string, int> seen;
+  for (std::uint64_t seed = 1; seed <= flows_wanted(); ++seed) {
+    const RandomFlow random(seed);
+    CAPTURE(seed, random.flow.dump());
+    const Result<Flow> flow = parse_flow(random.flow.dump());
+    // The rules say nothing of flows that are refused for what their output may lack.
+    if (!flow) {
+      REQUIRE(flow.error().problems.at(0).code == "may_be_excluded");
+      ++seen["refused"];
+      continue;
+    }
+    const Interpreter expected = random.interpret();
+    Driver driver(random, *flow, seed * 7 + 1);
+    const std::optional<Outcome> outcome = driver.run();
+    REQUIRE(driver.trouble() == "");
+    REQUIRE(outcome.has_value());
+    const std::set<std::string> failing = expected.failing();
+    CAPTURE(*outcome);
+    ++seen[std::string(to_string(outcome->state))];
+    if (!failing.empty()) {
+      REQUIRE(outcome->state == RunState::failed);
+      REQUIRE(failing.count(outcome->error->step) == 1);
+      continue;
+    }
+    REQUIRE(outcome->state == RunState::succeeded);
+    REQUIRE(outcome->output == expected.output());
+    for (const auto& [step, end] : expected.ends()) {
+      CAPTURE(step);
+      const StepState state = driver.machine().step_state(flow->plan()->index.at(step));
+      REQUIRE(state ==
+              (end == Interpreter::End::excluded ? StepState::excluded : StepState::succeeded));
+      seen["excluded steps"] += end == Interpreter::End::excluded ? 1 : 0;
+    }
+  }
+  for (const char* what : {"succeeded", "failed", "excluded steps"}) CHECK(seen[what] > 100);
+  if (std::getenv("PAWL_RANDOM_FLOWS") != nullptr)
+    WARN(seen["succeeded"] << " succeeded, " << seen["failed"] << " failed, " << seen["refused"]
+                           << " refused, " << seen["excluded steps"] << " excluded steps");
+}

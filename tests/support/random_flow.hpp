@@ -1,0 +1,153 @@
+// Random flows, with what their tasks answer and which signals come.
+#pragma once
+
+#include <pawl/signal.hpp>
+#include <pawl/step.hpp>
+
+#include "lab/chance.hpp"
+#include "support/interpreter.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pawl {
+
+/// A flow in which the steps' names have nothing to do with their order.
+class RandomFlow {
+ public:
+  explicit RandomFlow(std::uint64_t seed) : seed_(seed), chance_(seed * 31 + 7) {
+    flow = json{{"flow", "random"}, {"input", {{"n", below(20)}}}, {"steps", json::object()}};
+    const std::size_t size = 1 + below(9);
+    for (std::size_t i = 0; i < size; ++i) add_step();
+    if (below(3) == 0) flow["output"] = json{{"one", reference(true)}, {"in", "{{input.n}}"}};
+  }
+
+  json flow;
+  std::vector<Signal> signals;
+
+  /// What an attempt of a task answers: the same whenever it is made.
+  StepResult answer(const std::string& step, int attempt) const {
+    lab::Chance chance(seed_ ^ std::hash<std::string>{}(step));
+    const std::uint64_t kind = chance.below(20);
+    const auto retries = static_cast<int>(chance.below(3));  // of 3 attempts
+    if (kind == 0) return fail("never");
+    if (kind == 1) return retry("again and again");
+    if (attempt <= retries) return retry("not yet");
+    const std::uint64_t shape = chance.below(4);
+    if (shape == 0) return done(chance.below(10));
+    return done({{"n", chance.below(10)},
+                 {"ok", chance.below(2) == 0},
+                 {"list", {chance.below(5), chance.below(5), chance.below(5)}}});
+  }
+
+  Interpreter interpret() const {
+    std::map<std::string, json> payloads;
+    for (const Signal& signal : signals) payloads.emplace(signal.name, signal.payload);
+    return Interpreter(
+        flow, json::object(),
+        [this](const std::string& step) -> std::optional<json> {
+          for (int attempt = 1; attempt <= 3; ++attempt) {
+            const StepResult result = answer(step, attempt);
+            if (result.kind == StepResult::Kind::done) return result.output;
+            if (result.kind == StepResult::Kind::fail) return std::nullopt;
+          }
+          return std::nullopt;
+        },
+        std::move(payloads));
+  }
+
+ private:
+  std::uint64_t below(std::uint64_t bound) { return chance_.below(bound); }
+
+  std::string reference(bool optional) {
+    static const char* const paths[] = {"", ".n", ".n", ".ok", ".list"};
+    if (names_.empty() || below(8) == 0) return "{{input.n}}";
+    return "{{steps." + names_[below(names_.size())] + ".output" + paths[below(5)] +
+           (optional ? "?" : "") + "}}";
+  }
+
+  json operand() {
+    if (below(3) == 0) return below(10);
+    return reference(below(2) == 0);
+  }
+
+  json condition(int depth) {
+    switch (below(depth > 0 ? 6 : 3)) {
+      case 0: return {{"exists", reference(false)}};
+      case 1: return {{"equals", {operand(), operand()}}};
+      case 2: return {{"less", {operand(), operand()}}};
+      case 3: return {{"not", condition(depth - 1)}};
+      case 4: return {{"all", {condition(depth - 1), condition(depth - 1)}}};
+      default: return {{"any", {condition(depth - 1), condition(depth - 1)}}};
+    }
+  }
+
+  json value() {
+    switch (below(7)) {
+      case 0: return {{"$add", {operand(), operand()}}};
+      case 1: return {{"$divide", {operand(), operand()}}};
+      case 2: return {{"$length", reference(true)}};
+      case 3: return {{"$map", {{"over", {1, 2, operand()}}, {"to", {{"$add", {"{{item}}", 1}}}}}}};
+      case 4:
+        return {{"$filter", {{"over", {3, 7, operand()}}, {"where", {{"less", {"{{item}}", 5}}}}}}};
+      case 5: return {{"n", operand()}, {"in", "{{input.n}}"}};
+      default: return operand();
+    }
+  }
+
+  void add_step() {
+    json step = json::object();
+    bool is_branch = false;
+    switch (below(10)) {
+      case 0:
+      case 1:
+        step["if"] = condition(2);
+        is_branch = true;
+        break;
+      case 2:
+      case 3: step["value"] = value(); break;
+      case 4: step["sleep_ms"] = below(3) == 0 ? operand() : json(below(3000)); break;
+      case 5: await(step); break;
+      default:
+        step["run"] = "t";
+        step["retry"] = {{"max_attempts", 3}, {"initial_ms", 10}};
+        if (below(2) == 0) step["with"] = {{"x", reference(below(2) == 0)}};
+    }
+    for (std::uint64_t more = names_.empty() ? 0 : below(3); more > 0; --more) {
+      const std::string& name = names_[below(names_.size())];
+      json& after = step["after"];
+      if (std::find(after.begin(), after.end(), json(name)) == after.end()) after.push_back(name);
+    }
+    if (!branches_.empty() && below(2) == 0)
+      step[below(2) == 0 ? "when" : "unless"] = branches_[below(branches_.size())];
+    std::string name;
+    do {
+      name = std::string(1, static_cast<char>('a' + below(26))) + std::to_string(below(10));
+    } while (flow["steps"].contains(name));
+    flow["steps"][name] = step;
+    names_.push_back(name);
+    if (is_branch) branches_.push_back(name);
+  }
+
+  void await(json& step) {
+    const std::string name = "signal-" + std::to_string(names_.size());
+    step["await"] = name;
+    if (below(2) == 0) {
+      signals.push_back({name, below(2) == 0 ? json(below(10)) : json{{"n", below(10)}},
+                         "id-" + std::to_string(names_.size())});
+      if (below(2) == 0) return;
+    }
+    step["timeout_ms"] = 100'000 + below(1000);  // far later than any signal
+    if (below(3) > 0) step["default"] = operand();
+  }
+
+  std::uint64_t seed_;
+  lab::Chance chance_;
+  std::vector<std::string> names_;
+  std::vector<std::string> branches_;
+};
+
+}  // namespace pawl
