@@ -26,7 +26,7 @@ class Check {
       : scenario_(scenario), history_(history), runs_(runs) {
     const Plan& plan = *scenario.flow.plan();
     has_own_steps_ = std::any_of(plan.steps.begin(), plan.steps.end(), [](const PlannedStep& step) {
-      return step.kind != StepKind::task;
+      return step.kind != StepKind::task || step.has_default;
     });
     for (const StoredRun& run : runs) {
       StoredFacts facts = facts_of(run);
@@ -52,12 +52,6 @@ class Check {
     for (const Breach& known : breaches_)
       if (known.invariant == invariant) return;
     breaches_.push_back({invariant, std::move(message)});
-  }
-
-  bool is_task(const std::string& step) const {
-    const Plan& plan = *scenario_.flow.plan();
-    const auto found = plan.index.find(step);
-    return found == plan.index.end() || plan.steps[found->second].kind == StepKind::task;
   }
 
   static std::string name(const HistoryEvent& event) {
@@ -236,7 +230,7 @@ class Check {
           breach("written_once",
                  id + "/" + step + " has " + std::to_string(count) + " stored outputs");
       for (const auto& [step, output] : facts.outputs)
-        if (made_.count({id, step, output->output_digest}) == 0 && is_task(step))
+        if (made_.count({id, step, output->output_digest}) == 0 && output->attempt > 0)
           breach("nothing_from_nowhere",
                  "the stored output of " + id + "/" + step + " was made by no attempt");
       check_end(id, facts);
@@ -256,9 +250,15 @@ class Check {
       breach("end_is_durable", id + " succeeded with " + std::to_string(facts.outputs.size()) +
                                    " outputs of " +
                                    std::to_string(scenario_.flow.plan()->steps.size()) + " steps");
-    if (!facts.end->error || facts.end->error->code != Errc::attempts_exhausted) return;
+    if (!facts.end->error) return;
     const std::string& step = facts.end->error->step;
     const auto at = scenario_.flow.plan()->index.find(step);
+    const Errc code = facts.end->error->code;
+    if (at != scenario_.flow.plan()->index.end() &&
+        (code == Errc::attempts_exhausted || code == Errc::step_failed) &&
+        scenario_.flow.plan()->steps[at->second].has_default)
+      breach("own_steps_follow", id + "/" + step + " failed its run although it has a default");
+    if (code != Errc::attempts_exhausted) return;
     const auto failures = facts.failures.find(step);
     const int counted = failures == facts.failures.end() ? 0 : failures->second;
     if (at != scenario_.flow.plan()->index.end() &&

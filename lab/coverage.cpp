@@ -22,9 +22,12 @@ std::vector<std::string> performed_tasks(const Scenario& scenario, const Options
       !std::all_of(runs.begin(), runs.end(), succeeded))
     return {};
   const Plan& plan = *scenario.flow.plan();
-  std::map<std::string, std::size_t> excluded;  // by how many runs
-  for (const StoredRun& run : runs)
+  std::map<std::string, std::size_t> excluded;  // by how many runs, or given a default
+  for (const StoredRun& run : runs) {
     for (const std::string& step : excluded_steps(plan, run)) ++excluded[step];
+    for (const Record& record : run.records)
+      if (record.kind == RecordKind::output && record.attempt == 0) ++excluded[record.step];
+  }
   std::vector<std::string> tasks;
   for (const auto& [name, place] : plan.index)
     if (plan.steps[place].kind == StepKind::task && excluded[name] < runs.size())

@@ -11,8 +11,9 @@ namespace pawl::lab {
 
 namespace {
 
-/// No disk of the lab is broken for so long.
-constexpr std::int64_t late_ms = 3'600'000;
+/// Whoever is stalled wakes when some other timer has gone off, which may take as long as a timer
+/// can.
+constexpr std::int64_t late_ms = 2 * Limits::delay_ms_max;
 
 /// A stored run, its JSON read.
 class Facts {
@@ -108,12 +109,28 @@ class OwnStepsCheck {
   void check_step(std::size_t i) {
     const PlannedStep& step = plan_.steps[i];
     switch (step.kind) {
-      case StepKind::task: return;
+      case StepKind::task:
+        if (facts_.record(i).attempt == 0) check_default(i);
+        return;
       case StepKind::branch:
       case StepKind::value: return check_follows(i);
       case StepKind::sleep: return check_sleep(i);
       case StepKind::await: return check_await(i);
     }
+  }
+
+  void check_default(std::size_t i) {
+    const PlannedStep& step = plan_.steps[i];
+    int failures = 0;
+    bool gave_up = false;
+    for (const Record& r : run_.records) {
+      if (r.step != step.name.str() || r.kind != RecordKind::receipt) continue;
+      failures += r.end == AttemptEnd::failed || r.end == AttemptEnd::timed_out ? 1 : 0;
+      gave_up = gave_up || r.end == AttemptEnd::fatal;
+    }
+    if (!gave_up && failures < step.retry.max_attempts)
+      breach("own_steps_follow", i, "took its default while it had attempts left");
+    check_follows(i);
   }
 
   void check_follows(std::size_t i) {

@@ -102,7 +102,8 @@ Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
   if (step.phase == Phase::pending && plan_->steps[i].kind != StepKind::value)
     return unlawful(record, "comes before the outputs that the step waits for");
   if (step.phase == Phase::succeeded) return unlawful(record, "is the step's second output");
-  if (plan_->steps[i].kind != StepKind::task) return take_own_output(record, i);
+  const bool is_default = plan_->steps[i].has_default && record.attempt == 0;
+  if (plan_->steps[i].kind != StepKind::task || is_default) return take_own_output(record, i);
   if (step.phase != Phase::open || record.attempt != step.attempt)
     return unlawful(record, "comes from an attempt that is not open");
   std::shared_ptr<const json> value = record.value;
@@ -128,8 +129,8 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
     default: break;
   }
   const StepKind kind = plan_->steps[i].kind;
-  if (kind != StepKind::task && record.end == AttemptEnd::fatal && step.phase != Phase::succeeded &&
-      (step.phase != Phase::pending || kind == StepKind::value)) {
+  if ((kind != StepKind::task || record.attempt == 0) && record.end == AttemptEnd::fatal &&
+      step.phase != Phase::succeeded && (step.phase != Phase::pending || kind == StepKind::value)) {
     take_own_failure(record, i);
     return {};
   }
@@ -145,7 +146,7 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
     case AttemptEnd::timed_out: count_failure(i, record, std::move(error)); break;
     case AttemptEnd::fatal: {
       const Errc code = error.code;
-      fail_step(i, code, std::move(error));
+      give_up_task(i, code, std::move(error));
       break;
     }
     case AttemptEnd::lost: count_lost(i, record); break;
@@ -229,6 +230,16 @@ void FlowMachine::stop(Step& step) {
   move_to(step, Phase::stopped);
 }
 
+/// The step's last attempt has failed: it takes its default, or the run fails.
+void FlowMachine::give_up_task(std::size_t i, Errc code, Error error) {
+  const bool has_default =
+      plan_->steps[i].has_default && (resumed_ || !mutant("default_forgotten_at_restart"));
+  if (!has_default) return fail_step(i, code, std::move(error));
+  move_to(steps_[i], Phase::computing);
+  steps_[i].error = std::move(error);
+  ready_.push_back(i);
+}
+
 void FlowMachine::fail_step(std::size_t i, Errc code, Error error) {
   move_to(steps_[i], Phase::failed);
   if (!failure_) failure_ = RunError{code, plan_->steps[i].name.str(), error.message};
@@ -240,8 +251,9 @@ void FlowMachine::count_failure(std::size_t i, const Record& record, Error error
   if (resumed_ || !mutant("attempts_from_zero_after_restart")) ++step.failures;
   const int max_attempts =
       plan_->steps[i].retry.max_attempts + (mutant("one_attempt_too_many") ? 1 : 0);
-  if (step.failures >= max_attempts)
-    return fail_step(i, Errc::attempts_exhausted, std::move(error));
+  if (step.failures >= max_attempts ||
+      (plan_->steps[i].has_default && mutant("default_taken_early")))
+    return give_up_task(i, Errc::attempts_exhausted, std::move(error));
   step.error = std::move(error);
   wait_for_next(i, record.due_ms);
 }

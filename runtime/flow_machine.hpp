@@ -111,6 +111,7 @@ struct OpenAttemptRef {
 ///     pending      the last output that it needs    → open (a task), computing (a branch or a
 ///                                                     value), sleeping, awaiting, or excluded
 ///     computing    output, fatal                    → succeeded, failed
+///                  (a task too, whose last attempt failed and that has a default)
 ///     sleeping     output, after TimerOver          → succeeded
 ///     awaiting     output, after signal, TimerOver  → succeeded, or without a default: failed
 ///     open         output                           → succeeded
@@ -276,6 +277,7 @@ class FlowMachine {
   void close_attempt(Step& step);
   void stop(Step& step);
   void take_missing_type(std::size_t i);
+  void give_up_task(std::size_t i, Errc code, Error error);
   void fail_step(std::size_t i, Errc code, Error error);
   void count_failure(std::size_t i, const Record& record, Error error);
   void count_lost(std::size_t i, const Record& record);

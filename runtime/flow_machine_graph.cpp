@@ -11,7 +11,7 @@ void FlowMachine::succeed(std::size_t i, std::shared_ptr<const json> value, cons
   Step& step = steps_[i];
   move_to(step, Phase::succeeded);
   step.output = std::move(value);
-  step.error.reset();
+  if (record.attempt > 0) step.error.reset();  // with a default it says why
   outputs_[i] = step.output.get();
   computed_[i] = outputs_[i];
   settle(i, record);

@@ -31,6 +31,8 @@ Result<void> FlowMachine::take_own_output(const Record& record, std::size_t i) {
   const Phase phase = steps_[i].phase;
   if (phase == Phase::failed || phase == Phase::excluded)
     return unlawful(record, "comes after the step has failed, or was excluded");
+  if (plan.kind == StepKind::task && phase != Phase::computing && phase != Phase::stopped)
+    return unlawful(record, "is a default, and the step has not failed");
   std::shared_ptr<const json> value = record.value;
   if (!value) {
     json parsed = json::parse(record.body, nullptr, false);
@@ -106,7 +108,7 @@ void FlowMachine::begin_sleep(std::size_t i) {
   const auto given_ms = time->get<std::int64_t>();
   step.due_ms = until ? given_ms : step.ready_ms + given_ms;
   step.longest_ms = until ? never_ms : given_ms;
-  if (mutant("sleep_from_restart") && !until && !resumed_) step.due_ms += 1'000'000'000;
+  if (mutant("sleep_from_restart") && !until && !resumed_) step.due_ms += 1'000'000'000'000;
 }
 
 void FlowMachine::begin_await(std::size_t i) {

@@ -151,7 +151,7 @@ Names known_members(StepKind kind) {
   Names known{"after", "when", "unless", "secret", "description"};
   for (const KindMember& member : kind_members)
     if (member.kind == kind) known.push_back(member.name);
-  if (kind == StepKind::task) known.insert(known.end(), {"with", "timeout_ms", "retry"});
+  if (kind == StepKind::task) known.insert(known.end(), {"with", "timeout_ms", "retry", "default"});
   if (kind == StepKind::await) known.insert(known.end(), {"timeout_ms", "default"});
   return known;
 }
@@ -240,9 +240,11 @@ StepSpec read_step(const std::string& name, const json& value, const std::string
       members.read("await", step.signal);
       step.timeout_ms = 0;
       members.read("timeout_ms", step.timeout_ms, 0, Limits::delay_ms_max);
-      if (const json* fallback = members.find("default")) step.fallback = *fallback;
       break;
   }
+  const bool takes_default = step.kind == StepKind::task || step.kind == StepKind::await;
+  if (const json* fallback = members.find("default"); takes_default && fallback != nullptr)
+    step.fallback = *fallback;
   return step;
 }
 

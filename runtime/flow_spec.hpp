@@ -31,7 +31,7 @@ struct StepSpec {
                                // the time, a whole number or a template
   bool until = false;          // with a sleep: the time is a moment, not a length
   std::string signal;          // the member "await"
-  std::optional<json> fallback;     // the member "default"
+  std::optional<json> fallback;     // the member "default" of a task or an await
   std::vector<std::string> when;    // branches that must have decided true
   std::vector<std::string> unless;  // and false
   std::vector<std::string> after;

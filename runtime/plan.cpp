@@ -11,6 +11,9 @@ namespace pawl {
 
 namespace {
 
+/// How many steps are looked at, at most, to find those that a branch may exclude.
+constexpr std::size_t combined_steps_max = 4'000'000;
+
 std::map<std::string, std::size_t> index_by_name(const FlowSpec& spec) {
   std::map<std::string, std::size_t> index;
   for (std::size_t i = 0; i < spec.steps.size(); ++i) index.emplace(spec.steps[i].name, i);
@@ -29,13 +32,13 @@ void bind_steps(Template& compiled, const std::map<std::string, std::size_t>& in
 Expression compile_body(const StepSpec& step, std::vector<Problem>& problems) {
   const std::string pointer = pointer_to("/steps", step.name);
   switch (step.kind) {
-    case StepKind::task: break;
     case StepKind::branch:
       return Expression::compile_condition(step.body, pointer + "/if", problems);
     case StepKind::value: return Expression::compile_value(step.body, pointer + "/value", problems);
     case StepKind::sleep:
       return Expression::compile_value(
           step.body, pointer + (step.until ? "/until_ms" : "/sleep_ms"), problems);
+    case StepKind::task:
     case StepKind::await:
       if (step.fallback)
         return Expression::compile_value(*step.fallback, pointer + "/default", problems);
@@ -140,16 +143,33 @@ std::vector<std::vector<std::size_t>> firm_dependencies(const FlowDraft& draft) 
 }
 
 std::vector<bool> conditional_steps(const FlowDraft& draft) {
+  const auto& steps = draft.spec.steps;
   const auto needs = dependencies(draft);
   const auto firm = firm_dependencies(draft);
-  std::vector<bool> conditional(needs.size());
-  const auto is_conditional = [&](std::size_t step) { return conditional[step]; };
-  for (const std::size_t i : topological_order(needs)) {
-    const StepSpec& step = draft.spec.steps[i];
-    conditional[i] =
-        !step.when.empty() || !step.unless.empty() ||
-        std::any_of(firm[i].begin(), firm[i].end(), is_conditional) ||
-        (!needs[i].empty() && std::all_of(needs[i].begin(), needs[i].end(), is_conditional));
+  const std::vector<std::size_t> order = topological_order(needs);
+  std::map<std::string, std::size_t> branches;  // and which bit of a combination is its decision
+  for (const StepSpec& step : steps)
+    if (step.kind == StepKind::branch) branches.emplace(step.name, branches.size());
+  std::vector<bool> conditional(steps.size());
+  // Every combination of decisions is looked at; where there are too many, nobody says anything.
+  if (branches.size() > 12 || (steps.size() << branches.size()) > combined_steps_max)
+    return conditional;
+  for (std::size_t decisions = 0; decisions < std::size_t{1} << branches.size(); ++decisions) {
+    std::vector<bool> excluded(steps.size());
+    const auto is_excluded = [&](std::size_t step) { return excluded[step]; };
+    const auto decided = [&](const std::string& branch) {
+      const auto found = branches.find(branch);
+      return found != branches.end() && (decisions >> found->second & 1) != 0;
+    };
+    for (const std::size_t i : order) {
+      const StepSpec& step = steps[i];
+      excluded[i] =
+          !std::all_of(step.when.begin(), step.when.end(), decided) ||
+          std::any_of(step.unless.begin(), step.unless.end(), decided) ||
+          std::any_of(firm[i].begin(), firm[i].end(), is_excluded) ||
+          (!needs[i].empty() && std::all_of(needs[i].begin(), needs[i].end(), is_excluded));
+      if (excluded[i]) conditional[i] = true;
+    }
   }
   return conditional;
 }

@@ -26,10 +26,10 @@ struct PlannedStep {
   std::string type;    ///< of a task
   Template with;       ///< of a task
   Expression body;     ///< of a branch its condition, of a value the value, of a sleep the time,
-                       ///< of an await its default
+                       ///< of a task or an await its default
   bool until = false;  ///< of a sleep: the time is a moment
   std::string signal;  ///< of an await
-  bool has_default = false;             ///< of an await
+  bool has_default = false;             ///< of a task or an await
   std::vector<std::size_t> needs;       ///< steps that it waits for, ascending
   std::vector<std::size_t> firm_needs;  ///< those of them without which it is excluded too
   std::vector<std::pair<std::size_t, bool>> guards;  ///< branches that must have decided so

@@ -231,3 +231,38 @@ TEST_CASE("own steps: a record that overtook a cancel is lawful", "[runtime]") {
   CHECK(story.wrote("v", 1) == "");
   CHECK(story.state("v") == "succeeded");
 }
+
+TEST_CASE("default: a task that fails for good takes it, and says why", "[runtime]") {
+  Story story =
+      begun(R"("a": {"run": "x", "retry": {"max_attempts": 2}, "default": {"n": "{{run.id}}"}},
+    "b": {"run": "x", "with": {"a": "{{steps.a.output.n}}"}})");
+  CHECK(story.started() == "start a#1");
+  story.receipt("a", 1, AttemptEnd::failed);
+  story.over("a", 2);
+  story.opened("a", 2);
+  CHECK(story.receipt("a", 2, AttemptEnd::failed) == R"(write output a {"n":"r1"})");
+  CHECK(story.wrote("a", {{"n", "r1"}}) == R"(start b#1 {"a":"r1"})");
+  CHECK(story.state("a") == "succeeded");
+  CHECK(story.machine.step_error(story.at("a")).value().message == "failed 2");
+}
+
+TEST_CASE("default: a restart between the failure and the default writes it", "[runtime]") {
+  Story story(R"({"flow": "f", "steps": {"a": {"run": "x", "default": 7}}})");
+  story.started();
+  story.receipt("a", 1, AttemptEnd::fatal);
+  CHECK(story.resumed() == "write output a 7");
+  CHECK(story.wrote("a", 7) == R"(end succeeded {"a":7})");
+}
+
+TEST_CASE(
+    "default: none is lawful before the step has failed, and one that cannot be made fails the run",
+    "[runtime]") {
+  Story early = begun(R"("a": {"run": "x", "default": 7})");
+  early.started();
+  CHECK(early.wrote("a", 7) == "unlawful");
+  Story bad = begun(R"("a": {"run": "x", "default": {"$divide": [1, 0]}})");
+  bad.started();
+  CHECK(bad.receipt("a", 1, AttemptEnd::fatal)
+            .find("write receipt a {\"code\":\"invalid_argument\"") == 0);
+  CHECK(bad.failed("a", Errc::invalid_argument, "no").find("end failed") == 0);
+}

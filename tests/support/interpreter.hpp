@@ -98,8 +98,10 @@ class Interpreter {
 
   std::optional<json> perform(const std::string& name, const json& step) {
     if (step.contains("run")) {
-      if (step.contains("with") && !fill(step["with"], nullptr, true)) return std::nullopt;
-      return outcome_(name);
+      std::optional<json> output;
+      if (!step.contains("with") || fill(step["with"], nullptr, true)) output = outcome_(name);
+      if (output || !step.contains("default")) return output;
+      return compute(step["default"], nullptr);
     }
     if (step.contains("if")) return json(decide(step["if"], nullptr));
     if (step.contains("value")) return compute(step["value"], nullptr);

@@ -114,6 +114,7 @@ class RandomFlow {
       default:
         step["run"] = "t";
         step["retry"] = {{"max_attempts", 3}, {"initial_ms", 10}};
+        if (below(4) == 0) step["default"] = below(2) == 0 ? operand() : json{{"n", operand()}};
         if (below(2) == 0) step["with"] = {{"x", reference(below(2) == 0)}};
     }
     for (std::uint64_t more = names_.empty() ? 0 : below(3); more > 0; --more) {

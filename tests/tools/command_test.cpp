@@ -234,6 +234,33 @@ TEST_CASE("command: signal reaches the owner, or the store, and a repeated one c
   CHECK(desk.pawl({"verify"}).code == 0);
 }
 
+TEST_CASE("command: the approval flow asks a person for large orders, and takes silence for a no",
+          "[tools]") {
+  Desk desk;
+  const std::string flow = std::string(PAWL_SOURCES) + "/examples/flows/approval.json";
+  const auto start = [&](const std::string& id, const std::string& input) {
+    // Acknowledged at once, and taken when the run comes to it.
+    Process owner(desk.command({"run", flow, "--id", id, "--input", input}), desk.folder.path());
+    CHECK(wait_until([&] {
+      return desk.pawl({"signal", id, "answer", "--payload", R"({"ok": true, "by": "ada"})"})
+                     .code == 0 ||
+             json::parse(desk.pawl({"show", id, "--json"}).out)["state"] == "succeeded";
+    }));
+    const ProcessEnd end = owner.wait();
+    CHECK(end.code == 0);
+    return json::parse(end.out);
+  };
+  const json large = start("large", "{}");
+  CHECK(large["placed"] == json{{"order", "4711"}, {"by", "ada"}});
+  CHECK(large["refused"] == nullptr);
+  const json small = start("small", R"({"limit_cents": 50000})");
+  CHECK(small["small"]["by"] == "rule");
+  CHECK(small["placed"] == nullptr);
+  const json shown = json::parse(desk.pawl({"show", "small", "--json"}).out);
+  for (const char* step : {"ask", "answer", "approved", "place", "refuse", "cool_off"})
+    CHECK(shown["steps"][step]["state"] == "excluded");
+}
+
 TEST_CASE("command: rubbish on the owner's socket is answered, or dropped, and harms nothing",
           "[tools]") {
   Desk desk;
