@@ -206,7 +206,11 @@ void read_task(Members& members, StepSpec& step, const std::string& pointer,
 void read_sleep(Members& members, const char* key, StepSpec& step) {
   step.until = std::string_view(key) == "until_ms";
   step.body = *members.find(key);
-  if (step.body.is_string()) return;  // a template
+  if (step.body.is_string()) {
+    if (step.body.get_ref<const std::string&>().find("{{") == std::string::npos)
+      members.wrong_kind(key, "a whole number or a template", step.body);
+    return;
+  }
   std::int64_t time_ms = 0;
   members.read(key, time_ms, 0, step.until ? Limits::time_ms_max : Limits::delay_ms_max);
   step.body = time_ms;
@@ -295,13 +299,15 @@ FlowReading read_flow_spec(std::string_view text) {
     return reading;
   }
   Members members(reading.document, "", reading.problems);
-  members.refuse_unknown({"flow", "version", "description", "input", "steps", "output", "secret"});
+  members.refuse_unknown(
+      {"flow", "version", "description", "input", "steps", "output", "secret", "$schema"});
   if (members.find("flow") == nullptr)
     members.complain("", "missing_member", "the flow has no name; add \"flow\": \"NAME\"");
   members.read("flow", reading.spec.name);
   read_version(members);
   std::string description;
   members.read("description", description);
+  members.read("$schema", description);  // for editors
   members.read("secret", reading.spec.secret);
   if (const json* input = members.find("input")) {
     if (input->is_object())
