@@ -122,18 +122,24 @@ json answer_to(const std::string& line, const ControlSocket::Serve& serve) {
   const auto error = [](const Error& why) {
     return json{{"error", {{"code", to_string(why.code)}, {"message", why.message}}}};
   };
-  const json question = json::parse(line, nullptr, false);
-  if (!question.is_object() || !question.value("ask", json()).is_string() ||
-      !question.value("run", json()).is_string())
-    return error(make_error(Errc::invalid_argument, "a question is {\"ask\":VERB,\"run\":RUN}"));
+  // As strict as with all JSON from outside, and no deeper.
+  const Result<json> question = parse_json(line, line_bytes_max);
+  const auto text = [&](const char* name) -> const std::string* {
+    const auto member = question->find(name);
+    return member == question->end() ? nullptr : member->get_ptr<const std::string*>();
+  };
+  if (!question || !question->is_object() || text("ask") == nullptr || text("run") == nullptr)
+    return error(
+        make_error(Errc::invalid_argument, "a question is {\"ask\":VERB,\"run\":RUN}" +
+                                               (question ? "" : "; " + question.error().text())));
   for (const ControlVerb verb : {ControlVerb::cancel, ControlVerb::unblock, ControlVerb::signal}) {
-    if (question["ask"] != word(verb)) continue;
-    ControlQuestion asked{verb, question["run"].get<std::string>(), {}};
+    if (*text("ask") != word(verb)) continue;
+    ControlQuestion asked{verb, *text("run"), {}};
     if (verb == ControlVerb::signal) {
-      if (!question.value("name", json()).is_string() || !question.value("id", json()).is_string())
+      if (text("name") == nullptr || text("id") == nullptr)
         return error(make_error(Errc::invalid_argument, "a signal has a \"name\" and an \"id\""));
-      asked.signal = {question["name"].get<std::string>(), question.value("payload", json()),
-                      question["id"].get<std::string>()};
+      const auto payload = question->find("payload");
+      asked.signal = {*text("name"), payload == question->end() ? json() : *payload, *text("id")};
     }
     const Result<RunState> state = serve(asked);
     if (!state) return error(state.error());

@@ -142,7 +142,8 @@ void Coordinator::carry_out(LiveRun& run, const AwaitTimer& wait) {
   const std::int64_t left_ms = std::clamp<std::int64_t>(wait.due_ms - config_.seams.clock->now_ms(),
                                                         0, std::min(wait.longest_ms, timer_ms_max));
   const TimePoint at = self_->clock().now() + std::chrono::milliseconds(left_ms);
-  timers_.emplace(at, Timer{run.machine->run().str(), wait.step, wait.attempt});
+  run.timers.push_back(
+      timers_.emplace(at, Timer{run.machine->run().str(), wait.step, wait.attempt}));
   set_alarm(at);
 }
 
@@ -295,6 +296,7 @@ void Coordinator::finish(const std::string& id) {
 void Coordinator::drop(const std::string& id) {
   if (const auto found = live_.find(id); found != live_.end()) {
     count(found->second, std::nullopt);
+    for (const Timers::iterator& timer : found->second.timers) timers_.erase(timer);
     live_.erase(found);
   }
   scan_if_room();
@@ -375,10 +377,11 @@ void Coordinator::scan_in(std::int64_t left_ms) {
 void Coordinator::on_alarm() {
   const TimePoint now = self_->clock().now();
   while (!timers_.empty() && timers_.begin()->first <= now) {
-    const Timer over = std::move(timers_.begin()->second);
+    const Timer over = timers_.begin()->second;
+    LiveRun& run = live_.at(over.run);  // what is dropped takes its timers along
+    run.timers.erase(std::find(run.timers.begin(), run.timers.end(), timers_.begin()));
     timers_.erase(timers_.begin());
-    if (const auto run = live_.find(over.run); run != live_.end())
-      tell(run->second, TimerOver{over.step, over.attempt});
+    tell(run, TimerOver{over.step, over.attempt});
   }
   if (scan_at_ && *scan_at_ <= now) {
     scan_at_.reset();

@@ -92,6 +92,14 @@ class Coordinator {
   void lose(const Error& error);
 
  private:
+  struct Timer {
+    std::string run;
+    std::size_t step;
+    int attempt;
+  };
+
+  using Timers = std::multimap<Alarm::TimePoint, Timer>;
+
   struct LiveRun {
     RunKey key = 0;
     std::string folder;
@@ -100,18 +108,13 @@ class Coordinator {
     std::size_t writes = 0;           // this actor's writes about the run that are not answered yet
     bool resumed = false;             // the machine was told to go on
     std::optional<RunState> counted;  // the state under which the counters know it
-    std::optional<Error> stuck;       // why it cannot go on; it stays until nothing is under way
+    std::vector<Timers::iterator> timers;  // its own
+    std::optional<Error> stuck;  // why it cannot go on; it stays until nothing is under way
   };
 
   struct Busy {
     StepRunnerActor runner;
     DispatchPtr dispatch;
-  };
-
-  struct Timer {
-    std::string run;
-    std::size_t step;
-    int attempt;
   };
 
   using Request = std::variant<Message<WatchRequest>, Message<NoteRequest>>;
@@ -183,7 +186,7 @@ class Coordinator {
   std::deque<DispatchPtr> queue_;       // attempts without a step runner
 
   Alarm alarm_;
-  std::multimap<TimePoint, Timer> timers_;
+  Timers timers_;
   std::optional<TimePoint> scan_at_;
   bool scanning_ = false;
   bool backlog_ = false;  // the store may have due runs that are not live

@@ -279,9 +279,11 @@ void Coordinator::on_close(const Message<CloseRequest>& request) {
   if (!closing_) {
     closing_ = true;
     timers_.clear();
-    for (auto& [id, run] : live_)
+    for (auto& [id, run] : live_) {
+      run.timers.clear();
       for (auto& [step, dispatch] : run.running)
         dispatch->cancellation->set(Cancellation::Reason::interrupted);
+    }
     // What waits for a step runner has not begun.
     for (const DispatchPtr& dispatch : std::exchange(queue_, {})) {
       const auto found = live_.find(dispatch->call.run);

@@ -37,7 +37,10 @@ std::string absolute_folder(const std::string& folder) {
   std::error_code error;
   const std::filesystem::path path =
       std::filesystem::absolute(folder.empty() ? "." : folder, error);
-  return error ? folder : path.lexically_normal().string();
+  if (error) return folder;
+  std::string normal = path.lexically_normal().string();
+  if (normal.size() > 1 && normal.back() == '/') normal.pop_back();
+  return normal;
 }
 
 }  // namespace

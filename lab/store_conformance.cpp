@@ -192,6 +192,9 @@ void check_due(Bench& bench) {
                "a run is not found when it is due");
   bench.demand(bench.store().next_due_ms(4999).value() == std::optional<std::int64_t>(5000),
                "the next due time is wrong");
+  bench.put(append(first, output("a", 1, "1")));
+  bench.demand(bench.store().due(4999, 10).value().size() == 2,
+               "a run that waited is not found after the next record about it");
 }
 
 void check_batches(Bench& bench) {

@@ -1,5 +1,6 @@
 #include "runtime/expression.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <re2/re2.h>
@@ -9,8 +10,35 @@ namespace pawl {
 
 namespace {
 
+/// What an array, an object or a member of one takes in memory besides its text.
+constexpr std::size_t container_bytes = 48;
+
 Error misfit(const std::string& pointer, const std::string& what, const json& value) {
   return make_error(Errc::invalid_argument, what + ", found " + value.type_name(), pointer);
+}
+
+/// Whether an integer lies beyond what a signed one can be: nlohmann compares it as if it did not.
+bool beyond_signed(const json& n) {
+  constexpr auto max = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  return n.is_number_unsigned() && n.get<std::uint64_t>() > max;
+}
+
+bool is_less(const json& a, const json& b) {
+  if (a.is_number_integer() && b.is_number_integer() && beyond_signed(a) != beyond_signed(b))
+    return beyond_signed(b);
+  return a < b;
+}
+
+bool is_same(const json& a, const json& b) {
+  if (a.is_number_integer() && b.is_number_integer() && beyond_signed(a) != beyond_signed(b))
+    return false;
+  if (a.type() != b.type() || !a.is_structured()) return a == b;
+  if (a.size() != b.size()) return false;
+  if (a.is_array()) return std::equal(a.begin(), a.end(), b.begin(), is_same);
+  return std::all_of(a.items().begin(), a.items().end(), [&](const auto& member) {
+    const auto other = b.find(member.key());
+    return other != b.end() && is_same(member.value(), *other);
+  });
 }
 
 /// The element that `{{item}}` and `{{index}}` name.
@@ -59,15 +87,20 @@ class Expression::Evaluation {
 
   Result<json> leaf(const Expression& from, const Scope& scope) {
     Result<json> resolved = from.leaf_.resolve(scope, bytes_left_);
+    if (!resolved && resolved.error().code == Errc::too_large)
+      return spend(bytes_left_ + 1, from).error();
     if (!resolved) return resolved;
-    if (Result<void> spent = spend(rough_size(*resolved, bytes_max_), from); !spent)
-      return spent.error();
+    const std::size_t size = std::max(sizeof(json), rough_size(*resolved, bytes_max_));
+    if (Result<void> spent = spend(size, from); !spent) return spent.error();
     return resolved;
   }
 
   Result<json> object(const Expression& from, const Scope& scope) {
+    if (Result<void> spent = spend(container_bytes, from); !spent) return spent.error();
     json made = json::object();
     for (std::size_t i = 0; i < from.keys_.size(); ++i) {
+      if (Result<void> spent = spend(container_bytes + from.keys_[i].size(), from); !spent)
+        return spent.error();
       Result<json> member = value(from.operands_[i], scope);
       if (!member) return member;
       made[from.keys_[i]] = std::move(*member);
@@ -76,6 +109,7 @@ class Expression::Evaluation {
   }
 
   Result<json> array(const Expression& from, const Scope& scope) {
+    if (Result<void> spent = spend(container_bytes, from); !spent) return spent.error();
     json made = json::array();
     for (const Expression& operand : from.operands_) {
       Result<json> element = value(operand, scope);
@@ -97,7 +131,7 @@ class Expression::Evaluation {
     json made = json::array();
     for (std::size_t i = 0; i < over->size(); ++i) {
       const json& item = (*over)[i];
-      if (Result<void> spent = spend(1, from); !spent) return spent.error();
+      if (Result<void> spent = spend(sizeof(json), from); !spent) return spent.error();
       Result<json> result = value(from.operands_[1], with_element(scope, item, i));
       if (!result) return result;
       if (from.op_ == Op::map)
@@ -156,13 +190,9 @@ class Expression::Evaluation {
   static Result<json> calculate(const Expression& at, const json& a, const json& b) {
     if (a.is_number_float() || b.is_number_float())
       return calculate_decimal(at, a.get<double>(), b.get<double>());
-    constexpr auto max = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-    const auto beyond = [](const json& n) {
-      return n.is_number_unsigned() && n.get<std::uint64_t>() > max;
-    };
     const Error overflow =
         make_error(Errc::invalid_argument, "the result is no whole number of 64 bits", at.pointer_);
-    if (beyond(a) || beyond(b)) return overflow;
+    if (beyond_signed(a) || beyond_signed(b)) return overflow;
     const auto x = a.get<std::int64_t>();
     const auto y = b.get<std::int64_t>();
     std::int64_t result = 0;
@@ -225,7 +255,7 @@ class Expression::Evaluation {
     }
     const Result<json> second = value(from.operands_[1], scope);
     if (!second) return second;
-    if (from.op_ == Op::equals) return json(*first == *second);
+    if (from.op_ == Op::equals) return json(is_same(*first, *second));
     const bool comparable =
         (first->is_number() && second->is_number()) || (first->is_string() && second->is_string());
     if (!comparable)
@@ -233,7 +263,7 @@ class Expression::Evaluation {
                         std::string("expected two numbers or two strings, found ") +
                             first->type_name() + " and " + second->type_name(),
                         from.pointer_);
-    return json(*first < *second);
+    return json(is_less(*first, *second));
   }
 
   std::size_t bytes_max_;

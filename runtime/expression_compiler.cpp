@@ -24,6 +24,9 @@ class Expression::Compiler {
       made.op_ = Op::object;
       for (const auto& [key, member] : from.items()) {
         made.keys_.push_back(key.substr(0, 2) == "$$" ? key.substr(1) : key);
+        if (key.substr(0, 2) == "$$" && from.contains(made.keys_.back()))
+          complain(pointer_to(pointer, key), "duplicate_key",
+                   "\"" + printable_text(made.keys_.back(), 80) + "\" stands here twice");
         if (key.size() > 1 && key[0] == '$' && key[1] != '$')
           complain(pointer_to(pointer, key), "bad_operator",
                    "an operator stands alone in its object; a member whose name begins with $ is "
@@ -140,7 +143,8 @@ class Expression::Compiler {
     if (!expect_array(operand, 2, 2, at)) return;
     made.operands_.push_back(value(operand[0], pointer_to(at, "0")));
     const std::string pattern_at = pointer_to(at, "1");
-    if (!operand[1].is_string())
+    if (!operand[1].is_string() ||
+        operand[1].get_ref<const std::string&>().find("{{") != std::string::npos)
       return complain(pattern_at, "bad_pattern", "a pattern is a string, and no template");
     RE2::Options options(RE2::Quiet);
     options.set_max_mem(1 << 20);

@@ -96,13 +96,12 @@ void FlowMachine::begin_sleep(std::size_t i) {
   const std::int64_t max_ms = until ? Limits::time_ms_max : Limits::delay_ms_max;
   const bool fits = time && time->is_number_integer() && *time >= 0 && *time <= max_ms;
   if (!fits) {
-    step.error = time
-                     ? make_error(Errc::invalid_argument,
-                                  "the time to sleep must be a whole number of milliseconds from 0 "
-                                  "to " +
-                                      std::to_string(max_ms) + ", and is " +
-                                      printable_text(time->dump(), 100))
-                     : time.error();
+    step.error = time ? make_error(Errc::invalid_argument,
+                                   "the time must be a whole number of milliseconds from 0 "
+                                   "to " +
+                                       std::to_string(max_ms) + ", and is " +
+                                       (time->is_number() ? time->dump() : time->type_name()))
+                      : time.error();
     return;
   }
   const auto given_ms = time->get<std::int64_t>();
@@ -154,6 +153,7 @@ void FlowMachine::issue_own(Commands& commands) {
 /// Computes a step, and after a value the values that only wait for it.
 void FlowMachine::issue_computed(std::size_t i, Commands& commands) {
   std::vector<std::size_t> computing{i};
+  std::size_t ahead_bytes = 0;
   while (!computing.empty()) {
     const std::size_t next = computing.back();
     computing.pop_back();
@@ -167,6 +167,9 @@ void FlowMachine::issue_computed(std::size_t i, Commands& commands) {
     issue_output(next, std::move(*value), Digest{}, commands);
     if (!step.computed || plan_->steps[next].kind != StepKind::value) continue;
     computed_[next] = step.computed.get();
+    // What is queued is held in memory: the rest of a long chain follows its records.
+    ahead_bytes += std::get<WriteRecord>(commands.back()).record.body.size();
+    if (ahead_bytes > Limits::with_bytes_max) continue;
     for (const std::size_t dependent : plan_->steps[next].dependents)
       if (computable(dependent)) computing.push_back(dependent);
   }

@@ -27,9 +27,11 @@ RunState FlowMachine::state() const {
   if (count(Phase::open) + count(Phase::computing) > 0 ||
       count(Phase::succeeded) + count(Phase::excluded) == steps_.size())
     return RunState::running;
-  if (count(Phase::backoff) + count(Phase::opening) + count(Phase::sleeping) +
-          count(Phase::awaiting) >
-      0)
+  const bool needs_a_person = count(Phase::blocked) + count(Phase::unstartable) > 0;
+  const std::size_t waiting = count(Phase::backoff) + count(Phase::opening) +
+                              count(Phase::sleeping) + count(Phase::awaiting);
+  // A signal may never come: it hides nobody else's trouble.
+  if (waiting > 0 && !(needs_a_person && due_ms() == std::numeric_limits<std::int64_t>::max()))
     return RunState::waiting;
   if (count(Phase::blocked) + count(Phase::unstartable) > 0) return RunState::blocked;
   return RunState::running;
@@ -65,7 +67,9 @@ StepState FlowMachine::step_state(std::size_t i) const {
     case Phase::open: return ended ? left : StepState::running;
     case Phase::backoff:
     case Phase::opening: return ended ? StepState::failed : StepState::waiting;
-    case Phase::computing: return ended ? StepState::not_started : StepState::running;
+    case Phase::computing:
+      if (!ended) return StepState::running;
+      return step.attempt > 0 ? StepState::failed : StepState::not_started;
     case Phase::sleeping:
     case Phase::awaiting: return ended ? StepState::not_started : StepState::waiting;
     case Phase::excluded: return StepState::excluded;

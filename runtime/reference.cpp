@@ -68,7 +68,7 @@ Result<std::vector<PathSegment>> parse_path(std::string_view text) {
 Result<std::vector<PathSegment>> parse_pointer(std::string_view pointer, std::string_view text) {
   std::vector<PathSegment> path;
   if (pointer.empty() || pointer.front() != '/')
-    return bad_reference(text, "after # comes a JSON pointer, as in #/name/0");
+    return bad_reference(text, "a JSON pointer begins with /");
   for (std::size_t at = 0; at < pointer.size();) {
     const auto end = std::min(pointer.find('/', at + 1), pointer.size());
     std::string name;
@@ -107,7 +107,7 @@ Result<Reference> parse_reference(std::string_view text) {
   if (body.empty())
     return bad_reference(text, "it names nothing; write input.NAME or steps.NAME.output");
   // Members with odd names are reached by a JSON pointer: input#/a b/0.
-  const auto hash = body.find('#');
+  const auto hash = body.find("#/");
   Result<std::vector<PathSegment>> parsed = parse_path(body.substr(0, hash));
   if (!parsed) return parsed.error();
   std::vector<PathSegment>& path = *parsed;

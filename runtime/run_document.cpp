@@ -67,6 +67,7 @@ json output_json(const FlowMachine& machine) {
   // Without an `output` of its own the run shows its last steps' outputs, and hides what they hide.
   for (const std::size_t i : machine.plan().terminal) {
     const PlannedStep& planned = machine.plan().steps[i];
+    if (!machine.step_output(i)) continue;  // excluded
     json& shown = output[planned.name.str()];
     shown = redacted(shown, planned.secrets, "output");
   }
@@ -149,6 +150,10 @@ void note_secrets(const json& owner, const json::json_pointer& at, SecretPlaces&
       std::visit([&](const auto& part) { below /= part; }, segment);
     places.in_flow.push_back((at / secret->root / below).to_string());
     if (secret->root == "input") places.in_input.push_back(below.to_string());
+    // What becomes the output may stand in the flow; operators and templates hide where in it.
+    if (secret->root == "output")
+      for (const char* member : {"value", "default"})
+        places.in_flow.push_back((at / member).to_string());
   }
 }
 

@@ -13,8 +13,11 @@ namespace pawl {
 Result<Record> signal_record(const Signal& signal) {
   if (const Result<RunId> id = RunId::parse(signal.id); !id)
     return make_error(Errc::invalid_argument, "the signal's id: " + id.error().message, signal.id);
-  Result<std::string> body = canonical_json(
-      json{{"name", signal.name}, {"payload", signal.payload}}, Limits::output_bytes_max);
+  // Looked at before it is copied: it may be deeper than a copy can go.
+  Result<std::string> body = canonical_json(signal.payload, Limits::output_bytes_max);
+  if (body)
+    body = canonical_json(json{{"name", signal.name}, {"payload", signal.payload}},
+                          Limits::output_bytes_max + 1024);
   if (!body) return make_error(body.error().code, "the signal's payload: " + body.error().message);
   Record record;
   record.kind = RecordKind::signal;

@@ -149,6 +149,9 @@ class MemoryStore final : public Store {
     if (record.kind == RecordKind::ended) {
       model.stored.row.state = outcome_from(json::parse(record.body))->state;
       model.stored.row.ended_ms = now_ms;
+    } else if (!lawful_after_end(record) && model.stored.row.state != RunState::running) {
+      model.stored.row.state = RunState::running;  // it goes on: whoever looks must find it
+      model.stored.row.due_ms = 0;
     }
     return reply;
   }

@@ -139,6 +139,9 @@ WriteReply SqliteWriter::apply(const AppendRecord& append) {
   }
   if (why_not == Objection::none && insert_event(append.run, record)) {
     if (record.kind == RecordKind::ended && !mutant("end_not_noted")) note_end(append.run, record);
+    if (record.kind != RecordKind::ended && !lawful_after_end(record) &&
+        static_cast<RunState>(state) != RunState::running && !mutant("parked_run_stays_parked"))
+      note_parked(append.run, RunState::running, 0);  // it goes on: whoever looks must find it
     return {WriteStatus::written, append.run, append.record, false, RunState::running, {}};
   }
   // It may be a repetition of what was lawful when it was written first.
@@ -201,12 +204,17 @@ WriteReply SqliteWriter::apply(const ParkRun& park) {
   if (state == 0) return refused(make_error(Errc::unknown_run, "no run has this key"));
   if (is_ended(static_cast<RunState>(state)))
     return refused(make_error(Errc::run_ended, "the run has ended"));
-  StatementUse parked(connection_.statement(update_parked));
-  parked->bind(1, static_cast<int>(park.state));
-  parked->bind(2, mutant("due_time_forgotten") ? park.due_ms + 1'000'000'000'000 : park.due_ms);
-  parked->bind(3, park.run);
-  parked->exec();
+  note_parked(park.run, park.state,
+              mutant("due_time_forgotten") ? park.due_ms + 1'000'000'000'000 : park.due_ms);
   return {WriteStatus::written, park.run, nullptr, false, park.state, {}};
+}
+
+void SqliteWriter::note_parked(RunKey run, RunState state, std::int64_t due_ms) {
+  StatementUse parked(connection_.statement(update_parked));
+  parked->bind(1, static_cast<int>(state));
+  parked->bind(2, due_ms);
+  parked->bind(3, run);
+  parked->exec();
 }
 
 int SqliteWriter::noted_state(RunKey run) {

@@ -43,6 +43,7 @@ class SqliteWriter {
   RunKey insert_run(const StartRun& start, const Digest& input_digest);
   bool insert_event(RunKey run, Record& record);
   void note_end(RunKey run, const Record& record);
+  void note_parked(RunKey run, RunState state, std::int64_t due_ms);
   int noted_state(RunKey run);
   bool is_taken(RunKey run, const std::string& step, std::int64_t slot);
 

@@ -101,10 +101,28 @@ TEST_CASE("expression: no value is taken for an operator or a condition", "[runt
 }
 
 TEST_CASE("expression: what is multiplied without end is refused", "[runtime]") {
-  CHECK(value(R"({"$map": {"over": [1, 2, 3, 4, 5, 6, 7, 8], "to": "{{input.list}}"}})", 150) ==
+  CHECK(value(R"({"$map": {"over": [1, 2, 3, 4, 5, 6, 7, 8], "to": "{{input.list}}"}})", 400) ==
         "too_large at /v/$map/to");
   CHECK(value(R"({"$map": {"over": "{{input.list}}", "to": "{{item}}"}})", 500) !=
         "too_large at /v");
+}
+
+TEST_CASE("expression: what it builds around values counts too", "[runtime]") {
+  const std::string key(2000, 'k');
+  CHECK(value(R"({"$map": {"over": "{{input.list}}", "to": {")" + key + R"(": 1}}})", 5000) ==
+        "too_large at /v/$map/to");
+  CHECK(
+      value(R"({"$map": {"over": "{{input.list}}", "to": [[], [], {}]}})", 500).find("too_large") ==
+      0);
+  CHECK(value(R"({"$$a": 1, "$a": 2})") == "/v/$$a: duplicate_key");
+}
+
+TEST_CASE("expression: large unsigned numbers are what they are", "[runtime]") {
+  CHECK(condition(R"({"equals": [18446744073709551615, -1]})") == "false");
+  CHECK(condition(R"({"equals": [{"a": [18446744073709551615]}, {"a": [-1]}]})") == "false");
+  CHECK(condition(R"({"less": [-1, 18446744073709551615]})") == "true");
+  CHECK(condition(R"({"less": [18446744073709551614, 18446744073709551615]})") == "true");
+  CHECK(condition(R"({"matches": ["a", "{{input.name}}"]})") == "/if/matches/1: bad_pattern");
 }
 
 TEST_CASE("expression: conditions", "[runtime]") {

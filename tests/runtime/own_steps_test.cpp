@@ -266,3 +266,19 @@ TEST_CASE(
             .find("write receipt a {\"code\":\"invalid_argument\"") == 0);
   CHECK(bad.failed("a", Errc::invalid_argument, "no").find("end failed") == 0);
 }
+
+TEST_CASE("await: it does not hide that another step needs a person", "[runtime]") {
+  Story story = begun(R"("w": {"await": "go"}, "a": {"run": "x"})");
+  story.started();
+  story.receipt("a", 1, AttemptEnd::interrupted);
+  CHECK(story.machine.state() == RunState::waiting);
+  story.type_missing("a");
+  CHECK(story.machine.state() == RunState::blocked);
+}
+
+TEST_CASE("sleep: its error does not tell what may be secret", "[runtime]") {
+  Story story = begun(R"("a": {"sleep_ms": "{{input.k}}"})", {{"k", "topsecret"}});
+  const std::string asked = story.started();
+  CHECK(asked.find("and is string") != std::string::npos);
+  CHECK(asked.find("topsecret") == std::string::npos);
+}

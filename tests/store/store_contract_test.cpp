@@ -1,5 +1,6 @@
 // What every store must do: one suite, over the model and over SQLite.
 #include <pawl/memory_store.hpp>
+#include <pawl/signal.hpp>
 #include <pawl/sqlite_store.hpp>
 
 #include "support/catch.hpp"
@@ -336,6 +337,11 @@ STORE_TEST("runs are found when they are due, and ended ones never") {
   CHECK(world.store->load(soon).value()->row.state == RunState::waiting);
   put(*world.store, ParkRun{now, RunState::blocked, 0});
   CHECK(world.store->load(now).value()->row.state == RunState::blocked);
+  // Whoever dies after this must find it again.
+  Record signal = signal_record({"go", 1, "s1"}).value();
+  put(*world.store, append(later, signal));
+  CHECK(world.store->load(later).value()->row.state == RunState::running);
+  CHECK(due(1000, 10) == "now later ");
 }
 
 STORE_TEST("what was answered is there for the next owner, whose epoch is higher") {

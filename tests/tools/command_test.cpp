@@ -285,6 +285,10 @@ TEST_CASE("command: rubbish on the owner's socket is answered, or dropped, and h
   CHECK(ask("hello\n").find("invalid_argument") != std::string::npos);
   CHECK(ask("{\"ask\":\"fly\",\"run\":\"r1\"}\n").find("invalid_argument") != std::string::npos);
   CHECK(ask("{\"ask\":1}\n").find("invalid_argument") != std::string::npos);
+  const std::string deep(200'000, '[');
+  CHECK(ask("{\"ask\":\"signal\",\"run\":\"r1\",\"name\":\"x\",\"id\":\"i\",\"payload\":" + deep +
+            std::string(deep.size(), ']') + "}\n")
+            .find("deeper") != std::string::npos);
   CHECK(ask("no line end").empty());
   CHECK(ask("").empty());
   CHECK(desk.pawl({"cancel", "r1"}).code == 0);

@@ -51,7 +51,7 @@ struct AppendRecord {
 };
 
 /// Notes what an unfinished run waits for, so that it is found when it is due. A hint, derived from
-/// the records.
+/// the records: the next record that is written about the run makes it due at once.
 struct ParkRun {
   RunKey run = 0;
   RunState state = RunState::running;
