@@ -83,9 +83,12 @@ TEST_CASE("body_log: a life that called an actor says that it cannot be repeated
   const lab::ExplorationLock lock;
   const auto steps = [] {
     return Steps{{"s", step_actor([](caf::actor_system& system) {
-                    return system.spawn([](StepActor::pointer) -> StepActor::behavior_type {
-                      return {[](const StepCallPtr&) { return done(1); }};
-                    });
+                    // With an argument: CAF 0.17.6 refers to a null where there is none.
+                    return system.spawn(
+                        [](StepActor::pointer, int) -> StepActor::behavior_type {
+                          return {[](const StepCallPtr&) { return done(1); }};
+                        },
+                        0);
                   })}};
   };
   const lab::Scenario scenario{
