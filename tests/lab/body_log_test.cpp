@@ -59,7 +59,7 @@ TEST_CASE("body_log: what is repeated does to the world what the life had done, 
   lab::Options options;
   options.cancels = true;
   std::size_t in_a_body = 0;
-  for (const std::uint64_t seed : {1, 2, 3, 4}) {
+  for (const std::uint64_t seed : {1u, 2u, 3u, 4u}) {
     lab::Life life = seed == 1 ? lab::Life{} : lab::random_case(scenario, seed, options).lives[0];
     life.crash.reset();
     const lab::Outside world = scenario.outside();
