@@ -223,6 +223,8 @@ Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion&
     line["payload"] = question.signal.payload;
     line["id"] = question.signal.id;
   }
+  const Result<std::string> text = canonical_json(line, line_bytes_max);
+  if (!text) return text.error();
   Result<std::string> canonical = canonical_store_path(store_path);
   if (!canonical) return canonical.error();
   const std::string path = socket_path_of(*canonical);
@@ -232,7 +234,7 @@ Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion&
   if (!socket) return system_error("no socket", path);
   if (::connect(socket.get(), generic(address->name), sizeof address->name) != 0)
     return system_error("the store's owner does not listen", path);
-  if (!send_all(socket.get(), line.dump() + "\n"))
+  if (!send_all(socket.get(), *text + "\n"))
     return system_error("the store's owner does not listen any more", path);
   const json answer = json::parse(read_line(socket.get(), timeout_ms), nullptr, false);
   if (!answer.is_object()) return make_error(Errc::io, "the store's owner does not answer", path);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace pawl::lab {
 
@@ -76,25 +77,25 @@ class Shrinking {
     return better;
   }
 
+  template <class Element>
+  bool fewer_of(std::size_t i, std::vector<Element> Life::*list) {
+    bool better = false;
+    for (std::size_t at = 0; at < (best_.lives[i].*list).size();) {
+      const bool dropped = keep_if_breaks([&](LabCase& c) {
+        auto& elements = c.lives[i].*list;
+        elements.erase(elements.begin() + static_cast<std::ptrdiff_t>(at));
+      });
+      better = better || dropped;
+      if (!dropped) ++at;
+    }
+    return better;
+  }
+
   bool fewer_faults() {
     bool better = false;
     for (std::size_t i = 0; i < best_.lives.size(); ++i) {
-      for (std::size_t f = 0; f < best_.lives[i].faults.size();) {
-        const bool dropped = keep_if_breaks([&](LabCase& c) {
-          auto& faults = c.lives[i].faults;
-          faults.erase(faults.begin() + static_cast<std::ptrdiff_t>(f));
-        });
-        better = better || dropped;
-        if (!dropped) ++f;
-      }
-      for (std::size_t m = 0; m < best_.lives[i].mishaps.size();) {
-        const bool dropped = keep_if_breaks([&](LabCase& c) {
-          auto& mishaps = c.lives[i].mishaps;
-          mishaps.erase(mishaps.begin() + static_cast<std::ptrdiff_t>(m));
-        });
-        better = better || dropped;
-        if (!dropped) ++m;
-      }
+      better = fewer_of(i, &Life::faults) || better;
+      better = fewer_of(i, &Life::mishaps) || better;
       better = keep_if_breaks([&](LabCase& c) { c.lives[i].crash.reset(); }) || better;
     }
     return better;
