@@ -68,11 +68,12 @@ std::vector<Breach> check_all(const Scenario& scenario, const Outside& world,
                               const HistoryView& history, const LifeEnd& last) {
   std::vector<Breach> breaches;
   if (!last.stuck.empty()) breaches.push_back({"everything_finishes", last.stuck});
-  for (Breach& breach : check_case(scenario, history, last.runs))
+  for (Breach& breach : check_case(scenario, history, last.left->runs))
     breaches.push_back(std::move(breach));
-  if (!last.unsound.empty()) breaches.push_back({"file_is_sound", last.unsound});
+  if (!last.left->unsound.empty()) breaches.push_back({"file_is_sound", last.left->unsound});
   if (world.check)
-    if (std::string complaint = world.check(make_ending(history, last.runs)); !complaint.empty())
+    if (std::string complaint = world.check(make_ending(history, last.left->runs));
+        !complaint.empty())
       breaches.push_back({"your_check", std::move(complaint)});
   return breaches;
 }
@@ -105,7 +106,7 @@ CaseEnd run_case(const Scenario& whole, const LabCase& lab_case, bool traced) {
   end.trace = digest_of(traces);
   for (Breach& breach : check_all(scenario, world, end.view(), last))
     end.breaches.push_back(std::move(breach));
-  end.runs = std::move(last.runs);
+  end.runs = last.left->runs;
   return end;
 }
 

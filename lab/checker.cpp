@@ -128,19 +128,16 @@ class Check {
   }
 
   Digest input_of(const StoredFacts& facts, std::size_t step) {
-    const Plan& plan = *scenario_.flow.plan();
-    std::vector<json> outputs(plan.steps.size());
-    std::vector<const json*> pointers(plan.steps.size(), nullptr);
-    for (std::size_t i = 0; i < plan.steps.size(); ++i)
-      if (const auto output = facts.outputs.find(plan.steps[i].name.str());
-          output != facts.outputs.end()) {
-        outputs[i] = json::parse(output->second->body, nullptr, false);
-        pointers[i] = &outputs[i];
-      }
-    const json input = json::parse(facts.run->input, nullptr, false);
-    const Result<json> with = plan.steps[step].with.resolve({input, facts.run->row.run, pointers},
-                                                            Limits::with_bytes_max);
+    const StoredValues& values = values_of(facts);
+    const Result<json> with = scenario_.flow.plan()->steps[step].with.resolve(
+        {values.input, facts.run->row.run, values.pointers}, Limits::with_bytes_max);
     return with ? digest_of(with->dump()) : Digest{};
+  }
+
+  const StoredValues& values_of(const StoredFacts& facts) {
+    const auto [known, is_new] = values_.try_emplace(facts.run->row.run);
+    if (is_new) known->second = stored_values(*scenario_.flow.plan(), facts);
+    return known->second;
   }
 
   void take_completion(const HistoryEvent& event) {
@@ -316,6 +313,7 @@ class Check {
   std::map<StepKey, std::string> keys_;
   std::map<std::string, StepKey> owners_;
   std::map<StepKey, Digest> inputs_;
+  std::map<std::string, StoredValues> values_;  // by run
   std::set<AttemptKey> attempts_;
   std::set<std::tuple<std::string, std::string, Digest>> made_;
   std::set<std::string> ends_;

@@ -1,7 +1,7 @@
 /// ExplorationLock: one exploration at a time in a process.
 #pragma once
 
-#include "lab/disk.hpp"
+#include "lab/left_file.hpp"
 
 #include <mutex>
 
@@ -10,7 +10,7 @@ namespace pawl::lab {
 /// SQLite's random numbers and the points are the process's. While this lives they are the lab's.
 class ExplorationLock {
  public:
-  ExplorationLock() : lock_(mutex()) {}
+  ExplorationLock() : lock_(mutex()) { forget_left_files(); }
 
   ~ExplorationLock() { seed_sqlite(0); }
 

@@ -52,7 +52,7 @@ SituationKey key_of(const Outlook& outlook) {
 /// What a situation came to.
 struct Resolved {
   std::vector<HistoryEvent> history;  // without points
-  std::vector<StoredRun> runs;
+  std::shared_ptr<const LeftFile> left;
   std::vector<Breach> own;  // breaches that do not depend on what came before
 };
 
@@ -207,7 +207,7 @@ class Exploration {
     const std::vector<HistoryEvent> crash{crash_event(crashes.back())};
     view.add(crash, 1);
     view.add(resolved.history, resolved.history.size());
-    for (const Breach& breach : check_case(scenario_, view, resolved.runs))
+    for (const Breach& breach : check_case(scenario_, view, resolved.left->runs))
       add_violation(breach, case_of(crashes));
     for (const Breach& breach : resolved.own) add_violation(breach, case_of(crashes));
   }
@@ -228,7 +228,7 @@ class Exploration {
     const LifeEnd end = live_in(scenario_, world, outlook, Life{}, options_.disk_lies);
     ++report_.lives;
     count_points(end.course.history());
-    resolved.runs = end.runs;
+    resolved.left = end.left;
     for (const HistoryEvent& event : end.course.history())
       if (event.what != Happened::point) resolved.history.push_back(event);
     HistoryView view;
@@ -302,7 +302,8 @@ class Exploration {
   }
 
   void demand_points() {
-    report_.points_missed = points_missed(scenario_, options_, report_.points, baseline_.runs);
+    report_.points_missed =
+        points_missed(scenario_, options_, report_.points, baseline_.left->runs);
     if (report_.points_missed.empty()) return;
     add_violation({"every_point_is_reached", report_.points_missed.front() + " was never reached"},
                   case_of({}));

@@ -2,29 +2,55 @@
 
 #include <pawl/verify.hpp>
 
-#include "lab/disk.hpp"
-
+#include <map>
 #include <utility>
 
 namespace pawl::lab {
 
-void read_left_file(const std::string& store, LifeEnd& end) {
+namespace {
+
+/// Bounds the memory: a file of the lab is some 50 KiB of runs and records.
+constexpr std::size_t files_max = 1024;
+
+std::map<Digest, std::shared_ptr<const LeftFile>>& files_read() {
+  static std::map<Digest, std::shared_ptr<const LeftFile>> files;
+  return files;
+}
+
+LeftFile read(const std::string& store, const DiskImage& image) {
+  LeftFile left;
   Course course;
-  Disk disk(end.image, course);
+  Disk disk(image, course);
   set_current_disk(&disk);
   const Result<Verification> verified = verify_sqlite_store(
-      store, lab_vfs, [&](StoredRun run) { end.runs.push_back(std::move(run)); });
+      store, lab_vfs, [&](StoredRun run) { left.runs.push_back(std::move(run)); });
   set_current_disk(nullptr);
   if (!verified)
-    end.unsound = verified.error().text();
+    left.unsound = verified.error().text();
   else if (!verified->findings.empty())
-    end.unsound = verified->findings.front().code + ": " + verified->findings.front().run + ": " +
-                  verified->findings.front().message;
+    left.unsound = verified->findings.front().code + ": " + verified->findings.front().run + ": " +
+                   verified->findings.front().message;
   // Nobody had anything to do any more and no timer was left: then nothing may be unfinished but
   // what needs a person.
-  for (const StoredRun& run : end.runs)
-    if (!is_ended(run.row.state) && run.row.state != RunState::blocked && end.stuck.empty())
-      end.stuck = run.row.run + " is unfinished, and nobody has anything to do for it";
+  for (const StoredRun& run : left.runs)
+    if (!is_ended(run.row.state) && run.row.state != RunState::blocked && left.unfinished.empty())
+      left.unfinished = run.row.run + " is unfinished, and nobody has anything to do for it";
+  return left;
+}
+
+}  // namespace
+
+std::shared_ptr<const LeftFile> read_left_file(const std::string& store, const DiskImage& image) {
+  auto& files = files_read();
+  const Digest digest = digest_of_image(image);
+  const auto known = files.find(digest);
+  if (known != files.end()) return known->second;
+  if (files.size() >= files_max) files.clear();
+  return files.emplace(digest, std::make_shared<const LeftFile>(read(store, image))).first->second;
+}
+
+void forget_left_files() {
+  files_read().clear();
 }
 
 }  // namespace pawl::lab

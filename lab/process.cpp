@@ -5,7 +5,6 @@
 #include <pawl/sqlite_store.hpp>
 
 #include "lab/caller.hpp"
-#include "lab/left_file.hpp"
 #include "lab/onlooker.hpp"
 #include "lab/repeating_store.hpp"
 #include "lab/schedule.hpp"
@@ -362,7 +361,8 @@ std::uint64_t LifeEnd::world_at(std::size_t position) const {
 
 LifeEnd live(const Start& start, const Life& life, const DiskImage& image) {
   LifeEnd end = Process(start, life, image).run();
-  if (end.clean) read_left_file(store_name, end);
+  end.left = end.clean ? read_left_file(store_name, end.image) : std::make_shared<const LeftFile>();
+  if (end.stuck.empty()) end.stuck = end.left->unfinished;
   return end;
 }
 

@@ -9,6 +9,7 @@
 #include "lab/chance.hpp"
 #include "lab/course.hpp"
 #include "lab/disk.hpp"
+#include "lab/left_file.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
@@ -46,8 +47,7 @@ struct LifeEnd {
   std::vector<std::pair<std::size_t, std::uint64_t>>
       worlds;                             ///< from which position on, which world
   std::shared_ptr<const BodyLog> bodies;  ///< what user code was called
-  std::vector<StoredRun> runs;            ///< read from the file after the end, if it was clean
-  std::string unsound;                    ///< what `pawl verify` finds in that file
+  std::shared_ptr<const LeftFile> left;   ///< what is in the file after the end, if it was clean
   DiskImage image;                        ///< at the end, if it was clean
   std::int64_t now_ms = 0;
   std::int64_t virtual_ms = 0;

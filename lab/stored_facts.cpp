@@ -25,4 +25,18 @@ StoredFacts facts_of(const StoredRun& run) {
   return facts;
 }
 
+StoredValues stored_values(const Plan& plan, const StoredFacts& facts) {
+  StoredValues values;
+  values.input = json::parse(facts.run->input, nullptr, false);
+  for (const PlannedStep& step : plan.steps) {
+    const auto output = facts.outputs.find(step.name.str());
+    values.outputs.push_back(
+        output == facts.outputs.end()
+            ? nullptr
+            : std::make_shared<const json>(json::parse(output->second->body, nullptr, false)));
+    values.pointers.push_back(values.outputs.back().get());
+  }
+  return values;
+}
+
 }  // namespace pawl::lab

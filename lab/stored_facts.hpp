@@ -4,11 +4,15 @@
 #include <pawl/run_state.hpp>
 #include <pawl/store.hpp>
 
+#include "runtime/plan.hpp"
+
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace pawl::lab {
 
@@ -27,5 +31,14 @@ struct StoredFacts {
 
 /// Without `excluded`.
 StoredFacts facts_of(const StoredRun& run);
+
+/// What references to a stored run are resolved with.
+struct StoredValues {
+  json input;
+  std::vector<std::shared_ptr<const json>> outputs;  // by step of the plan; null without one
+  std::vector<const json*> pointers;                 // to them
+};
+
+StoredValues stored_values(const Plan& plan, const StoredFacts& facts);
 
 }  // namespace pawl::lab

@@ -55,15 +55,13 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
        mutant("synchronous_normal") ? "1"
        : mutant("synchronous_off")  ? "0"
                                     : "2"},
-      {"wal_autocheckpoint", std::to_string(options.checkpoint_pages),
-       std::to_string(options.checkpoint_pages)},
       {"journal_size_limit", "67108864", "67108864"},
       {"cache_size", "-16384", "-16384"},
-      {"trusted_schema", "OFF", "0"},
   };
   for (const Pragma& pragma : pragmas)
     if (Result<void> set = opened->set_pragma(pragma.name, pragma.value, pragma.expected); !set)
       return set.error();
+  if (Result<void> set = opened->configure(options); !set) return set.error();
   if (*has_tables) return opened;
   if (Result<void> made = make_schema(opened->db_, options.path); !made) return made.error();
   return opened;
@@ -76,6 +74,17 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_reader(const st
   sqlite3_db_config(opened->db_.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (Result<void> checked = check_schema(opened->db_, path); !checked) return checked.error();
   return opened;
+}
+
+/// Settings that have a function of their own: no text to parse, and none to get wrong.
+Result<void> SqliteConnection::configure(const WriterOptions& options) {
+  int trusted = -1;
+  if (sqlite3_wal_autocheckpoint(db_.getHandle(), options.checkpoint_pages) == SQLITE_OK &&
+      sqlite3_db_config(db_.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &trusted) ==
+          SQLITE_OK &&
+      trusted == 0)
+    return {};
+  return make_error(Errc::io, "SQLite does not take its settings", db_.getFilename());
 }
 
 Result<void> SqliteConnection::set_pragma(const std::string& name, const std::string& value,

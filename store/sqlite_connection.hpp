@@ -45,6 +45,7 @@ class SqliteConnection {
  private:
   SqliteConnection(const std::string& path, int flags, const std::string& vfs);
 
+  Result<void> configure(const WriterOptions& options);
   Result<void> set_pragma(const std::string& name, const std::string& value,
                           const std::string& expected);
 
