@@ -103,11 +103,12 @@ void Coordinator::carry_out(LiveRun& run, const Commands& commands) {
 }
 
 void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
-  const PlannedStep& step = run.machine->plan().steps[start.step];
+  const PlannedStep& step = run.machine->definition(start.step);
+  const std::string& step_name = run.machine->name(start.step);
   // Not performed, and not left open either: the receipt makes the machine wait, and the wait meets
   // the missing type.
   if (closing_ || !config_.performers->has(step.type)) {
-    Record receipt = conclude_unanswered(step.name.str(), start.attempt, AttemptEnd::interrupted);
+    Record receipt = conclude_unanswered(step_name, start.attempt, AttemptEnd::interrupted);
     return write_about(run, std::move(receipt));
   }
   auto dispatch = std::make_shared<Dispatch>();
@@ -120,9 +121,9 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   dispatch->cancellation = std::make_shared<Cancellation>();
   StepCall& call = dispatch->call;
   call.run = run.machine->run().str();
-  call.step = step.name.str();
+  call.step = step_name;
   call.attempt = start.attempt;
-  call.key = idempotency_key(run.machine->run(), step.name);
+  call.key = idempotency_key(run.machine->run(), step_name);
   if (mutant("key_with_attempt")) call.key += "#" + std::to_string(start.attempt);
   call.folder = run.folder;
   call.cancellation = dispatch->cancellation;
@@ -133,7 +134,7 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
 
 void Coordinator::carry_out(LiveRun& run, const AwaitTimer& wait) {
   if (closing_) return;
-  const PlannedStep& step = run.machine->plan().steps[wait.step];
+  const PlannedStep& step = run.machine->definition(wait.step);
   if (step.kind == StepKind::task && !config_.performers->has(step.type)) {
     const Result<Commands> commands = run.machine->apply(StepTypeMissing{wait.step});
     if (commands) carry_out(run, *commands);
@@ -150,7 +151,7 @@ void Coordinator::carry_out(LiveRun& run, const AwaitTimer& wait) {
 void Coordinator::carry_out(LiveRun& run, const OpenAttempt& open) {
   if (closing_) return;
   Record record = run_record(RecordKind::opened);
-  record.step = run.machine->plan().steps[open.step].name.str();
+  record.step = run.machine->name(open.step);
   record.attempt = open.attempt;
   write_about(run, std::move(record));
 }

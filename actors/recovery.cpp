@@ -75,7 +75,7 @@ void write_lost_receipts(Self self, Recovered recovered) {
   const FlowMachine& machine = *recovered.machine;
   auto group = std::make_shared<std::vector<Write>>();
   for (const OpenAttemptRef& open : machine.attempts_open_before(self->state.config.epoch)) {
-    const std::string& step = machine.plan().steps[open.step].name.str();
+    const std::string& step = machine.name(open.step);
     point("recovery.before_lost", recovered.run, step, open.attempt);
     group->push_back(AppendRecord{recovered.key, std::make_shared<Record>(conclude_unanswered(
                                                      step, open.attempt, AttemptEnd::lost))});

@@ -3,6 +3,7 @@
 #include <pawl/limits.hpp>
 
 #include "lab/own_steps_check.hpp"
+#include "lab/parts_check.hpp"
 #include "lab/stored_facts.hpp"
 #include "runtime/plan.hpp"
 #include "store/record_slot.hpp"
@@ -26,7 +27,7 @@ class Check {
       : scenario_(scenario), history_(history), runs_(runs) {
     const Plan& plan = *scenario.flow.plan();
     has_own_steps_ = std::any_of(plan.steps.begin(), plan.steps.end(), [](const PlannedStep& step) {
-      return step.kind != StepKind::task || step.has_default;
+      return step.kind != StepKind::task || step.has_default || step.undo || step.at_most_once;
     });
     for (const StoredRun& run : runs) {
       StoredFacts facts = facts_of(run);
@@ -35,11 +36,13 @@ class Check {
     }
   }
 
-  std::vector<Breach> run() {
+  std::vector<Breach> run(bool stored_alone) {
     history_.each([&](const HistoryEvent& event) { take(event); });
     check_ends();
     check_stored();
-    check_order();
+    if (stored_alone)
+      for (Breach& alone : check_stored_alone(scenario_, runs_))
+        breach(alone.invariant.c_str(), std::move(alone.message));
     if (has_own_steps_)
       for (const StoredRun& run : runs_)
         for (Breach& own : check_own_steps(*scenario_.flow.plan(), run, signalled_[run.row.run]))
@@ -76,6 +79,9 @@ class Check {
       case Happened::body_began: take_body(event); break;
       case Happened::body_ended:
         if (event.text == "done") made_.insert({event.run, event.step, event.digest});
+        if (event.text != "retry") part_ended_.insert({event.run, event.step});
+        unclear_.erase({event.run, event.step});
+        if (event.text != "retry") unclear_.insert({event.run, event.step});
         break;
       case Happened::completed: take_completion(event); break;
       case Happened::end_told: take_end(event); break;
@@ -111,26 +117,48 @@ class Check {
     if (!is_first && owner->second != StepKey{event.run, event.step})
       breach("one_key",
              name(event) + " has the key of " + owner->second.first + "/" + owner->second.second);
+    check_part(event);
     check_input(event);
+  }
+
+  /// What holds of elements of maps, and of parts that may run at most once.
+  void check_part(const HistoryEvent& event) {
+    const Plan& plan = *scenario_.flow.plan();
+    const PartName name = part_name_from(event.step);
+    const PlannedStep* const definition = definition_of(plan, name);
+    if (definition == nullptr) return;
+    // Only an attempt that answered "retry" vouches that nothing has happened.
+    if (!unclear_.insert({event.run, event.step}).second && definition->at_most_once &&
+        definition->in_doubt != InDoubt::retry)
+      breach("runs_at_most_once",
+             this->name(event) + " ran although an earlier attempt may have had its effect");
+    if (!name.element || name.undo) return;
+    const std::size_t max = plan.steps[plan.index.at(name.step)].max_parallel;
+    std::size_t ended = 0;
+    for (std::size_t i = 0; max > 0 && i < *name.element; ++i)
+      ended += part_ended_.count({event.run, PartName{name.step, i, false}.str()});
+    // Without an answer of its code an element ends for good only by its timeout.
+    if (max > 0 && *name.element >= ended + max && definition->timeout_ms == 0)
+      breach("max_parallel_is_kept", this->name(event) + " ran although only " +
+                                         std::to_string(ended) +
+                                         " of the elements before it had ended");
   }
 
   /// The parameters must be those that the stored outputs give.
   void check_input(const HistoryEvent& event) {
     const StoredFacts* facts = stored(event.run);
-    const auto& index = scenario_.flow.plan()->index;
-    const auto at = index.find(event.step);
-    if (facts == nullptr || at == index.end()) return;
+    const PartName name = part_name_from(event.step);
+    if (facts == nullptr || definition_of(*scenario_.flow.plan(), name) == nullptr) return;
     const auto [known, is_new] = inputs_.emplace(StepKey{event.run, event.step}, Digest{});
-    if (is_new) known->second = input_of(*facts, at->second);
+    if (is_new) known->second = input_of(*facts, name);
     if (known->second != event.digest)
       breach("inputs_are_durable",
-             name(event) + " was given other parameters than the stored outputs give");
+             this->name(event) + " was given other parameters than the stored outputs give");
   }
 
-  Digest input_of(const StoredFacts& facts, std::size_t step) {
-    const StoredValues& values = values_of(facts);
-    const Result<json> with = scenario_.flow.plan()->steps[step].with.resolve(
-        {values.input, facts.run->row.run, values.pointers}, Limits::with_bytes_max);
+  Digest input_of(const StoredFacts& facts, const PartName& part) {
+    const Result<json> with =
+        stored_parameters(*scenario_.flow.plan(), part, facts, values_of(facts));
     return with ? digest_of(with->dump()) : Digest{};
   }
 
@@ -191,11 +219,14 @@ class Check {
     const StoredFacts* facts = stored(event.run);
     if (event.text == "running" || facts == nullptr)
       return;  // an honest "not yet" promises nothing
-    const std::string state = event.text == "cancelling" ? "cancelled" : event.text;
+    // One that is failing, and undoes what it did, ends as failed whoever cancels it.
+    const std::string state = event.text == "cancelling" ? "cancelled"
+                              : event.text == "failing"  ? "failed"
+                                                         : event.text;
+    if (!facts->end && needs_a_person(*scenario_.flow.plan(), *facts)) return;  // to undo it
     if (!facts->end || to_string(facts->end->state) != state)
       breach("cancel_is_kept",
-             "a cancel of " + event.run + " was answered with " + event.text +
-                 ", and the run is stored as " +
+             "a cancel of " + event.run + " was answered with " + event.text + ", and it is " +
                  (facts->end ? std::string(to_string(facts->end->state)) : "unfinished"));
   }
 
@@ -204,15 +235,10 @@ class Check {
       const StoredFacts* facts = stored(run.id);
       if (facts == nullptr)
         breach("everything_finishes", run.id + " was started again and again and is not stored");
-      else if (!facts->end && !in_crash_loop(*facts))
+      else if (!facts->end && !needs_a_person(*scenario_.flow.plan(), *facts))
         breach("everything_finishes", run.id + " has come to no end; it is noted as " +
                                           std::string(to_string(facts->run->row.state)));
     }
-  }
-
-  static bool in_crash_loop(const StoredFacts& facts) {
-    return std::any_of(facts.lost.begin(), facts.lost.end(),
-                       [](const auto& lost) { return lost.second >= Limits::lost_attempts_max; });
   }
 
   void check_stored() {
@@ -242,28 +268,27 @@ class Check {
              id + " is noted as " + std::string(to_string(noted)) + ", its records say " +
                  (facts.end ? std::string(to_string(facts.end->state)) : "that it has not ended"));
     if (!facts.end) return;
-    if (facts.end->succeeded() &&
-        facts.outputs.size() + facts.excluded.size() != scenario_.flow.plan()->steps.size())
-      breach("end_is_durable", id + " succeeded with " + std::to_string(facts.outputs.size()) +
-                                   " outputs of " +
+    const Plan& plan = *scenario_.flow.plan();
+    std::size_t outputs = 0;
+    for (const PlannedStep& planned : plan.steps)
+      outputs += facts.outputs.count(planned.name.str());
+    if (facts.end->succeeded() && outputs + facts.excluded.size() != plan.steps.size())
+      breach("end_is_durable", id + " succeeded with " + std::to_string(outputs) + " outputs of " +
                                    std::to_string(scenario_.flow.plan()->steps.size()) + " steps");
     if (!facts.end->error) return;
     const std::string& step = facts.end->error->step;
-    const auto at = scenario_.flow.plan()->index.find(step);
+    const PlannedStep* const definition = definition_of(plan, part_name_from(step));
     const Errc code = facts.end->error->code;
-    if (at != scenario_.flow.plan()->index.end() &&
-        (code == Errc::attempts_exhausted || code == Errc::step_failed) &&
-        scenario_.flow.plan()->steps[at->second].has_default)
+    if (definition != nullptr && (code == Errc::attempts_exhausted || code == Errc::step_failed) &&
+        definition->has_default)
       breach("own_steps_follow", id + "/" + step + " failed its run although it has a default");
     if (code != Errc::attempts_exhausted) return;
     const auto failures = facts.failures.find(step);
     const int counted = failures == facts.failures.end() ? 0 : failures->second;
-    if (at != scenario_.flow.plan()->index.end() &&
-        counted != scenario_.flow.plan()->steps[at->second].retry.max_attempts)
-      breach("attempts_are_counted",
-             id + "/" + step + " was given up after " + std::to_string(counted) +
-                 " counted failures of " +
-                 std::to_string(scenario_.flow.plan()->steps[at->second].retry.max_attempts));
+    if (definition != nullptr && counted != definition->retry.max_attempts)
+      breach("attempts_are_counted", id + "/" + step + " was given up after " +
+                                         std::to_string(counted) + " counted failures of " +
+                                         std::to_string(definition->retry.max_attempts));
   }
 
   void check_counts(const std::string& id, const StoredFacts& facts) {
@@ -282,24 +307,13 @@ class Check {
                                          " lost attempts after " + std::to_string(crashes_) +
                                          " crashes");
     for (const auto& [step, count] : facts.failures) {
-      const auto at = scenario_.flow.plan()->index.find(step);
-      if (at != scenario_.flow.plan()->index.end() &&
-          count > scenario_.flow.plan()->steps[at->second].retry.max_attempts)
-        breach("attempts_are_counted",
-               id + "/" + step + " failed " + std::to_string(count) + " times, and may " +
-                   std::to_string(scenario_.flow.plan()->steps[at->second].retry.max_attempts));
+      const PlannedStep* const definition =
+          definition_of(*scenario_.flow.plan(), part_name_from(step));
+      if (definition != nullptr && count > definition->retry.max_attempts)
+        breach("attempts_are_counted", id + "/" + step + " failed " + std::to_string(count) +
+                                           " times, and may " +
+                                           std::to_string(definition->retry.max_attempts));
     }
-  }
-
-  /// The log has no holes: what was committed later is not there without what was committed before.
-  void check_order() {
-    std::vector<std::int64_t> seqs;
-    for (const StoredRun& run : runs_)
-      for (const Record& record : run.records) seqs.push_back(record.seq);
-    std::sort(seqs.begin(), seqs.end());
-    for (std::size_t i = 0; i < seqs.size(); ++i)
-      if (seqs[i] != static_cast<std::int64_t>(i) + 1)
-        return breach("no_holes", "the log has no record " + std::to_string(i + 1));
   }
 
   const Scenario& scenario_;
@@ -317,45 +331,36 @@ class Check {
   std::set<AttemptKey> attempts_;
   std::set<std::tuple<std::string, std::string, Digest>> made_;
   std::set<std::string> ends_;
+  std::set<StepKey> part_ended_;  // whose code has answered for good
+  std::set<StepKey> unclear_;     // whose code has begun, and did not answer "retry"
   bool has_own_steps_ = false;
   std::map<std::string, std::set<std::string>> signalled_;  // acknowledged, by run
 };
 
 }  // namespace
 
-const std::vector<std::string_view>& invariants() {
-  static const std::vector<std::string_view> names{
-      "acknowledged_is_kept",
-      "completed_is_durable",
-      "written_once",
-      "end_is_durable",
-      "nothing_runs_after_its_completion",
-      "attempt_runs_once",
-      "bodies_are_counted",
-      "attempts_are_counted",
-      "one_key",
-      "inputs_are_durable",
-      "everything_finishes",
-      "cancel_is_kept",
-      "reads_are_durable",
-      "views_agree",
-      "nothing_from_nowhere",
-      "no_holes",
-      "excluded_never_runs",
-      "own_steps_follow",
-      "sleeps_last",
-      "signals_are_kept",
-      "signals_count_once",
-      "file_is_sound",
-      "every_point_is_reached",
-      "your_check",
-  };
-  return names;
+std::vector<Breach> check_case(const Scenario& scenario, const HistoryView& history,
+                               const std::vector<StoredRun>& runs, bool stored_alone) {
+  return Check(scenario, history, runs).run(stored_alone);
 }
 
-std::vector<Breach> check_case(const Scenario& scenario, const HistoryView& history,
-                               const std::vector<StoredRun>& runs) {
-  return Check(scenario, history, runs).run();
+std::vector<Breach> check_stored_alone(const Scenario& scenario,
+                                       const std::vector<StoredRun>& runs) {
+  std::vector<Breach> breaches;
+  std::vector<std::int64_t> seqs;
+  for (const StoredRun& run : runs) {
+    for (const Record& record : run.records) seqs.push_back(record.seq);
+    for (Breach& of_part : check_parts(*scenario.flow.plan(), run))
+      breaches.push_back(std::move(of_part));
+  }
+  // The log has no holes: what was committed later is not there without what was committed before.
+  std::sort(seqs.begin(), seqs.end());
+  for (std::size_t i = 0; i < seqs.size(); ++i)
+    if (seqs[i] != static_cast<std::int64_t>(i) + 1) {
+      breaches.push_back({"no_holes", "the log has no record " + std::to_string(i + 1)});
+      break;
+    }
+  return breaches;
 }
 
 Ending make_ending(const HistoryView& history, const std::vector<StoredRun>& runs) {

@@ -42,9 +42,14 @@ struct Breach {
 /// Checks all invariants of docs/lab.md that history and store can show. Gives the first breach of
 /// each.
 ///
-/// Given: `runs`, what is stored after the last life, in which nothing went wrong.
+/// Given: `runs`, what is stored after the last life, in which nothing went wrong; `stored_alone`,
+///        whether to do `check_stored_alone` too.
 std::vector<Breach> check_case(const Scenario& scenario, const HistoryView& history,
-                               const std::vector<StoredRun>& runs);
+                               const std::vector<StoredRun>& runs, bool stored_alone = true);
+
+/// Checks what the store shows without any history.
+std::vector<Breach> check_stored_alone(const Scenario& scenario,
+                                       const std::vector<StoredRun>& runs);
 
 /// The names of all invariants, in the order of docs/lab.md.
 const std::vector<std::string_view>& invariants();

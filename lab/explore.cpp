@@ -207,7 +207,7 @@ class Exploration {
     const std::vector<HistoryEvent> crash{crash_event(crashes.back())};
     view.add(crash, 1);
     view.add(resolved.history, resolved.history.size());
-    for (const Breach& breach : check_case(scenario_, view, resolved.left->runs))
+    for (const Breach& breach : check_case(scenario_, view, resolved.left->runs, false))
       add_violation(breach, case_of(crashes));
     for (const Breach& breach : resolved.own) add_violation(breach, case_of(crashes));
   }
@@ -238,6 +238,8 @@ class Exploration {
       if (breach.invariant == "file_is_sound" || breach.invariant == "your_check" ||
           !end.stuck.empty())
         resolved.own.push_back(std::move(breach));
+    for (Breach& breach : check_stored_alone(scenario_, end.left->runs))
+      resolved.own.push_back(std::move(breach));
     if (depth < options_.depth) explore_from(crashes, lives, end, outlook, depth + 1);
   }
 

@@ -1,6 +1,7 @@
 #include <pawl/mock_steps.hpp>
 
 #include "runtime/nearest_name.hpp"
+#include "runtime/part_name.hpp"
 #include "runtime/plan.hpp"
 
 #include <map>
@@ -33,20 +34,68 @@ void put_wanted(json& value, const std::vector<PathSegment>& path, const std::st
   if (at->is_null()) *at = place;
 }
 
-/// By step: everything that templates want of its output.
-std::map<std::string, std::vector<std::vector<PathSegment>>> wanted_paths(const Plan& plan) {
-  std::map<std::string, std::vector<std::vector<PathSegment>>> wanted;
-  const auto note = [&](const Template::Use& use) {
-    if (use.reference.root == Reference::Root::step_output && !use.reference.path.empty())
-      wanted[use.reference.step].push_back(use.reference.path);
-  };
+using Paths = std::vector<std::vector<PathSegment>>;
+
+/// What templates want of a step's output.
+struct Wanted {
+  Paths paths;
+  std::vector<std::pair<std::vector<PathSegment>, Paths>>
+      arrays;  // to map over: where, and what is wanted of each element
+};
+
+/// By step.
+std::map<std::string, Wanted> wanted_outputs(const Plan& plan) {
+  std::map<std::string, Wanted> wanted;
   for (const PlannedStep& step : plan.steps) {
-    for (const Template::Use& use : step.with.uses()) note(use);
-    step.body.each_use(note);
+    Paths of_items;
+    if (step.each)
+      each_use(*step.each, [&](const Template::Use& use) {
+        if (use.reference.root == Reference::Root::item && !use.reference.path.empty())
+          of_items.push_back(use.reference.path);
+      });
+    const auto note = [&](const Template::Use& use) {
+      const Reference& reference = use.reference;
+      if (reference.root == Reference::Root::output && !reference.path.empty())
+        wanted[step.name.str()].paths.push_back(reference.path);
+      if (reference.root != Reference::Root::step_output) return;
+      const bool is_array = use.pointer == pointer_to("/steps", step.name.str()) + "/map";
+      if (is_array)
+        wanted[reference.step].arrays.emplace_back(reference.path, of_items);
+      else if (!reference.path.empty())
+        wanted[reference.step].paths.push_back(reference.path);
+    };
+    each_use(step, note);
   }
   if (plan.output)
-    for (const Template::Use& use : plan.output->uses()) note(use);
+    for (const Template::Use& use : plan.output->uses())
+      if (use.reference.root == Reference::Root::step_output && !use.reference.path.empty())
+        wanted[use.reference.step].paths.push_back(use.reference.path);
   return wanted;
+}
+
+/// An array of three for a map to go over.
+json wanted_array(const Paths& of_items, const std::string& step) {
+  json array = json::array();
+  for (int i = 0; i < 3; ++i) {
+    const std::string place = step + "[" + std::to_string(i) + "]";
+    json item = of_items.empty() ? json(place) : json::object();
+    for (const auto& path : of_items) put_wanted(item, path, place);
+    array.push_back(std::move(item));
+  }
+  return array;
+}
+
+void put_array(json& value, const std::vector<PathSegment>& path, json array) {
+  if (path.empty()) {
+    value = std::move(array);
+    return;
+  }
+  put_wanted(value, path, "");
+  json* at = &value;
+  for (const PathSegment& segment : path)
+    at = std::holds_alternative<std::string>(segment) ? &(*at)[std::get<std::string>(segment)]
+                                                      : &(*at)[std::get<std::size_t>(segment)];
+  *at = std::move(array);
 }
 
 struct Mock {
@@ -79,7 +128,9 @@ Result<Steps> mock_steps(const Flow& flow, const json& mocks) {
   std::set<std::string> types;
   std::vector<std::string_view> known;
   for (const PlannedStep& step : plan.steps) {
-    if (step.kind == StepKind::task) types.insert(step.type);
+    if (!step.type.empty()) types.insert(step.type);
+    for (const PlannedStep* part : {&step, step.each.get()})
+      if (part != nullptr && part->undo) types.insert(part->undo->type);
     known.push_back(step.name.str());
   }
   for (const std::string& type : types) known.push_back(type);
@@ -91,13 +142,12 @@ Result<Steps> mock_steps(const Flow& flow, const json& mocks) {
           name);
   const auto shared = std::make_shared<std::map<std::string, Mock>>();
   for (const auto& [name, value] : mocks.items()) shared->emplace(name, read_mock(value));
-  const auto wanted =
-      std::make_shared<const std::map<std::string, std::vector<std::vector<PathSegment>>>>(
-          wanted_paths(plan));
+  const auto wanted = std::make_shared<const std::map<std::string, Wanted>>(wanted_outputs(plan));
   Steps steps;
   for (const std::string& type : types)
     steps.add(type, [type, shared, wanted](const StepCall& call) -> StepResult {
-      auto mock = shared->find(call.step);
+      const PartName name = part_name_from(call.step);
+      auto mock = name.undo ? shared->end() : shared->find(name.step);
       if (mock == shared->end()) mock = shared->find(type);
       if (mock != shared->end()) {
         if (!mock->second.fails.empty()) return fail(mock->second.fails);
@@ -105,8 +155,11 @@ Result<Steps> mock_steps(const Flow& flow, const json& mocks) {
         if (mock->second.output) return done(*mock->second.output);
       }
       json output = call.with;
-      if (const auto paths = wanted->find(call.step); paths != wanted->end())
-        for (const auto& path : paths->second) put_wanted(output, path, call.step);
+      if (const auto of_step = wanted->find(name.step); of_step != wanted->end() && !name.undo) {
+        for (const auto& path : of_step->second.paths) put_wanted(output, path, call.step);
+        for (const auto& [path, of_items] : of_step->second.arrays)
+          put_array(output, path, wanted_array(of_items, call.step));
+      }
       return done(std::move(output));
     });
   return steps;

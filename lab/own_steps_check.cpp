@@ -112,6 +112,7 @@ class OwnStepsCheck {
       case StepKind::task:
         if (facts_.record(i).attempt == 0) check_default(i);
         return;
+      case StepKind::map: return;  // see check_parts
       case StepKind::branch:
       case StepKind::value: return check_follows(i);
       case StepKind::sleep: return check_sleep(i);

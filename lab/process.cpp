@@ -12,6 +12,8 @@
 #include "lab/world_executor.hpp"
 #include "lab/world_seams.hpp"
 #include "lab/world_steps.hpp"
+#include "runtime/part_name.hpp"
+#include "runtime/plan.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -89,6 +91,10 @@ class Process final : public StepWorld {
   }
 
   bool loses_answer(const StepCall& call) override {
+    // Whoever answers "retry" vouches that nothing has happened: no answer is lost by that.
+    const PlannedStep* const definition =
+        definition_of(*start_.scenario.flow.plan(), part_name_from(call.step));
+    if (definition != nullptr && definition->at_most_once) return false;
     return chance_.permille(life_.weather.lost_answers) && may_fail(call);
   }
 
@@ -132,10 +138,10 @@ class Process final : public StepWorld {
   }
 
   bool may_fail(const StepCall& call) {
-    const auto& index = start_.scenario.flow.plan()->index;
-    const auto step = index.find(call.step);
-    if (step == index.end()) return false;
-    const int max = start_.scenario.flow.plan()->steps[step->second].retry.max_attempts;
+    const PlannedStep* const definition =
+        definition_of(*start_.scenario.flow.plan(), part_name_from(call.step));
+    if (definition == nullptr) return false;
+    const int max = definition->retry.max_attempts;
     // Attempts that failed are counted over all lives: leave the last two alone.
     return call.attempt < max - 1 && nesting_ == 0;
   }

@@ -2,12 +2,15 @@
 
 #include "lab/case_runner.hpp"
 #include "lab/exploration_lock.hpp"
+#include "runtime/part_name.hpp"
+#include "runtime/plan.hpp"
 
 #include <chrono>
 #include <condition_variable>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <utility>
 
@@ -27,7 +30,11 @@ class Audit {
       find("", "does_not_succeed", "the flow does not succeed even when nothing goes wrong");
       return std::move(findings_);
     }
-    for (const auto& [step, place] : scenario_.flow.plan()->index) {
+    // The steps, and what else was called: elements of maps.
+    std::set<std::string> parts;
+    for (const auto& [step, place] : scenario_.flow.plan()->index) parts.insert(step);
+    for (const auto& [part, input] : inputs_) parts.insert(part);
+    for (const std::string& step : parts) {
       repeat(step, undisturbed);
       cancel(step);
     }
@@ -109,8 +116,9 @@ class Audit {
   void cancel(const std::string& step) {
     const ObservedWorld world = make_();
     const Steps steps = world.steps();
-    const auto& planned = scenario_.flow.plan()->steps[scenario_.flow.plan()->index.at(step)];
-    const auto body = steps.bodies().find(planned.type);
+    const PlannedStep* const planned = definition_of(*scenario_.flow.plan(), part_name_from(step));
+    if (planned == nullptr || planned->kind != StepKind::task) return;
+    const auto body = steps.bodies().find(planned->type);
     if (body == steps.bodies().end() || body->second.function() == nullptr) return;
 
     struct Shared {

@@ -1,6 +1,10 @@
 #include "lab/stored_facts.hpp"
 
+#include <pawl/limits.hpp>
+
 #include "store/record_slot.hpp"
+
+#include <algorithm>
 
 namespace pawl::lab {
 
@@ -37,6 +41,55 @@ StoredValues stored_values(const Plan& plan, const StoredFacts& facts) {
     values.pointers.push_back(values.outputs.back().get());
   }
   return values;
+}
+
+Result<json> stored_items(const PlannedStep& map, const StoredFacts& facts,
+                          const StoredValues& values) {
+  return map.body.evaluate({values.input, facts.run->row.run, values.pointers},
+                           Limits::with_bytes_max);
+}
+
+Result<json> stored_parameters(const Plan& plan, const PartName& name, const StoredFacts& facts,
+                               const StoredValues& values) {
+  const PlannedStep* const definition = definition_of(plan, name);
+  if (definition == nullptr) return make_error(Errc::internal, "no part has this name");
+  Scope scope{values.input, facts.run->row.run, values.pointers};
+  json items;
+  if (name.element) {
+    Result<json> all = stored_items(plan.steps[plan.index.at(name.step)], facts, values);
+    if (!all) return all.error();
+    items = std::move(*all);
+    if (*name.element >= items.size()) return make_error(Errc::internal, "no such element");
+    scope.item = &items[*name.element];
+    scope.index = *name.element;
+  }
+  json output;
+  if (const auto done = facts.outputs.find(name.undone().str());
+      name.undo && done != facts.outputs.end()) {
+    output = json::parse(done->second->body, nullptr, false);
+    scope.output = &output;
+  }
+  return definition->with.resolve(scope, Limits::with_bytes_max);
+}
+
+bool needs_a_person(const Plan& plan, const StoredFacts& facts) {
+  for (const Record& record : facts.run->records) {
+    const bool ended = ends_attempt(record) && facts.outputs.count(record.step) == 0;
+    if (!ended) continue;
+    const PartName name = part_name_from(record.step);
+    const PlannedStep* const definition = definition_of(plan, name);
+    if (definition == nullptr) continue;
+    const bool unclear = record.end == AttemptEnd::lost || record.end == AttemptEnd::timed_out;
+    if (unclear && definition->at_most_once && definition->in_doubt == InDoubt::ask) return true;
+    const auto failures = facts.failures.find(record.step);
+    const bool refused =
+        record.end == AttemptEnd::fatal && error_from_body(record.body).code == Errc::step_failed;
+    if (name.undo && (refused || (failures != facts.failures.end() &&
+                                  failures->second >= definition->retry.max_attempts)))
+      return true;
+  }
+  return std::any_of(facts.lost.begin(), facts.lost.end(),
+                     [](const auto& lost) { return lost.second >= Limits::lost_attempts_max; });
 }
 
 }  // namespace pawl::lab

@@ -4,6 +4,7 @@
 #include <pawl/run_state.hpp>
 #include <pawl/store.hpp>
 
+#include "runtime/part_name.hpp"
 #include "runtime/plan.hpp"
 
 #include <map>
@@ -40,5 +41,18 @@ struct StoredValues {
 };
 
 StoredValues stored_values(const Plan& plan, const StoredFacts& facts);
+
+/// The array that a map of the plan goes over.
+Result<json> stored_items(const PlannedStep& map, const StoredFacts& facts,
+                          const StoredValues& values);
+
+/// The parameters that what is stored gives to a part of the plan.
+///
+/// Errors: as `Template::resolve`; Errc::internal for what is no part.
+Result<json> stored_parameters(const Plan& plan, const PartName& name, const StoredFacts& facts,
+                               const StoredValues& values);
+
+/// Whether the run may rightly stay blocked: a person is needed for one of its parts.
+bool needs_a_person(const Plan& plan, const StoredFacts& facts);
 
 }  // namespace pawl::lab

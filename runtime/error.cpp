@@ -27,6 +27,8 @@ std::string_view to_string(Errc code) {
     case Errc::unresolved_reference: return "unresolved_reference";
     case Errc::cancelled: return "cancelled";
     case Errc::crash_loop: return "crash_loop";
+    case Errc::in_doubt: return "in_doubt";
+    case Errc::undo_failed: return "undo_failed";
     case Errc::unknown_step_type: return "unknown_step_type";
     case Errc::in_use: return "in_use";
     case Errc::fenced: return "fenced";

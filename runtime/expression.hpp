@@ -37,8 +37,10 @@ class Expression {
   Expression() = default;
 
   /// Compiles what stands at `pointer` in its flow. What cannot be compiled becomes a problem.
+  ///
+  /// Given: `of_element`, whether `{{item}}` and `{{index}}` have a meaning already.
   static Expression compile_value(const json& value, const std::string& pointer,
-                                  std::vector<Problem>& problems);
+                                  std::vector<Problem>& problems, bool of_element = false);
   static Expression compile_condition(const json& condition, const std::string& pointer,
                                       std::vector<Problem>& problems);
 

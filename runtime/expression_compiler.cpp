@@ -9,7 +9,8 @@ namespace pawl {
 
 class Expression::Compiler {
  public:
-  explicit Compiler(std::vector<Problem>& problems) : problems_(problems) {}
+  explicit Compiler(std::vector<Problem>& problems, bool of_element = false)
+      : problems_(problems), in_list_(of_element ? 1 : 0) {}
 
   Expression value(const json& from, const std::string& pointer) {
     Expression made;
@@ -134,7 +135,7 @@ class Expression::Compiler {
         complain(use.pointer, "bad_reference",
                  "{{" + use.reference.text +
                      "}}: item and index have a meaning only within $map's \"to\" and $filter's "
-                     "\"where\"");
+                     "\"where\", and in a step with \"map\"");
     }
   }
 
@@ -194,12 +195,12 @@ class Expression::Compiler {
 
   std::vector<Problem>& problems_;
   int optional_ = 0;
-  int in_list_ = 0;
+  int in_list_;
 };
 
 Expression Expression::compile_value(const json& value, const std::string& pointer,
-                                     std::vector<Problem>& problems) {
-  return Compiler(problems).value(value, pointer);
+                                     std::vector<Problem>& problems, bool of_element) {
+  return Compiler(problems, of_element).value(value, pointer);
 }
 
 Expression Expression::compile_condition(const json& condition, const std::string& pointer,

@@ -27,7 +27,10 @@ FlowMachine::FlowMachine(std::shared_ptr<const Plan> plan, RunId run, json input
       outputs_(plan_->steps.size(), nullptr),
       computed_(plan_->steps.size(), nullptr) {
   phase_counts_[static_cast<std::size_t>(Phase::pending)] = steps_.size();
-  for (std::size_t i = 0; i < steps_.size(); ++i) steps_[i].missing = plan_->steps[i].needs.size();
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    steps_[i].definition = &plan_->steps[i];
+    steps_[i].missing = plan_->steps[i].needs.size();
+  }
 }
 
 Result<Commands> FlowMachine::apply(const Event& event) {
@@ -42,7 +45,7 @@ Result<Commands> FlowMachine::apply(const Event& event) {
     // A wait that a cancel or a failure overtook is over without consequence; so is one of an
     // earlier life of the run.
     if (resumed_ && step.phase == Phase::backoff && step.attempt + 1 == over->attempt &&
-        !stopping()) {
+        !halted(step)) {
       move_to(step, Phase::opening);
       commands.emplace_back(OpenAttempt{over->step, over->attempt});
     }
@@ -58,6 +61,8 @@ Result<Commands> FlowMachine::apply(const Event& event) {
     sort_and_unique(ready_);
     issue_own(commands);
     issue_starts(commands);
+  } else if (undoing_) {
+    issue_undos(commands);
   }
   issue_end(commands);
   return commands;
@@ -71,16 +76,16 @@ Result<void> FlowMachine::take(const Record& record) {
       (record.end == AttemptEnd::late || record.end == AttemptEnd::diverged ||
        record.end == AttemptEnd::succeeded);
   if (outcome_ && !lawful_after_end) return unlawful(record, "comes after the run's end");
+  epoch_ = record.epoch;
   if (about_step) {
-    const auto found = plan_->index.find(record.step);
-    if (found == plan_->index.end())
-      return unlawful(record, "is about a step that the flow has not");
-    const std::size_t i = found->second;
-    if (record.kind == RecordKind::output) return take_output(record, i);
-    if (record.kind == RecordKind::receipt) return take_receipt(record, i);
-    return take_opened(record, i);
+    const std::optional<std::size_t> i = find(record.step);
+    if (!i) return unlawful(record, "is about a step that the flow has not");
+    if (record.kind == RecordKind::output) return take_output(record, *i);
+    if (record.kind == RecordKind::receipt) return take_receipt(record, *i);
+    return take_opened(record, *i);
   }
   if (record.kind == RecordKind::signal) return take_signal(record);
+  if (record.kind == RecordKind::undoing) return take_undoing(record);
   if (record.kind == RecordKind::ended) return take_ended(record);
   if (record.kind == RecordKind::cancel_requested &&
       (resumed_ || !mutant("cancel_forgotten_at_restart")))
@@ -88,9 +93,9 @@ Result<void> FlowMachine::take(const Record& record) {
   if (record.kind == RecordKind::unblocked) take_unblocked();
   if (record.kind == RecordKind::started) {
     started_at_ms_ = record.at_ms;
-    for (std::size_t i = 0; i < steps_.size(); ++i) {
+    for (std::size_t i = 0; i < plan_->steps.size(); ++i) {
       if (plan_->steps[i].needs.empty()) steps_[i].ready_ms = record.at_ms;
-      if (steps_[i].missing == 0 && steps_[i].phase == Phase::pending) begin(i, record.epoch);
+      if (steps_[i].missing == 0 && steps_[i].phase == Phase::pending) begin(i);
     }
   }
   return {};
@@ -99,11 +104,13 @@ Result<void> FlowMachine::take(const Record& record) {
 Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
   Step& step = steps_[i];
   // Values are computed ahead: a record whose first writing failed stands behind later ones.
-  if (step.phase == Phase::pending && plan_->steps[i].kind != StepKind::value)
+  const PlannedStep& plan = *step.definition;
+  if (step.phase == Phase::pending && plan.kind != StepKind::value)
     return unlawful(record, "comes before the outputs that the step waits for");
   if (step.phase == Phase::succeeded) return unlawful(record, "is the step's second output");
-  const bool is_default = plan_->steps[i].has_default && record.attempt == 0;
-  if (plan_->steps[i].kind != StepKind::task || is_default) return take_own_output(record, i);
+  const bool is_default = plan.has_default && record.attempt == 0;
+  const bool is_resolved = record.attempt == 0 && step.phase == Phase::blocked;
+  if (plan.kind != StepKind::task || is_default || is_resolved) return take_own_output(record, i);
   if (step.phase != Phase::open || record.attempt != step.attempt)
     return unlawful(record, "comes from an attempt that is not open");
   std::shared_ptr<const json> value = record.value;
@@ -114,8 +121,7 @@ Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
   }
   close_attempt(step);
   succeed(i, std::move(value), record);
-  if (mutant("rerun_completed_step_at_restart") && !resumed_)
-    open(i, record.attempt + 1, record.epoch);
+  if (mutant("rerun_completed_step_at_restart") && !resumed_) open(i, record.attempt + 1);
   return {};
 }
 
@@ -128,7 +134,7 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
     case AttemptEnd::diverged: return {};  // kept for people; no state follows from them
     default: break;
   }
-  const StepKind kind = plan_->steps[i].kind;
+  const StepKind kind = step.definition->kind;
   if ((kind != StepKind::task || record.attempt == 0) && record.end == AttemptEnd::fatal &&
       step.phase != Phase::succeeded && (step.phase != Phase::pending || kind == StepKind::value)) {
     take_own_failure(record, i);
@@ -142,8 +148,13 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
           : error_from_body(record.body);
   close_attempt(step);
   switch (record.end) {
-    case AttemptEnd::failed:
-    case AttemptEnd::timed_out: count_failure(i, record, std::move(error)); break;
+    case AttemptEnd::timed_out:
+      if (step.definition->at_most_once && step.definition->in_doubt != InDoubt::retry) {
+        leave_in_doubt(i, "its attempt gave no answer in time");
+        break;
+      }
+      [[fallthrough]];
+    case AttemptEnd::failed: count_failure(i, record, std::move(error)); break;
     case AttemptEnd::fatal: {
       const Errc code = error.code;
       give_up_task(i, code, std::move(error));
@@ -171,7 +182,7 @@ Result<void> FlowMachine::take_opened(const Record& record, std::size_t i) {
   if (!is_next || (step.phase != Phase::backoff && step.phase != Phase::opening &&
                    step.phase != Phase::stopped))
     return unlawful(record, "does not open the step's next attempt");
-  open(i, record.attempt, record.epoch);
+  open(i, record.attempt);
   return {};
 }
 
@@ -184,12 +195,13 @@ Result<void> FlowMachine::take_ended(const Record& record) {
 }
 
 void FlowMachine::take_cancel_request() {
+  if (undoing_) return;  // it ends already, as its record says
   cancelling_ = true;
   for (Step& step : steps_)
-    if (step.phase == Phase::backoff || step.phase == Phase::opening ||
-        step.phase == Phase::blocked || step.phase == Phase::unstartable ||
-        step.phase == Phase::computing || step.phase == Phase::sleeping ||
-        step.phase == Phase::awaiting)
+    if (step.phase == Phase::backoff || step.phase == Phase::mapping ||
+        step.phase == Phase::opening || step.phase == Phase::blocked ||
+        step.phase == Phase::unstartable || step.phase == Phase::computing ||
+        step.phase == Phase::sleeping || step.phase == Phase::awaiting)
       stop(step);
 }
 
@@ -197,6 +209,8 @@ void FlowMachine::take_unblocked() {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     if (steps_[i].phase != Phase::blocked) continue;
     steps_[i].lost_in_row = 0;
+    steps_[i].in_doubt = false;
+    if (steps_[i].role == Role::undo) steps_[i].failures = 0;
     wait_for_next(i, 0);
   }
 }
@@ -212,11 +226,11 @@ void FlowMachine::move_to(Step& step, Phase phase) {
   step.phase = phase;
 }
 
-void FlowMachine::open(std::size_t i, int attempt, std::int64_t epoch) {
+void FlowMachine::open(std::size_t i, int attempt) {
   Step& step = steps_[i];
   move_to(step, Phase::open);
   step.attempt = attempt;
-  step.opened_epoch = epoch;
+  step.opened_epoch = epoch_;
   ready_.push_back(i);
 }
 
@@ -230,29 +244,13 @@ void FlowMachine::stop(Step& step) {
   move_to(step, Phase::stopped);
 }
 
-/// The step's last attempt has failed: it takes its default, or the run fails.
-void FlowMachine::give_up_task(std::size_t i, Errc code, Error error) {
-  const bool has_default =
-      plan_->steps[i].has_default && (resumed_ || !mutant("default_forgotten_at_restart"));
-  if (!has_default) return fail_step(i, code, std::move(error));
-  move_to(steps_[i], Phase::computing);
-  steps_[i].error = std::move(error);
-  ready_.push_back(i);
-}
-
-void FlowMachine::fail_step(std::size_t i, Errc code, Error error) {
-  move_to(steps_[i], Phase::failed);
-  if (!failure_) failure_ = RunError{code, plan_->steps[i].name.str(), error.message};
-  steps_[i].error = std::move(error);
-}
-
 void FlowMachine::count_failure(std::size_t i, const Record& record, Error error) {
   Step& step = steps_[i];
   if (resumed_ || !mutant("attempts_from_zero_after_restart")) ++step.failures;
   const int max_attempts =
-      plan_->steps[i].retry.max_attempts + (mutant("one_attempt_too_many") ? 1 : 0);
+      step.definition->retry.max_attempts + (mutant("one_attempt_too_many") ? 1 : 0);
   if (step.failures >= max_attempts ||
-      (plan_->steps[i].has_default && mutant("default_taken_early")))
+      (step.definition->has_default && mutant("default_taken_early")))
     return give_up_task(i, Errc::attempts_exhausted, std::move(error));
   step.error = std::move(error);
   wait_for_next(i, record.due_ms);
@@ -271,17 +269,19 @@ void FlowMachine::count_lost(std::size_t i, const Record& record) {
   ++step.lost_in_row;
   // A lost attempt opens the next one even in a run that fails: see take_opened. It does not start
   // there.
-  if (cancelling_)
+  if (cancelling_ && halted(step))
     stop(step);
+  else if (step.definition->at_most_once && !mutant("doubt_forgotten"))
+    leave_in_doubt(i, "the process, or what performed it, died during its attempt");
   else if (step.lost_in_row >= Limits::lost_attempts_max)
     move_to(step, Phase::blocked);
   else
-    open(i, record.attempt + 1, record.epoch);
+    open(i, record.attempt + 1);
 }
 
 void FlowMachine::wait_for_next(std::size_t i, std::int64_t due_ms) {
   Step& step = steps_[i];
-  if (stopping()) return stop(step);
+  if (halted(step)) return stop(step);
   move_to(step, Phase::backoff);
   step.due_ms = due_ms;
   to_wait_.push_back(i);
@@ -299,7 +299,7 @@ void FlowMachine::issue_starts(Commands& commands) {
     const Step& step = steps_[i];
     if (step.phase != Phase::backoff) continue;
     const std::int64_t longest =
-        step.failures == 0 ? 0 : longest_delay_ms(plan_->steps[i].retry, step.failures);
+        step.failures == 0 ? 0 : longest_delay_ms(step.definition->retry, step.failures);
     commands.emplace_back(
         AwaitTimer{i, step.attempt + 1, step.due_ms, step.due_ms == 0 ? 0 : longest});
   }
@@ -317,9 +317,28 @@ void FlowMachine::issue_end(Commands& commands) {
   if (cancelling_ && !cancel_asked_) {
     cancel_asked_ = true;
     for (std::size_t i = 0; i < steps_.size(); ++i)
-      if (steps_[i].started) commands.emplace_back(CancelAttempt{i, steps_[i].attempt});
+      if (steps_[i].started && (steps_[i].role != Role::undo || mutant("undo_cancelled")))
+        commands.emplace_back(CancelAttempt{i, steps_[i].attempt});
   }
   if (end_asked_ || (running_ > 0 && !mutant("end_while_attempts_run"))) return;
+  if (undoing_) {
+    for (const std::size_t undo : undos_)
+      if (steps_[undo].phase != Phase::succeeded) return;
+    end_asked_ = true;
+    commands.emplace_back(EndRun{*undoing_});
+    return;
+  }
+  if (undoing_asked_) return;
+  std::optional<Outcome> end = end_to_come();
+  if (!end) return;
+  if (!end->succeeded() && !places_to_undo().empty() && !mutant("undo_forgotten"))
+    return issue_undoing(*end, commands);
+  end_asked_ = true;
+  commands.emplace_back(EndRun{std::move(*end)});
+}
+
+/// How the run ends, if it can.
+std::optional<Outcome> FlowMachine::end_to_come() const {
   Outcome outcome;
   if (cancelling_) {
     outcome.state = RunState::cancelled;
@@ -327,16 +346,15 @@ void FlowMachine::issue_end(Commands& commands) {
   } else if (failure_) {
     outcome.state = RunState::failed;
     outcome.error = failure_;
-  } else if (count(Phase::succeeded) + count(Phase::excluded) == steps_.size() ||
-             (mutant("end_before_last_output") && count(Phase::succeeded) + 1 == steps_.size() &&
+  } else if (all_settled() ||
+             (mutant("end_before_last_output") && steps_succeeded_ + 1 == plan_->steps.size() &&
               steps_.size() > 1 && running_ == 0)) {
     outcome = mutant("end_before_last_output") ? Outcome{RunState::succeeded, nullptr, std::nullopt}
                                                : success();
   } else {
-    return;
+    return std::nullopt;
   }
-  end_asked_ = true;
-  commands.emplace_back(EndRun{std::move(outcome)});
+  return outcome;
 }
 
 Outcome FlowMachine::success() const {

@@ -5,6 +5,7 @@
 #include <pawl/record.hpp>
 #include <pawl/run_state.hpp>
 
+#include "runtime/machine_events.hpp"
 #include "runtime/plan.hpp"
 
 #include <array>
@@ -15,81 +16,9 @@
 #include <optional>
 #include <set>
 #include <string>
-#include <variant>
 #include <vector>
 
 namespace pawl {
-
-// What the machine is told. Only records are durable; the others are about this process.
-
-/// A record became durable.
-struct Recorded {
-  const Record& record;
-};
-
-/// All stored records were applied: from now on, say what to do.
-struct Resumed {};
-
-/// A wait is over: that before `attempt`, or with attempt 0 that of a step that sleeps or awaits.
-struct TimerOver {
-  std::size_t step;
-  int attempt;
-};
-
-/// This process has no step type for a step whose next attempt was to come.
-struct StepTypeMissing {
-  std::size_t step;
-};
-
-/// The `EndRun` that was asked for was not written, because another record about the run is being
-/// written: once that one is told, ask again.
-struct EndPostponed {};
-
-using Event = std::variant<Recorded, Resumed, TimerOver, StepTypeMissing, EndPostponed>;
-
-// What the machine asks for.
-
-/// Perform an attempt that is open, with the step's `parameters`.
-struct StartAttempt {
-  std::size_t step;
-  int attempt;
-  int failures;  ///< counted attempts that failed before
-};
-
-/// Wait, then tell `TimerOver` with the same step and attempt. The wait ends at `due_ms` but never
-/// takes longer than `longest_ms`.
-struct AwaitTimer {
-  std::size_t step;
-  int attempt;
-  std::int64_t due_ms;
-  std::int64_t longest_ms;
-};
-
-/// Write an `opened` record.
-struct OpenAttempt {
-  std::size_t step;
-  int attempt;
-};
-
-/// Write a record that this machine made: of a step that no attempt performs.
-struct WriteRecord {
-  Record record;
-};
-
-/// Ask a running attempt to stop; its receipt still comes.
-struct CancelAttempt {
-  std::size_t step;
-  int attempt;
-};
-
-/// Write the `ended` record.
-struct EndRun {
-  Outcome outcome;
-};
-
-using Command =
-    std::variant<StartAttempt, AwaitTimer, OpenAttempt, WriteRecord, CancelAttempt, EndRun>;
-using Commands = std::vector<Command>;
 
 /// An attempt that was open in an earlier epoch: its effect may have happened, nobody knows.
 struct OpenAttemptRef {
@@ -97,6 +26,16 @@ struct OpenAttemptRef {
   int attempt;
 };
 
+/// What a place of the machine stands for.
+enum class Role {
+  step,     ///< a step of the plan
+  element,  ///< an element of a map: the map's task, done with it
+  undo,     ///< the undo of a step or an element
+};
+
+/// The machine's places are numbered. The first are the plan's steps, in its order; the elements of
+/// a map follow when it begins, undos when the run begins to undo.
+///
 /// Invariants:
 /// 1. The state depends on the plan, the input and the records applied, in their order; nothing
 ///    else is read.
@@ -108,8 +47,10 @@ struct OpenAttemptRef {
 ///
 /// The phases of a step, and what moves it on:
 ///
-///     pending      the last output that it needs    → open (a task), computing (a branch or a
-///                                                     value), sleeping, awaiting, or excluded
+///     pending      the last output that it needs    → open (a task; backoff, if at_most_once),
+///                                                     computing (a branch or a value), mapping,
+///                                                     sleeping, awaiting, or excluded
+///     mapping      the last end of an element       → computing, or failed
 ///     computing    output, fatal                    → succeeded, failed
 ///                  (a task too, whose last attempt failed and that has a default)
 ///     sleeping     output, after TimerOver          → succeeded
@@ -119,6 +60,7 @@ struct OpenAttemptRef {
 ///                  interrupted                      → backoff
 ///                  fatal                            → failed
 ///                  lost                             → open, or after too many in a row: blocked
+///                  lost, timed_out, if at_most_once → blocked, failed, or backoff: see InDoubt
 ///                  cancelled                        → stopped
 ///     backoff      TimerOver                      → opening
 ///                  StepTypeMissing                  → unstartable
@@ -128,6 +70,11 @@ struct OpenAttemptRef {
 ///     backoff, opening, blocked, unstartable, computing, sleeping and awaiting, when the run is
 ///     cancelled                                                                  → stopped
 ///     open, by a receipt that leads to another attempt, when the run is to stop  → stopped
+///
+/// An element is pending until fewer than `max_parallel` elements before it are under way. A run
+/// that fails or is cancelled when something is to be undone writes `undoing` once nothing runs any
+/// more. Its undos follow one after the other, the latest output first; one that fails for good is
+/// blocked, and starts from its first attempt when it is unblocked.
 ///
 /// A step is excluded when a branch that guards it decided against it or is excluded itself, when a
 /// step whose output it cannot do without is excluded, or when all that it waits for is. A chain of
@@ -165,6 +112,27 @@ class FlowMachine {
 
   /// With an ended run: from its start to its end.
   std::int64_t duration_ms() const { return ended_at_ms_ - started_at_ms_; }
+
+  std::size_t places() const { return steps_.size(); }
+
+  Role role(std::size_t i) const { return steps_[i].role; }
+
+  /// Of an element its map; of an undo what it undoes.
+  std::size_t owner(std::size_t i) const { return steps_[i].owner; }
+
+  /// Of an element: its place in the array.
+  std::size_t element(std::size_t i) const { return steps_[i].index; }
+
+  /// The name in records: a step's own, `NAME[2]` for an element, `NAME:undo` for an undo.
+  const std::string& name(std::size_t i) const {
+    return steps_[i].role == Role::step ? plan_->steps[i].name.str() : steps_[i].name;
+  }
+
+  /// The place of that name, if there is one by now.
+  std::optional<std::size_t> find(const std::string& name) const;
+
+  /// What is to be done there.
+  const PlannedStep& definition(std::size_t i) const { return *steps_[i].definition; }
 
   StepState step_state(std::size_t step) const;
 
@@ -218,10 +186,22 @@ class FlowMachine {
     computing,
     sleeping,
     awaiting,
-    excluded
+    excluded,
+    mapping
   };
 
   struct Step {
+    const PlannedStep* definition = nullptr;
+    Role role = Role::step;
+    std::string name;                   // of an element or an undo
+    std::size_t owner = 0;              // of an element or an undo
+    std::size_t index = 0;              // of an element: its place in the array
+    std::shared_ptr<const json> items;  // of a map that has begun: the array
+    std::size_t first_element = 0;      // of a map that has begun: its first element's place
+    std::size_t elements_begun = 0;     // of a map
+    std::size_t elements_ended = 0;     // of a map
+    std::int64_t output_seq = 0;        // its output's place in the log; 0 if it took a default
+    bool in_doubt = false;              // with blocked: see InDoubt
     Phase phase = Phase::pending;
     std::size_t missing = 0;  // needed steps without an output
     int attempt = 0;          // the open one, or the last one that ended
@@ -246,9 +226,27 @@ class FlowMachine {
   Result<void> take_receipt(const Record& record, std::size_t i);
   Result<void> take_opened(const Record& record, std::size_t i);
   Result<void> take_ended(const Record& record);
+  Result<void> take_undoing(const Record& record);
   void take_unblocked();
   void take_cancel_request();
   Result<void> take_signal(const Record& record);
+
+  // Elements of maps, and undos (flow_machine_parts.cpp).
+  std::size_t add_place(Role role, std::size_t owner, const PlannedStep& definition,
+                        std::string name);
+  void begin_map(std::size_t i);
+  void begin_elements(std::size_t map);
+  void end_element(std::size_t i);
+  void fail_element(std::size_t i, Errc code);
+  Result<json> collect_elements(std::size_t map) const;
+  std::vector<std::size_t> places_to_undo() const;
+  void undo_next();
+  void issue_undos(Commands& commands);
+  void issue_undoing(const Outcome& end, Commands& commands);
+  Scope scope_of(std::size_t i, const std::vector<const json*>& outputs) const;
+
+  /// Nothing new of it begins: the run is to stop, and it is not what undoes it.
+  bool halted(const Step& step) const { return stopping() && step.role != Role::undo; }
 
   // Branches, values, sleeps and awaits (flow_machine_own.cpp).
   Result<void> take_own_output(const Record& record, std::size_t i);
@@ -269,10 +267,11 @@ class FlowMachine {
 
   std::size_t count(Phase phase) const { return phase_counts_[static_cast<std::size_t>(phase)]; }
 
-  void open(std::size_t i, int attempt, std::int64_t epoch);
+  void open(std::size_t i, int attempt);
   void succeed(std::size_t i, std::shared_ptr<const json> value, const Record& record);
   void settle(std::size_t i, const Record& record);
-  void begin(std::size_t i, std::int64_t epoch);
+  void begin(std::size_t i);
+  void begin_task(std::size_t i);
   bool must_exclude(std::size_t i) const;
   void close_attempt(Step& step);
   void stop(Step& step);
@@ -281,22 +280,32 @@ class FlowMachine {
   void fail_step(std::size_t i, Errc code, Error error);
   void count_failure(std::size_t i, const Record& record, Error error);
   void count_lost(std::size_t i, const Record& record);
+  void leave_in_doubt(std::size_t i, const std::string& why);
   void wait_for_next(std::size_t i, std::int64_t due_ms);
 
   void issue_starts(Commands& commands);
   void issue_end(Commands& commands);
+  std::optional<Outcome> end_to_come() const;
+  std::optional<std::size_t> blocked_undo() const;
+  RunError why_blocked(std::size_t i) const;
   StartAttempt start_command(std::size_t i);
   Outcome success() const;
 
   bool stopping() const { return cancelling_ || failure_.has_value(); }
 
+  bool all_settled() const {
+    return steps_succeeded_ + count(Phase::excluded) == plan_->steps.size();
+  }
+
   std::shared_ptr<const Plan> plan_;
   RunId run_;
   json input_;
-  std::vector<Step> steps_;
-  std::vector<const json*> outputs_;   // by step, for templates
-  std::vector<const json*> computed_;  // outputs, and what was computed ahead of its record
-  std::array<std::size_t, 13> phase_counts_{};
+  std::deque<Step> steps_;                     // by place
+  std::map<std::string, std::size_t> places_;  // by name, of elements and undos
+  std::size_t steps_succeeded_ = 0;            // of the plan's
+  std::vector<const json*> outputs_;           // by step, for templates
+  std::vector<const json*> computed_;          // outputs, and what was computed ahead of its record
+  std::array<std::size_t, 14> phase_counts_{};
   std::size_t running_ = 0;         // attempts started and not ended
   std::vector<std::size_t> ready_;  // steps whose open attempt was not started yet
   std::vector<std::size_t>
@@ -311,10 +320,15 @@ class FlowMachine {
   std::map<std::string, std::deque<Signal>> signals_;  // by name, the oldest first
   std::set<Digest> signals_seen_;
   bool signals_changed_ = false;  // a signal or an await has come
+  std::int64_t epoch_ = 0;        // of the record that is being applied
   bool resumed_ = false;
   bool cancelling_ = false;
   bool cancel_asked_ = false;  // running attempts were asked to stop
   bool end_asked_ = false;
+  std::optional<Outcome> undoing_;  // how the run will end once all is undone
+  std::vector<std::size_t> undos_;  // in their order
+  std::size_t undos_begun_ = 0;
+  bool undoing_asked_ = false;  // its record was asked to be written
   std::optional<RunError> failure_;
   std::optional<Outcome> outcome_;
   std::int64_t started_at_ms_ = 0;

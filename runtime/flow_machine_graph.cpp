@@ -1,4 +1,4 @@
-// Who begins when a step is settled, and who is excluded.
+// How a step is settled, who begins then, and who is excluded.
 #include "runtime/flow_machine.hpp"
 #include "runtime/mutant.hpp"
 
@@ -9,12 +9,54 @@ namespace pawl {
 
 void FlowMachine::succeed(std::size_t i, std::shared_ptr<const json> value, const Record& record) {
   Step& step = steps_[i];
+  const bool was_blocked = step.phase == Phase::blocked;  // and a person knows better
   move_to(step, Phase::succeeded);
   step.output = std::move(value);
   if (record.attempt > 0) step.error.reset();  // with a default it says why
+  if (record.attempt > 0 || was_blocked) step.output_seq = record.seq;
+  step.in_doubt = false;
+  if (step.role == Role::element) return end_element(i);
+  if (step.role == Role::undo) return undo_next();
+  ++steps_succeeded_;
   outputs_[i] = step.output.get();
   computed_[i] = outputs_[i];
   settle(i, record);
+}
+
+/// The step's last attempt has failed: it takes its default, or the run fails.
+void FlowMachine::give_up_task(std::size_t i, Errc code, Error error) {
+  const bool has_default =
+      steps_[i].definition->has_default && (resumed_ || !mutant("default_forgotten_at_restart"));
+  if (!has_default) return fail_step(i, code, std::move(error));
+  move_to(steps_[i], Phase::computing);
+  steps_[i].error = std::move(error);
+  ready_.push_back(i);
+}
+
+void FlowMachine::fail_step(std::size_t i, Errc code, Error error) {
+  Step& step = steps_[i];
+  // What cannot be undone is for a person.
+  move_to(step, step.role == Role::undo ? Phase::blocked : Phase::failed);
+  if (step.role == Role::step && !failure_) failure_ = RunError{code, name(i), error.message};
+  step.error = std::move(error);
+  if (step.role == Role::element) fail_element(i, code);
+}
+
+/// Nobody knows whether the effect of a step's attempt has happened, and it may happen only once.
+void FlowMachine::leave_in_doubt(std::size_t i, const std::string& why) {
+  Step& step = steps_[i];
+  Error error = make_error(Errc::in_doubt,
+                           why + ": its effect may have happened, and it may happen only once");
+  if (step.definition->in_doubt == InDoubt::retry) return wait_for_next(i, 0);
+  if (halted(step)) {
+    step.error = std::move(error);
+    return stop(step);
+  }
+  if (step.definition->in_doubt == InDoubt::fail)
+    return give_up_task(i, Errc::in_doubt, std::move(error));
+  step.error = std::move(error);
+  step.in_doubt = true;
+  move_to(step, Phase::blocked);
 }
 
 /// The step gives its output, or will never give one: those that waited for it last begin, or are
@@ -35,7 +77,7 @@ void FlowMachine::settle(std::size_t i, const Record& record) {
         move_to(step, Phase::excluded);
         settled.push_back(dependent);
       } else {
-        begin(dependent, record.epoch);
+        begin(dependent);
       }
     }
   }
@@ -58,11 +100,19 @@ bool FlowMachine::must_exclude(std::size_t i) const {
 }
 
 /// Everything that the step waited for is settled.
-void FlowMachine::begin(std::size_t i, std::int64_t epoch) {
+void FlowMachine::begin(std::size_t i) {
   if (plan_->steps[i].kind == StepKind::task)
-    open(i, 1, epoch);
+    begin_task(i);
   else
     begin_own(i);
+}
+
+/// A step that may run at most once is opened by a record of its own: what has none has not begun.
+void FlowMachine::begin_task(std::size_t i) {
+  if (steps_[i].definition->at_most_once && !mutant("at_most_once_unmarked"))
+    wait_for_next(i, 0);
+  else
+    open(i, 1);
 }
 
 }  // namespace pawl

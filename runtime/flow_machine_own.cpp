@@ -16,22 +16,23 @@ namespace {
 
 constexpr std::int64_t never_ms = std::numeric_limits<std::int64_t>::max();
 
-Record own_record(const PlannedStep& step, RecordKind kind, AttemptEnd end) {
+Record own_record(const std::string& step, RecordKind kind, AttemptEnd end) {
   Record record;
   record.kind = kind;
   record.end = end;
-  record.step = step.name.str();
+  record.step = step;
   return record;
 }
 
 }  // namespace
 
 Result<void> FlowMachine::take_own_output(const Record& record, std::size_t i) {
-  const PlannedStep& plan = plan_->steps[i];
+  const PlannedStep& plan = *steps_[i].definition;
   const Phase phase = steps_[i].phase;
   if (phase == Phase::failed || phase == Phase::excluded)
     return unlawful(record, "comes after the step has failed, or was excluded");
-  if (plan.kind == StepKind::task && phase != Phase::computing && phase != Phase::stopped)
+  if (plan.kind == StepKind::task && phase != Phase::computing && phase != Phase::stopped &&
+      phase != Phase::blocked)
     return unlawful(record, "is a default, and the step has not failed");
   std::shared_ptr<const json> value = record.value;
   if (!value) {
@@ -79,6 +80,7 @@ void FlowMachine::begin_own(std::size_t i) {
   Step& step = steps_[i];
   switch (plan_->steps[i].kind) {
     case StepKind::task: break;
+    case StepKind::map: begin_map(i); break;
     case StepKind::branch:
     case StepKind::value: move_to(step, Phase::computing); break;
     case StepKind::sleep: begin_sleep(i); break;
@@ -122,7 +124,7 @@ void FlowMachine::begin_await(std::size_t i) {
 void FlowMachine::take_timer_over(std::size_t i, Commands& commands) {
   Step& step = steps_[i];
   if (step.asked) return;
-  const PlannedStep& plan = plan_->steps[i];
+  const PlannedStep& plan = *steps_[i].definition;
   if (step.phase == Phase::sleeping) return issue_output(i, nullptr, Digest{}, commands);
   if (step.phase != Phase::awaiting) return;
   if (!plan.has_default)
@@ -142,7 +144,8 @@ void FlowMachine::issue_own(Commands& commands) {
     const Step& step = steps_[i];
     if (step.asked) continue;
     if (step.phase == Phase::computing) issue_computed(i, commands);
-    if (step.phase == Phase::sleeping && step.error)
+    const bool waits = step.phase == Phase::sleeping || step.phase == Phase::mapping;
+    if (waits && step.error)
       issue_failure(i, *step.error, commands);
     else if (step.phase == Phase::sleeping || (step.phase == Phase::awaiting && step.has_due))
       commands.emplace_back(AwaitTimer{i, 0, step.due_ms, step.longest_ms});
@@ -159,13 +162,14 @@ void FlowMachine::issue_computed(std::size_t i, Commands& commands) {
     computing.pop_back();
     Step& step = steps_[next];
     if (step.asked) continue;
-    Result<json> value = evaluate(next);
+    const bool is_map = step.definition->kind == StepKind::map;
+    Result<json> value = is_map ? collect_elements(next) : evaluate(next);
     if (!value) {
       issue_failure(next, value.error(), commands);
       continue;
     }
     issue_output(next, std::move(*value), Digest{}, commands);
-    if (!step.computed || plan_->steps[next].kind != StepKind::value) continue;
+    if (!step.computed || step.definition->kind != StepKind::value) continue;
     computed_[next] = step.computed.get();
     // What is queued is held in memory: the rest of a long chain follows its records.
     ahead_bytes += std::get<WriteRecord>(commands.back()).record.body.size();
@@ -177,7 +181,7 @@ void FlowMachine::issue_computed(std::size_t i, Commands& commands) {
 
 /// Whether a value that has not begun yet could be computed from what was computed ahead.
 bool FlowMachine::computable(std::size_t i) const {
-  const PlannedStep& plan = plan_->steps[i];
+  const PlannedStep& plan = *steps_[i].definition;
   return plan.kind == StepKind::value && steps_[i].phase == Phase::pending && plan.guards.empty() &&
          std::all_of(plan.needs.begin(), plan.needs.end(),
                      [this](std::size_t need) { return computed_[need] != nullptr; });
@@ -186,7 +190,7 @@ bool FlowMachine::computable(std::size_t i) const {
 /// Steps that await take the signals that have come, in the plan's order the oldest first.
 void FlowMachine::issue_signalled(Commands& commands) {
   if (count(Phase::awaiting) == 0) return;
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
+  for (std::size_t i = 0; i < plan_->steps.size(); ++i) {
     if (steps_[i].phase != Phase::awaiting || steps_[i].asked) continue;
     const auto queue = signals_.find(plan_->steps[i].signal);
     if (queue == signals_.end()) continue;
@@ -202,7 +206,7 @@ void FlowMachine::issue_output(std::size_t i, json value, const Digest& signal,
                                Commands& commands) {
   Result<std::string> text = canonical_json(value, Limits::output_bytes_max);
   if (!text) return issue_failure(i, text.error(), commands);
-  Record record = own_record(plan_->steps[i], RecordKind::output, AttemptEnd::succeeded);
+  Record record = own_record(name(i), RecordKind::output, AttemptEnd::succeeded);
   record.body = std::move(*text);
   record.output_digest = digest_of(record.body);
   record.input_digest = signal;
@@ -213,7 +217,7 @@ void FlowMachine::issue_output(std::size_t i, json value, const Digest& signal,
 }
 
 void FlowMachine::issue_failure(std::size_t i, const Error& error, Commands& commands) {
-  Record record = own_record(plan_->steps[i], RecordKind::receipt, AttemptEnd::fatal);
+  Record record = own_record(name(i), RecordKind::receipt, AttemptEnd::fatal);
   record.body =
       error_body(error.code, (error.where.empty() ? "" : error.where + ": ") + error.message);
   steps_[i].asked = true;
@@ -221,7 +225,7 @@ void FlowMachine::issue_failure(std::size_t i, const Error& error, Commands& com
 }
 
 Result<json> FlowMachine::evaluate(std::size_t i) const {
-  return plan_->steps[i].body.evaluate({input_, run_.str(), computed_}, Limits::with_bytes_max);
+  return steps_[i].definition->body.evaluate(scope_of(i, computed_), Limits::with_bytes_max);
 }
 
 }  // namespace pawl

@@ -17,16 +17,15 @@ std::vector<OpenAttemptRef> FlowMachine::attempts_open_before(std::int64_t epoch
 }
 
 Result<json> FlowMachine::parameters(std::size_t i) const {
-  return plan_->steps[i].with.resolve({input_, run_.str(), outputs_}, Limits::with_bytes_max);
+  return steps_[i].definition->with.resolve(scope_of(i, outputs_), Limits::with_bytes_max);
 }
 
 RunState FlowMachine::state() const {
   if (outcome_) return outcome_->state;
+  if (blocked_undo()) return RunState::blocked;
   if (cancelling_) return RunState::cancelling;
   if (failure_) return RunState::failing;
-  if (count(Phase::open) + count(Phase::computing) > 0 ||
-      count(Phase::succeeded) + count(Phase::excluded) == steps_.size())
-    return RunState::running;
+  if (count(Phase::open) + count(Phase::computing) > 0 || all_settled()) return RunState::running;
   const bool needs_a_person = count(Phase::blocked) + count(Phase::unstartable) > 0;
   const std::size_t waiting = count(Phase::backoff) + count(Phase::opening) +
                               count(Phase::sleeping) + count(Phase::awaiting);
@@ -37,22 +36,39 @@ RunState FlowMachine::state() const {
   return RunState::running;
 }
 
+std::optional<std::size_t> FlowMachine::blocked_undo() const {
+  for (const std::size_t i : undos_)
+    if (steps_[i].phase == Phase::blocked || steps_[i].phase == Phase::unstartable) return i;
+  return std::nullopt;
+}
+
 std::optional<RunError> FlowMachine::error() const {
   if (outcome_) return outcome_->error;
+  if (const std::optional<std::size_t> undo = blocked_undo()) return why_blocked(*undo);
   if (failure_) return failure_;
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].phase != Phase::blocked && steps_[i].phase != Phase::unstartable) continue;
-    const std::string& name = plan_->steps[i].name.str();
-    if (steps_[i].phase == Phase::unstartable)
-      return RunError{Errc::unknown_step_type, name,
-                      "this program has no step type \"" + plan_->steps[i].type +
-                          "\"; resume the run with one that has"};
-    return RunError{Errc::crash_loop, name,
-                    "the process died " + std::to_string(steps_[i].lost_in_row) +
-                        " times in a row while this step had an open attempt; find out why, then "
-                        "unblock the run"};
-  }
+  for (std::size_t i = 0; i < steps_.size(); ++i)
+    if (steps_[i].phase == Phase::blocked || steps_[i].phase == Phase::unstartable)
+      return why_blocked(i);
   return std::nullopt;
+}
+
+RunError FlowMachine::why_blocked(std::size_t i) const {
+  const Step& step = steps_[i];
+  if (step.phase == Phase::unstartable)
+    return RunError{Errc::unknown_step_type, name(i),
+                    "this program has no step type \"" + step.definition->type +
+                        "\"; resume the run with one that has"};
+  if (step.in_doubt)
+    return RunError{Errc::in_doubt, name(i),
+                    step.error->message +
+                        "; find out, then give its output, or unblock the run to run it again"};
+  if (step.role == Role::undo && step.lost_in_row < Limits::lost_attempts_max)
+    return RunError{Errc::undo_failed, name(i),
+                    step.error->message + "; see to it, then unblock the run to try again"};
+  return RunError{Errc::crash_loop, name(i),
+                  "the process died " + std::to_string(step.lost_in_row) +
+                      " times in a row while this step had an open attempt; find out why, then "
+                      "unblock the run"};
 }
 
 StepState FlowMachine::step_state(std::size_t i) const {
@@ -77,7 +93,11 @@ StepState FlowMachine::step_state(std::size_t i) const {
     case Phase::failed: return StepState::failed;
     case Phase::blocked:
     case Phase::unstartable: return ended ? left : StepState::blocked;
-    case Phase::stopped: return step.stopped_by_cancel ? StepState::cancelled : StepState::failed;
+    case Phase::mapping: return ended ? StepState::not_started : StepState::running;
+    case Phase::stopped:
+      if (step.definition->at_most_once && step.attempt == 0)
+        return ended ? StepState::not_started : StepState::pending;
+      return step.stopped_by_cancel ? StepState::cancelled : StepState::failed;
   }
   return StepState::pending;
 }

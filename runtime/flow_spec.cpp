@@ -44,6 +44,39 @@ class Members {
     into = value->get<std::string>();
   }
 
+  void read(const char* key, bool& into) {
+    const json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_boolean()) return wrong_kind(key, "true or false", *value);
+    into = value->get<bool>();
+  }
+
+  /// One of some words; gives its place among them.
+  void read_word(const char* key, const Names& words, std::size_t& into) {
+    std::string word;
+    read(key, word);
+    if (const json* value = find(key); value == nullptr || !value->is_string()) return;
+    std::string known;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+      if (word == words[i]) {
+        into = i;
+        return;
+      }
+      known += (i == 0 ? "" : ", ") + std::string(words[i]);
+    }
+    complain(
+        key, "unknown_word",
+        "\"" + printable_text(word, 80) + "\" is none of " + known + did_you_mean(word, words));
+  }
+
+  template <class Read>
+  void read_object(const char* key, Read&& read) {
+    const json* value = find(key);
+    if (value == nullptr) return;
+    if (!value->is_object()) return wrong_kind(key, "an object", *value);
+    read(*value);
+  }
+
   void read(const char* key, std::vector<std::string>& into) {
     const json* value = find(key);
     if (value == nullptr) return;
@@ -141,8 +174,9 @@ constexpr KindMember kind_members[] = {
 
 /// Of a step of which nobody knows what it is.
 Names all_members() {
-  Names known{"after", "when",       "unless", "secret", "description",
-              "with",  "timeout_ms", "retry",  "default"};
+  Names known{"after",        "when",       "unless", "secret",       "description",
+              "with",         "timeout_ms", "retry",  "default",      "map",
+              "max_parallel", "on_error",   "undo",   "at_most_once", "in_doubt"};
   for (const KindMember& member : kind_members) known.push_back(member.name);
   return known;
 }
@@ -151,7 +185,9 @@ Names known_members(StepKind kind) {
   Names known{"after", "when", "unless", "secret", "description"};
   for (const KindMember& member : kind_members)
     if (member.kind == kind) known.push_back(member.name);
-  if (kind == StepKind::task) known.insert(known.end(), {"with", "timeout_ms", "retry", "default"});
+  if (kind == StepKind::task)
+    known.insert(known.end(),
+                 {"with", "timeout_ms", "retry", "default", "map", "undo", "at_most_once"});
   if (kind == StepKind::await) known.insert(known.end(), {"timeout_ms", "default"});
   return known;
 }
@@ -185,22 +221,47 @@ void read_guards(Members& members, const char* key, std::vector<std::string>& in
     members.read(key, into);
 }
 
+/// What tasks and undos have in common.
+template <class Spec>
+void read_work(Members& members, Spec& spec, const std::string& pointer,
+               std::vector<Problem>& problems) {
+  members.read("run", spec.type);
+  members.read("timeout_ms", spec.timeout_ms, 0, Limits::delay_ms_max);
+  members.read_object("with", [&](const json& with) { spec.with = with; });
+  members.read_object("retry", [&](const json& retry) {
+    spec.retry = read_retry(retry, pointer + "/retry", problems);
+  });
+}
+
+UndoSpec read_undo(const json& value, const std::string& pointer, std::vector<Problem>& problems) {
+  UndoSpec undo;
+  Members members(value, pointer, problems);
+  members.refuse_unknown({"run", "with", "timeout_ms", "retry", "description"});
+  if (members.find("run") == nullptr)
+    members.complain("", "missing_member", "the undo says no \"run\": which step type it is");
+  std::string description;
+  members.read("description", description);
+  read_work(members, undo, pointer, problems);
+  return undo;
+}
+
 void read_task(Members& members, StepSpec& step, const std::string& pointer,
                std::vector<Problem>& problems) {
-  members.read("run", step.type);
-  members.read("timeout_ms", step.timeout_ms, 0, Limits::delay_ms_max);
-  if (const json* with = members.find("with")) {
-    if (with->is_object())
-      step.with = *with;
-    else
-      members.wrong_kind("with", "an object", *with);
-  }
-  if (const json* retry = members.find("retry")) {
-    if (retry->is_object())
-      step.retry = read_retry(*retry, pointer + "/retry", problems);
-    else
-      members.wrong_kind("retry", "an object", *retry);
-  }
+  read_work(members, step, pointer, problems);
+  members.read_object(
+      "undo", [&](const json& undo) { step.undo = read_undo(undo, pointer + "/undo", problems); });
+  members.read("at_most_once", step.at_most_once);
+  std::size_t choice = 0;
+  members.read_word("in_doubt", {"ask", "fail", "retry"}, choice);
+  step.in_doubt = static_cast<InDoubt>(choice);
+  const json* over = members.find("map");
+  if (over == nullptr) return;
+  step.kind = StepKind::map;
+  step.over = *over;
+  members.read("max_parallel", step.max_parallel, 1, Limits::elements_max);
+  choice = 0;
+  members.read_word("on_error", {"fail", "collect"}, choice);
+  step.collect = choice == 1;
 }
 
 void read_sleep(Members& members, const char* key, StepSpec& step) {
@@ -228,7 +289,10 @@ StepSpec read_step(const std::string& name, const json& value, const std::string
     return step;
   }
   step.kind = kind->kind;
-  members.refuse_unknown(known_members(step.kind));
+  Names known = known_members(step.kind);
+  if (members.find("map") != nullptr) known.insert(known.end(), {"max_parallel", "on_error"});
+  if (members.find("at_most_once") != nullptr) known.emplace_back("in_doubt");
+  members.refuse_unknown(known);
   members.read("after", step.after);
   read_guards(members, "when", step.when);
   read_guards(members, "unless", step.unless);
@@ -236,7 +300,8 @@ StepSpec read_step(const std::string& name, const json& value, const std::string
   std::string description;
   members.read("description", description);
   switch (step.kind) {
-    case StepKind::task: read_task(members, step, pointer, problems); break;
+    case StepKind::task:
+    case StepKind::map: read_task(members, step, pointer, problems); break;
     case StepKind::branch:
     case StepKind::value: step.body = *members.find(kind->name); break;
     case StepKind::sleep: read_sleep(members, kind->name, step); break;
@@ -246,7 +311,8 @@ StepSpec read_step(const std::string& name, const json& value, const std::string
       members.read("timeout_ms", step.timeout_ms, 0, Limits::delay_ms_max);
       break;
   }
-  const bool takes_default = step.kind == StepKind::task || step.kind == StepKind::await;
+  const bool takes_default =
+      step.kind == StepKind::task || step.kind == StepKind::map || step.kind == StepKind::await;
   if (const json* fallback = members.find("default"); takes_default && fallback != nullptr)
     step.fallback = *fallback;
   return step;

@@ -16,21 +16,43 @@ namespace pawl {
 /// What a step is, as the one member says that only such steps have.
 enum class StepKind {
   task,    ///< `run`: user code performs it
+  map,     ///< `map` and `run`: user code performs each element of an array
   branch,  ///< `if`: a condition decides
   value,   ///< `value`: computed from other outputs
   sleep,   ///< `sleep_ms` or `until_ms`: time passes
   await,   ///< `await`: a signal from outside
 };
 
+/// What becomes of a step that may run at most once, when nobody knows whether it has.
+enum class InDoubt {
+  ask,    ///< the run is blocked, for a person to decide
+  fail,   ///< the step fails
+  retry,  ///< the step runs again
+};
+
+/// The member "undo": what undoes a step that succeeded in a run that does not.
+struct UndoSpec {
+  std::string type;  // the member "run"
+  json with = json::object();
+  std::int64_t timeout_ms = 300'000;
+  RetryPolicy retry;
+};
+
 struct StepSpec {
   std::string name;
   StepKind kind = StepKind::task;
-  std::string type;            // the member "run"
-  json with = json::object();  // with a task
-  json body;                   // with a branch the condition, with a value the value, with a sleep
-                               // the time, a whole number or a template
-  bool until = false;          // with a sleep: the time is a moment, not a length
-  std::string signal;          // the member "await"
+  std::string type;                 // the member "run"
+  json with = json::object();       // with a task or a map
+  json over;                        // the member "map"
+  std::int64_t max_parallel = 0;    // of a map; 0: no bound
+  bool collect = false;             // of a map: "on_error" is "collect"
+  bool at_most_once = false;        // of a task or a map
+  InDoubt in_doubt = InDoubt::ask;  // with at_most_once
+  std::optional<UndoSpec> undo;     // of a task or a map
+  json body;           // with a branch the condition, with a value the value, with a sleep
+                       // the time, a whole number or a template
+  bool until = false;  // with a sleep: the time is a moment, not a length
+  std::string signal;  // the member "await"
   std::optional<json> fallback;     // the member "default" of a task or an await
   std::vector<std::string> when;    // branches that must have decided true
   std::vector<std::string> unless;  // and false

@@ -50,12 +50,13 @@ std::string StepNameKind::complaint(std::string_view text) {
       "[A-Za-z_][A-Za-z0-9_-]*");
 }
 
-std::string idempotency_key(const RunId& run, const StepName& step) {
+std::string idempotency_key(const RunId& run, std::string_view step) {
   std::string key;
-  key.reserve(run.str().size() + 1 + step.str().size());
+  key.reserve(run.str().size() + 1 + step.size());
   key += run.str();
   key += '/';
-  if (!mutant("one_key_for_all_steps")) key += step.str();
+  if (mutant("one_key_for_all_elements")) step = step.substr(0, step.find('['));
+  if (!mutant("one_key_for_all_steps")) key += step;
   return key;
 }
 

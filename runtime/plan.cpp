@@ -39,9 +39,11 @@ Expression compile_body(const StepSpec& step, std::vector<Problem>& problems) {
       return Expression::compile_value(
           step.body, pointer + (step.until ? "/until_ms" : "/sleep_ms"), problems);
     case StepKind::task:
+    case StepKind::map:
     case StepKind::await:
       if (step.fallback)
-        return Expression::compile_value(*step.fallback, pointer + "/default", problems);
+        return Expression::compile_value(*step.fallback, pointer + "/default", problems,
+                                         step.kind == StepKind::map);
       break;
   }
   return {};
@@ -82,6 +84,33 @@ void each_step_use(const FlowDraft& draft, std::size_t step,
   };
   for (const Template::Use& use : draft.with[step].uses()) visit_use(use);
   draft.body[step].each_use(visit_use);
+  draft.over[step].each_use(visit_use);
+}
+
+/// The task that user code performs: the step itself, or each element of a map.
+PlannedStep plan_task(StepSpec& spec, Template with, Expression fallback) {
+  PlannedStep task;
+  task.name = StepName::trusted(spec.name);
+  task.type = spec.type;
+  task.with = std::move(with);
+  task.body = std::move(fallback);
+  task.has_default = spec.fallback.has_value();
+  task.retry = spec.retry;
+  task.timeout_ms = spec.timeout_ms;
+  task.at_most_once = spec.at_most_once;
+  task.in_doubt = spec.in_doubt;
+  return task;
+}
+
+std::shared_ptr<const PlannedStep> plan_undo(StepSpec& spec, Template with) {
+  if (!spec.undo) return nullptr;
+  auto undo = std::make_shared<PlannedStep>();
+  undo->name = StepName::trusted(spec.name);
+  undo->type = std::move(spec.undo->type);
+  undo->with = std::move(with);
+  undo->retry = spec.undo->retry;
+  undo->timeout_ms = spec.undo->timeout_ms;
+  return undo;
 }
 
 std::vector<Secret> parse_secrets(const std::vector<std::string>& texts,
@@ -96,6 +125,7 @@ std::vector<Secret> parse_secrets(const std::vector<std::string>& texts,
 std::string what_it_is(const PlannedStep& step) {
   switch (step.kind) {
     case StepKind::task: break;
+    case StepKind::map: return "map " + step.type;
     case StepKind::branch: return "if";
     case StepKind::value: return "value";
     case StepKind::sleep: return "sleep";
@@ -104,14 +134,29 @@ std::string what_it_is(const PlannedStep& step) {
   return step.type;
 }
 
+void each_use(const PlannedStep& step, const std::function<void(const Template::Use&)>& visit) {
+  for (const Template::Use& use : step.with.uses()) visit(use);
+  step.body.each_use(visit);
+  if (step.each) each_use(*step.each, visit);
+  if (step.undo) each_use(*step.undo, visit);
+}
+
 FlowDraft read_flow_draft(std::string_view text) {
   FlowReading reading = read_flow_spec(text);
-  FlowDraft draft{std::move(reading.spec),    std::move(reading.document), {}, {}, {},
+  FlowDraft draft{std::move(reading.spec),    std::move(reading.document), {}, {}, {}, {}, {},
                   std::move(reading.problems)};
   for (const StepSpec& step : draft.spec.steps) {
     draft.with.push_back(
         Template::compile(step.with, pointer_to("/steps", step.name) + "/with", draft.problems));
     draft.body.push_back(compile_body(step, draft.problems));
+    const std::string pointer = pointer_to("/steps", step.name);
+    draft.over.push_back(
+        step.kind == StepKind::map
+            ? Expression::compile_value(step.over, pointer + "/map", draft.problems)
+            : Expression());
+    draft.undo.push_back(
+        step.undo ? Template::compile(step.undo->with, pointer + "/undo/with", draft.problems)
+                  : Template());
   }
   if (draft.spec.output)
     draft.output = Template::compile(*draft.spec.output, "/output", draft.problems);
@@ -213,17 +258,24 @@ std::shared_ptr<const Plan> make_plan(FlowDraft draft) {
   }
   for (const std::size_t from : order) {
     StepSpec& spec = draft.spec.steps[from];
-    PlannedStep step;
-    step.name = StepName::trusted(spec.name);
+    for (Template* with : {&draft.with[from], &draft.undo[from]}) bind_steps(*with, plan->index);
+    for (Expression* body : {&draft.body[from], &draft.over[from]})
+      body->each_use([&](Template::Use& use) { bind_step(use, plan->index); });
+    PlannedStep step = plan_task(spec, std::move(draft.with[from]), std::move(draft.body[from]));
+    step.undo = plan_undo(spec, std::move(draft.undo[from]));
+    if (spec.kind == StepKind::map) {
+      auto each = std::make_shared<const PlannedStep>(std::move(step));
+      step = PlannedStep();
+      step.name = each->name;
+      step.type = each->type;
+      step.body = std::move(draft.over[from]);
+      step.each = std::move(each);
+    }
     step.kind = spec.kind;
-    step.type = std::move(spec.type);
-    step.with = std::move(draft.with[from]);
-    bind_steps(step.with, plan->index);
-    step.body = std::move(draft.body[from]);
-    step.body.each_use([&](Template::Use& use) { bind_step(use, plan->index); });
+    step.max_parallel = static_cast<std::size_t>(spec.max_parallel);
+    step.collect = spec.collect;
     step.until = spec.until;
     step.signal = std::move(spec.signal);
-    step.has_default = spec.fallback.has_value();
     for (const std::string& branch : spec.when)
       step.guards.emplace_back(plan->index.at(branch), true);
     for (const std::string& branch : spec.unless)
@@ -231,7 +283,6 @@ std::shared_ptr<const Plan> make_plan(FlowDraft draft) {
     for (const std::size_t need : needs[from]) step.needs.push_back(place[need]);
     std::sort(step.needs.begin(), step.needs.end());
     for (const std::size_t need : firm_needs[from]) step.firm_needs.push_back(place[need]);
-    step.retry = spec.retry;
     step.timeout_ms = spec.timeout_ms;
     step.secrets = parse_secrets(spec.secret, {"with", "output"});
     plan->steps.push_back(std::move(step));

@@ -11,6 +11,7 @@
 #include "runtime/template.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -23,10 +24,10 @@ namespace pawl {
 struct PlannedStep {
   StepName name;
   StepKind kind = StepKind::task;
-  std::string type;    ///< of a task
+  std::string type;    ///< of a task or a map
   Template with;       ///< of a task
   Expression body;     ///< of a branch its condition, of a value the value, of a sleep the time,
-                       ///< of a task or an await its default
+                       ///< of a task or an await its default, of a map the array
   bool until = false;  ///< of a sleep: the time is a moment
   std::string signal;  ///< of an await
   bool has_default = false;             ///< of a task or an await
@@ -37,9 +38,19 @@ struct PlannedStep {
   RetryPolicy retry;
   std::int64_t timeout_ms = 0;
   std::vector<Secret> secrets;
+  bool at_most_once = false;
+  InDoubt in_doubt = InDoubt::ask;
+  std::size_t max_parallel = 0;             ///< of a map; 0: no bound
+  bool collect = false;                     ///< of a map: failed elements do not fail it
+  std::shared_ptr<const PlannedStep> each;  ///< of a map: a task, what is done with each element
+  std::shared_ptr<const PlannedStep> undo;  ///< of a task: a task that undoes it
 };
 
-/// What the step is, for people: a task's type, or `if`, `value`, `sleep`, `await NAME`.
+/// Visits every reference of the step: in its parameters, its expression and its undo.
+void each_use(const PlannedStep& step, const std::function<void(const Template::Use&)>& visit);
+
+/// What the step is, for people: a task's type, or `map TYPE`, `if`, `value`, `sleep`, `await
+/// NAME`.
 std::string what_it_is(const PlannedStep& step);
 
 /// Invariants:
@@ -63,7 +74,9 @@ struct FlowDraft {
   FlowSpec spec;
   json document;
   std::vector<Template> with;    ///< one per step of the spec
-  std::vector<Expression> body;  ///< one per step of the spec
+  std::vector<Expression> body;  ///< one per step of the spec; of a map its default
+  std::vector<Expression> over;  ///< one per step of the spec; of a map the array
+  std::vector<Template> undo;    ///< one per step of the spec: the undo's parameters
   std::optional<Template> output;
   std::vector<Problem> problems;  ///< of the text's shape and its templates
 };

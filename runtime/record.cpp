@@ -15,6 +15,7 @@ std::string_view to_string(RecordKind kind) {
     case RecordKind::unblocked: return "unblocked";
     case RecordKind::ended: return "ended";
     case RecordKind::signal: return "signal";
+    case RecordKind::undoing: return "undoing";
   }
   return "unknown";
 }
@@ -45,7 +46,7 @@ std::ostream& operator<<(std::ostream& out, AttemptEnd end) {
 
 bool is_record_kind(std::int64_t number) {
   return number >= static_cast<int>(RecordKind::started) &&
-         number <= static_cast<int>(RecordKind::signal);
+         number <= static_cast<int>(RecordKind::undoing);
 }
 
 bool is_attempt_end(std::int64_t number) {

@@ -128,6 +128,9 @@ Result<Reference> parse_reference(std::string_view text) {
     if (path.size() != 1) return bad_reference(text, "an index is a number and has no members");
     reference.root = Reference::Root::index;
     used = 1;
+  } else if (is_name(path, 0, "output")) {
+    reference.root = Reference::Root::output;
+    used = 1;
   } else if (is_name(path, 0, "run")) {
     if (!is_name(path, 1, "id") || path.size() != 2)
       return bad_reference(text, "of the run there is only run.id");

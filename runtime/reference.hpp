@@ -16,7 +16,7 @@ namespace pawl {
 using PathSegment = std::variant<std::string, std::size_t>;
 
 struct Reference {
-  enum class Root { input, step_output, run_id, item, index };
+  enum class Root { input, step_output, run_id, item, index, output };
 
   Root root = Root::input;
   std::string step;               ///< with `step_output`: the step's name

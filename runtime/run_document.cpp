@@ -36,27 +36,61 @@ json attempt_json(const Record& record) {
   return attempt;
 }
 
+/// The step that a place belongs to.
+std::size_t step_of(const FlowMachine& machine, std::size_t place) {
+  while (machine.role(place) != Role::step) place = machine.owner(place);
+  return place;
+}
+
+/// A step's output without what it marks secret; of a map that is marked in each element.
+json shown_output(const PlannedStep& step, const json& output, Role role) {
+  if (role == Role::undo) return output;
+  if (role == Role::element || step.kind != StepKind::map || !output.is_array())
+    return redacted(output, step.secrets, "output");
+  json shown = json::array();
+  for (const json& element : output) {
+    json one = element;
+    if (step.collect && one.is_object() && one.contains("output"))
+      one["output"] = redacted(one["output"], step.secrets, "output");
+    else if (!step.collect)
+      one = redacted(one, step.secrets, "output");
+    shown.push_back(std::move(one));
+  }
+  return shown;
+}
+
+json place_json(const FlowMachine& machine, std::size_t i) {
+  json place{{"state", to_string(machine.step_state(i))}, {"attempts", json::array()}};
+  const PlannedStep& step = machine.plan().steps[step_of(machine, i)];
+  place["output"] = machine.step_output(i)
+                        ? shown_output(step, *machine.step_output(i), machine.role(i))
+                        : json(nullptr);
+  place["error"] = machine.step_error(i) ? error_json(*machine.step_error(i)) : json(nullptr);
+  return place;
+}
+
+/// Where a place stands in the document: a map's elements and what is undone stand within it.
+json& document_of(json& steps, const FlowMachine& machine, std::size_t i) {
+  if (machine.role(i) == Role::step) return steps[machine.name(i)];
+  json& owner = document_of(steps, machine, machine.owner(i));
+  if (machine.role(i) == Role::undo) return owner["undo"];
+  return owner["elements"][machine.element(i)];
+}
+
 json steps_json(const FlowMachine& machine, const std::vector<Record>& records) {
   json steps = json::object();
-  for (std::size_t i = 0; i < machine.plan().steps.size(); ++i) {
-    const PlannedStep& planned = machine.plan().steps[i];
-    json step{{"state", to_string(machine.step_state(i))}, {"attempts", json::array()}};
-    step["output"] = machine.step_output(i)
-                         ? redacted(*machine.step_output(i), planned.secrets, "output")
-                         : json(nullptr);
-    step["error"] = machine.step_error(i) ? error_json(*machine.step_error(i)) : json(nullptr);
-    steps[planned.name.str()] = std::move(step);
-  }
+  for (std::size_t i = 0; i < machine.places(); ++i)
+    document_of(steps, machine, i).update(place_json(machine, i));
   for (const Record& record : records)
     if (record.end != AttemptEnd::none && record.attempt > 0)
-      steps[record.step]["attempts"].push_back(attempt_json(record));
-  for (std::size_t i = 0; i < machine.plan().steps.size(); ++i)
+      if (const std::optional<std::size_t> i = machine.find(record.step))
+        document_of(steps, machine, *i)["attempts"].push_back(attempt_json(record));
+  for (std::size_t i = 0; i < machine.places(); ++i)
     if (machine.step_state(i) == StepState::running && machine.attempts(i) > 0)
-      steps[machine.plan().steps[i].name.str()]["attempts"].push_back(
-          json{{"attempt", machine.attempts(i)},
-               {"end", "open"},
-               {"started_ms", 0},
-               {"duration_ms", 0}});
+      document_of(steps, machine, i)["attempts"].push_back(json{{"attempt", machine.attempts(i)},
+                                                                {"end", "open"},
+                                                                {"started_ms", 0},
+                                                                {"duration_ms", 0}});
   return steps;
 }
 
@@ -69,7 +103,7 @@ json output_json(const FlowMachine& machine) {
     const PlannedStep& planned = machine.plan().steps[i];
     if (!machine.step_output(i)) continue;  // excluded
     json& shown = output[planned.name.str()];
-    shown = redacted(shown, planned.secrets, "output");
+    shown = shown_output(planned, shown, Role::step);
   }
   return output;
 }
@@ -84,9 +118,9 @@ std::string duration_text(std::int64_t ms) {
 /// One step's part of an explanation.
 void explain_step(const FlowMachine& machine, const std::vector<Record>& records, std::size_t i,
                   std::int64_t now_ms, std::vector<std::string>& lines) {
-  const PlannedStep& planned = machine.plan().steps[i];
+  const PlannedStep& planned = machine.definition(i);
   const StepState state = machine.step_state(i);
-  std::string line = "step " + planned.name.str() + " (" + what_it_is(planned) +
+  std::string line = "step " + machine.name(i) + " (" + what_it_is(planned) +
                      "): " + std::string(to_string(state));
   if (state == StepState::running && machine.attempts(i) > 0)
     line += ", attempt " + std::to_string(machine.attempts(i)) + " is open";
@@ -100,7 +134,7 @@ void explain_step(const FlowMachine& machine, const std::vector<Record>& records
   lines.push_back(line);
   std::int64_t due_ms = 0;
   for (const Record& record : records) {
-    if (record.step != planned.name.str() || record.end == AttemptEnd::none || record.attempt == 0)
+    if (record.step != machine.name(i) || record.end == AttemptEnd::none || record.attempt == 0)
       continue;
     std::string attempt =
         "  attempt " + std::to_string(record.attempt) + ": " + std::string(to_string(record.end));
@@ -196,11 +230,13 @@ Result<std::vector<std::string>> explain_run(const Flow& flow, const std::string
   if (!machine) return machine.error();
   std::vector<std::string> lines;
   if (!step.empty()) {
-    const auto found = flow.plan()->index.find(step);
-    if (found == flow.plan()->index.end())
+    const std::optional<std::size_t> found = machine->find(step);
+    if (!found)
       return make_error(Errc::invalid_argument,
                         "the flow " + flow.name() + " has no step \"" + step + "\"", run);
-    explain_step(*machine, records, found->second, now_ms, lines);
+    for (std::size_t i = 0; i < machine->places(); ++i)
+      if (i == *found || step_of(*machine, i) == *found)
+        explain_step(*machine, records, i, now_ms, lines);
     return lines;
   }
   std::string line =
@@ -209,8 +245,8 @@ Result<std::vector<std::string>> explain_run(const Flow& flow, const std::string
     line += ": " + std::string(to_string(error->code)) +
             (error->step.empty() ? "" : ", step " + error->step) + ": " + error->message;
   lines.push_back(line);
-  for (std::size_t i = 0; i < machine->plan().steps.size(); ++i)
-    if (machine->step_state(i) != StepState::succeeded)
+  for (std::size_t i = 0; i < machine->places(); ++i)
+    if (machine->step_state(i) != StepState::succeeded || machine->role(i) == Role::undo)
       explain_step(*machine, records, i, now_ms, lines);
   return lines;
 }

@@ -17,6 +17,9 @@ Result<json> look_up(const Reference& reference, const Scope& scope, const std::
     case Reference::Root::item:
       if (scope.item != nullptr) found = follow(*scope.item, reference.path);
       break;
+    case Reference::Root::output:
+      if (scope.output != nullptr) found = follow(*scope.output, reference.path);
+      break;
     case Reference::Root::input: found = follow(scope.input, reference.path); break;
     case Reference::Root::step_output: {
       const json* output = scope.outputs[reference.step_index];

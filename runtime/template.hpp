@@ -18,6 +18,7 @@ struct Scope {
   const std::vector<const json*>& outputs;  ///< by step index; null where a step has none
   const json* item = nullptr;               ///< within a list: the element at hand
   std::size_t index = 0;                    ///< within a list: its place
+  const json* output = nullptr;             ///< within an undo: the output of what it undoes
 };
 
 /// About how many bytes `value` has as JSON, and never more than it has; counted no further than

@@ -66,12 +66,18 @@ class Validation {
     const std::string pointer = pointer_to("/steps", step.name);
     complain_if(pointer, "bad_name", StepNameKind::complaint(step.name));
     const json& document = draft_.document["steps"][step.name];
-    if (step.kind == StepKind::task && document["run"].is_string()) check_type(step, pointer);
+    const bool is_work = step.kind == StepKind::task || step.kind == StepKind::map;
+    if (is_work && document["run"].is_string()) check_type(step.type, step.with, pointer);
+    if (step.undo) check_undo(i, pointer + "/undo");
     check_after(step, pointer);
     check_guards(step, step.when, pointer + "/when");
     check_guards(step, step.unless, pointer + "/unless");
     check_uses(draft_.with[i], &step);
-    draft_.body[i].each_use([&](const Template::Use& use) { check_use(use, &step); });
+    for (const Expression* body : {&draft_.body[i], &draft_.over[i]})
+      body->each_use([&](const Template::Use& use) { check_use(use, &step); });
+    if (step.collect && step.fallback)
+      complain(pointer + "/default", "never_used",
+               "with \"default\" no element fails: leave out \"on_error\"");
     if (step.kind == StepKind::await && document["await"].is_string()) check_await(step, pointer);
     check_secrets(step.secret, pointer + "/secret", {"with", "output"});
     if (step.retry.initial_ms > step.retry.max_ms)
@@ -80,37 +86,74 @@ class Validation {
                    std::to_string(step.retry.max_ms) + "); raise max_ms");
   }
 
-  void check_type(const StepSpec& step, const std::string& pointer) {
-    const std::string complaint = dotted_name_complaint("the step type", step.type);
+  void check_type(const std::string& name, const json& with, const std::string& pointer) {
+    const std::string complaint = dotted_name_complaint("the step type", name);
     if (!complaint.empty()) return complain(pointer + "/run", "bad_name", complaint);
     if (types_ == nullptr) return;
-    const auto type = types_->find(step.type);
+    const auto type = types_->find(name);
     if (type == types_->end())
-      return complain(pointer + "/run", "unknown_step_type",
-                      "this program has no step type \"" + step.type + "\"" +
-                          did_you_mean(step.type, type_names_));
-    if (type->second.params_known) check_params(step, type->second, pointer + "/with");
+      return complain(
+          pointer + "/run", "unknown_step_type",
+          "this program has no step type \"" + name + "\"" + did_you_mean(name, type_names_));
+    if (type->second.params_known) check_params(name, with, type->second, pointer + "/with");
   }
 
-  void check_params(const StepSpec& step, const StepTypeInfo& type, const std::string& pointer) {
+  /// An undo knows the output of its own step, and of those that the step waited for.
+  void check_undo(std::size_t i, const std::string& pointer) {
+    const StepSpec& step = spec_.steps[i];
+    if (draft_.document["steps"][step.name]["undo"].value("run", json()).is_string())
+      check_type(step.undo->type, step.undo->with, pointer);
+    const std::set<std::string> before = steps_before(i);
+    for (const Template::Use& use : draft_.undo[i].uses()) {
+      const Reference& reference = use.reference;
+      const bool of_element =
+          reference.root == Reference::Root::item || reference.root == Reference::Root::index;
+      if (of_element && step.kind != StepKind::map)
+        complain(use.pointer, "bad_reference",
+                 "{{" + reference.text + "}}: the step has no \"map\", so no item and no index");
+      if (reference.root != Reference::Root::step_output) continue;
+      if (!is_step(reference.step))
+        check_use(use, nullptr);
+      else if (before.count(reference.step) == 0)
+        complain(use.pointer, "not_before",
+                 "{{" + reference.text + "}}: an undo knows the output of its own step, as " +
+                     "{{output}}, and those of the steps that it waits for");
+    }
+  }
+
+  std::set<std::string> steps_before(std::size_t i) {
+    if (needs_.empty()) needs_ = dependencies(draft_);
+    std::set<std::string> before;
+    std::vector<std::size_t> open{i};
+    while (!open.empty()) {
+      const std::size_t next = open.back();
+      open.pop_back();
+      for (const std::size_t need : needs_[next])
+        if (before.insert(spec_.steps[need].name).second) open.push_back(need);
+    }
+    return before;
+  }
+
+  void check_params(const std::string& step_type, const json& with, const StepTypeInfo& type,
+                    const std::string& pointer) {
     Names known;
     for (const ParamInfo& param : type.params) {
       known.push_back(param.name);
-      const auto value = step.with.find(param.name);
-      if (value == step.with.end()) {
+      const auto value = with.find(param.name);
+      if (value == with.end()) {
         if (param.required)
           complain(pointer, "missing_parameter",
-                   step.type + " needs \"" + param.name + "\": " + param.meaning);
+                   step_type + " needs \"" + param.name + "\": " + param.meaning);
       } else if (!fits(*value, param.kind)) {
         complain(
             pointer_to(pointer, param.name), "wrong_kind",
             std::string("expected ") + to_string(param.kind) + ", found " + value->type_name());
       }
     }
-    for (const auto& [name, value] : step.with.items())
+    for (const auto& [name, value] : with.items())
       if (std::find(known.begin(), known.end(), name) == known.end())
         complain(pointer_to(pointer, name), "unknown_parameter",
-                 step.type + " has no parameter \"" + printable_text(name, 80) + "\"" +
+                 step_type + " has no parameter \"" + printable_text(name, 80) + "\"" +
                      did_you_mean(name, known));
   }
 
@@ -198,16 +241,20 @@ class Validation {
     for (const Template::Use& use : compiled.uses()) {
       check_use(use, user);
       // Within a value's lists they have a meaning, which its compiler knows.
-      if (use.reference.root == Reference::Root::item ||
-          use.reference.root == Reference::Root::index)
+      const bool of_element = use.reference.root == Reference::Root::item ||
+                              use.reference.root == Reference::Root::index;
+      if (of_element && (user == nullptr || user->kind != StepKind::map))
         complain(use.pointer, "bad_reference",
                  "{{" + use.reference.text +
                      "}}: item and index have a meaning only within $map and $filter of a "
-                     "\"value\"");
+                     "\"value\", and in a step with \"map\"");
     }
   }
 
   void check_use(const Template::Use& use, const StepSpec* user) {
+    if (use.reference.root == Reference::Root::output)
+      complain(use.pointer, "bad_reference",
+               "{{" + use.reference.text + "}}: output has a meaning only within an \"undo\"");
     if (use.reference.root != Reference::Root::step_output) return;
     const std::string& name = use.reference.step;
     if (user != nullptr && name == user->name)
@@ -281,7 +328,8 @@ class Validation {
   const FlowSpec& spec_;
   const StepTypes* types_;
   std::vector<Problem> problems_;
-  Names step_names_;  // sorted, as the spec's steps are
+  std::vector<std::vector<std::size_t>> needs_;  // once somebody has asked
+  Names step_names_;                             // sorted, as the spec's steps are
   Names type_names_;
 };
 
@@ -314,10 +362,7 @@ std::vector<Problem> missing_input(const Plan& plan, const json& input) {
       problems.push_back({use.pointer, "unresolved_reference",
                           "{{" + use.reference.text + "}} is not in the run's input"});
   };
-  for (const PlannedStep& step : plan.steps) {
-    for (const Template::Use& use : step.with.uses()) check(use);
-    step.body.each_use(check);
-  }
+  for (const PlannedStep& step : plan.steps) each_use(step, check);
   if (plan.output)
     for (const Template::Use& use : plan.output->uses()) check(use);
   return problems;

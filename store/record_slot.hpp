@@ -14,6 +14,7 @@ struct RecordSlot {
   static constexpr std::int64_t started = 1;  // 1 to 7: without a step
   static constexpr std::int64_t cancel_requested = 2;
   static constexpr std::int64_t ended = 3;
+  static constexpr std::int64_t undoing = 5;
   static constexpr std::int64_t signal = 4;  // with the signal's id in the step's place
 
   static constexpr std::int64_t opened(std::int64_t attempt) { return attempt * 8; }
@@ -35,6 +36,7 @@ inline std::optional<std::int64_t> slot_of(const Record& record) {
     case RecordKind::unblocked: return std::nullopt;
     case RecordKind::ended: return RecordSlot::ended;
     case RecordKind::signal: return RecordSlot::signal;
+    case RecordKind::undoing: return RecordSlot::undoing;
     case RecordKind::receipt: break;
   }
   if (record.end == AttemptEnd::late) return RecordSlot::late(record.attempt);

@@ -17,6 +17,8 @@ ExitCode exit_code_of(Errc code) {
     case Errc::attempts_exhausted:
     case Errc::unresolved_reference:
     case Errc::cancelled: return ExitCode::failed;
+    case Errc::in_doubt:
+    case Errc::undo_failed:
     case Errc::crash_loop:
     case Errc::unknown_step_type:
     case Errc::closed:

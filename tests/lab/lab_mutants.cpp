@@ -34,6 +34,7 @@ struct Caught {
   std::string by;
   std::string where;
   std::string message;
+  std::string report;
 };
 
 /// The checks of the store kit, on SQLite and a simulated disk.
@@ -62,12 +63,13 @@ std::optional<Caught> check_store_kit() {
   });
   lab::set_current_disk(nullptr);
   if (findings.empty()) return std::nullopt;
-  return Caught{"store kit", findings.front().check, findings.front().message};
+  return Caught{"store kit", findings.front().check, findings.front().message, {}};
 }
 
 std::optional<Caught> caught_by(const lab::Report& report, const std::string& where) {
   if (report.violations.empty()) return std::nullopt;
-  return Caught{report.violations.front().invariant, where, report.violations.front().message};
+  const lab::Violation& first = report.violations.front();
+  return Caught{first.invariant, where, first.message, report.text()};
 }
 
 /// Every operation of a recovery fails once, in each way; and a disk fails for a moment, and then
@@ -170,7 +172,8 @@ int main(int argc, char** argv) {
   set_mutant("");
   if (const auto alarm = hunt(std::min(seconds_max, 15.0), cases)) {
     std::cout << "FALSE ALARM without a mutant: " << alarm->by << ", " << alarm->where << ": "
-              << alarm->message << '\n';
+              << alarm->message << '\n'
+              << alarm->report << '\n';
     return 1;
   }
   std::cout << "without a mutant: nothing is found in " << cases << " cases\n\n";

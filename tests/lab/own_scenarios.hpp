@@ -46,7 +46,7 @@ inline lab::Outside own_outside() {
     // A flow of ours fails only where its steps do, or when bad weather has used up its attempts.
     for (const auto& [run, outcome] : ending.outcomes)
       if (outcome.state == RunState::failed && outcome.error->code != Errc::attempts_exhausted &&
-          outcome.error->code != Errc::step_failed)
+          outcome.error->code != Errc::step_failed && outcome.error->code != Errc::in_doubt)
         return run + " failed: " + outcome.error->message;
     return {};
   };
@@ -112,6 +112,25 @@ inline std::vector<OwnScenario> own_scenarios() {
               "late": {"await": "never", "timeout_ms": 3000, "default": "{{steps.x.output.step}}"},
               "b": {"run": "s", "with": {"o": "{{steps.one.output}}", "l": "{{steps.late.output}}"}})",
            {{"r1"}}, {{"r1", {"go", 1, "s1"}}, {"r1", {"go", {{"n", 2}}, "s2"}}}),
+      make("mapping",
+           R"("m": {"map": {"$map": {"over": [1, 2, 3], "to": {"n": "{{item}}"}}}, "run": "s",
+                    "max_parallel": 2, "with": {"n": "{{item.n}}", "i": "{{index}}"},
+                    "timeout_ms": 0, "retry": {"max_attempts": 9}},
+              "c": {"map": ["x", "y"], "run": "broken", "on_error": "collect", "after": ["m"]},
+              "b": {"run": "s", "with": {"m": "{{steps.m.output}}", "c": "{{steps.c.output}}"}})",
+           {{"r1"}}),
+      make("undoing",
+           R"("a": {"run": "s", "undo": {"run": "s", "with": {"was": "{{output.step}}"}}},
+              "m": {"map": [1, 2], "run": "s", "after": ["a"],
+                    "undo": {"run": "flaky", "with": {"n": "{{item}}"},
+                             "retry": {"max_attempts": 20, "initial_ms": 10}}},
+              "c": {"map": [1], "run": "broken", "after": ["m"]})",
+           {{"r1"}}),
+      make(
+          "once",
+          R"("a": {"run": "s"}, "b": {"run": "s", "after": ["a"], "at_most_once": true, "in_doubt": "fail"},
+              "c": {"run": "flaky", "after": ["b"], "at_most_once": true, "retry": {"initial_ms": 10}})",
+          {{"r1"}}),
   };
 }
 

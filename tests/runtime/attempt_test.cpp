@@ -126,7 +126,7 @@ TEST_CASE("attempt: every code, kind and state has a word of its own that reads 
     CHECK(run_state_from(to_string(static_cast<RunState>(i))) == static_cast<RunState>(i));
   CHECK_FALSE(is_record_kind(0));
   CHECK(is_record_kind(7));
-  CHECK_FALSE(is_record_kind(9));
+  CHECK_FALSE(is_record_kind(10));
   CHECK(is_attempt_end(9));
   CHECK_FALSE(is_attempt_end(10));
 }

@@ -41,7 +41,7 @@ TEST_CASE("ids: a complaint names the place and the rule", "[runtime]") {
 
 TEST_CASE("ids: idempotency keys are stable and differ between steps and runs", "[runtime]") {
   const auto key = [](const char* run, const char* step) {
-    return idempotency_key(RunId::parse(run).value(), StepName::parse(step).value());
+    return idempotency_key(RunId::parse(run).value(), StepName::parse(step).value().str());
   };
   CHECK(key("r1", "pay") == "r1/pay");
   CHECK(key("r1", "pay") == key("r1", "pay"));

@@ -70,6 +70,12 @@ class Story {
     return take(signal_record({name, payload, id}).value(), 1);
   }
 
+  std::string undoing(const Outcome& end) {
+    Record undoing = record(RecordKind::undoing, AttemptEnd::none, "", 0);
+    undoing.body = to_json_value(end).dump();
+    return take(std::move(undoing), 1);
+  }
+
   std::string ended(const Outcome& outcome) {
     Record ended = record(RecordKind::ended, AttemptEnd::none, "", 0);
     ended.body = to_json_value(outcome).dump();
@@ -90,7 +96,7 @@ class Story {
 
   std::string postponed() { return told(machine.apply(EndPostponed{})); }
 
-  std::size_t at(const std::string& step) const { return machine.plan().index.at(step); }
+  std::size_t at(const std::string& step) const { return machine.find(step).value(); }
 
   std::string state(const std::string& step) const {
     return std::string(to_string(machine.step_state(at(step))));
@@ -128,7 +134,7 @@ class Story {
   }
 
   std::string name(std::size_t step, int attempt) const {
-    return machine.plan().steps[step].name.str() + "#" + std::to_string(attempt);
+    return machine.name(step) + "#" + std::to_string(attempt);
   }
 
   std::string tell(const StartAttempt& start) const {

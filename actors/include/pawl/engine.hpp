@@ -165,9 +165,11 @@ class Engine {
   Result<Run> find(std::string_view run);
 
   /// Asks a run to stop and waits until the request is durable. Its running steps are told, and
-  /// then it ends as cancelled; undone is nothing.
+  /// then what they and those before them did is undone, where the flow says how, and it ends as
+  /// cancelled.
   ///
-  /// Returns: cancelling, or the run's end if it has ended already.
+  /// Returns: cancelling, or the run's end if it has ended already; failing, or blocked, for a run
+  ///          that undoes what it did already: that goes on, and the run ends as failed.
   /// Errors:  Errc::unknown_run; those of the store.
   Result<RunState> cancel(std::string_view run);
 

@@ -70,7 +70,10 @@ using StepName = Name<StepNameKind>;
 
 /// The idempotency key of a step of a run, `RUN/STEP`: the same for every attempt, before and after
 /// any crash, and never that of another step.
-std::string idempotency_key(const RunId& run, const StepName& step);
+///
+/// Given: `step`, a step's name, or that of an element of a map or of an undo: `NAME[2]`,
+///        `NAME:undo`.
+std::string idempotency_key(const RunId& run, std::string_view step);
 
 /// A run id for callers that gave none, such as `20261123-205102-417-9f3c51d2`: sorts by time.
 ///

@@ -25,6 +25,8 @@ enum class RecordKind : std::uint8_t {
   unblocked = 6,         ///< a person lets a run go on that was blocked by a crash loop
   ended = 7,             ///< the run's end; only receipts that end no attempt come after it
   signal = 8,            ///< somebody outside sent a signal, which waits until a step takes it
+  undoing = 9,  ///< the run will end as the record says, and first undoes what it did; opens the
+                ///< first undo
 };
 
 /// How an attempt ended. The numbers are stored: never reuse one.
@@ -56,7 +58,8 @@ bool is_attempt_end(std::int64_t number);
 struct Record {
   RecordKind kind = RecordKind::started;
   AttemptEnd end = AttemptEnd::none;
-  std::string step;  ///< empty for records about the whole run; a signal's id
+  std::string step;  ///< a step's name, or that of a part of one (docs/flows.md): `NAME[2]`,
+                     ///< `NAME:undo`; empty for records about the whole run; a signal's id
   int attempt = 0;  ///< 1 for a step's first; 0 for records about the whole run, and for steps that
                     ///< no attempt performs
   std::int64_t started_ms = 0;   ///< when the attempt's body began; 0 if it never did
@@ -65,8 +68,8 @@ struct Record {
   Digest input_digest;           ///< of the resolved parameters' canonical JSON; with the output of
                                  ///< an await, of the id of the signal that it took
   Digest output_digest;          ///< of the output's canonical JSON
-  /// Canonical JSON: the output, an error `{"code","message"}`, the end
-  /// `{"state","output","error"}`, or a signal `{"name","payload"}`.
+  /// Canonical JSON: the output, an error `{"code","message"}`, the end (with `undoing` the one to
+  /// come) `{"state","output","error"}`, or a signal `{"name","payload"}`.
   std::string body;
 
   // Filled by the store.

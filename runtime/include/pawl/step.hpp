@@ -42,7 +42,7 @@ class Cancellation {
 /// Lifetime: valid during the call. A step actor gets it behind a shared pointer and may keep that.
 struct StepCall {
   std::string run;   ///< the run's id
-  std::string step;  ///< the step's name
+  std::string step;  ///< the step's name; of an element of a map `NAME[2]`, of an undo `NAME:undo`
   int attempt = 1;   ///< 1 for the first
   /// The idempotency key: hand it to whatever the step changes outside, which can then tell a
   /// repeated attempt from a new request. Unique to (run, step).

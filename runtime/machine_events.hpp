@@ -1,0 +1,85 @@
+/// What a FlowMachine is told, and what it asks for.
+#pragma once
+
+#include <pawl/record.hpp>
+#include <pawl/run_state.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+namespace pawl {
+
+// What the machine is told. Only records are durable; the others are about this process.
+
+/// A record became durable.
+struct Recorded {
+  const Record& record;
+};
+
+/// All stored records were applied: from now on, say what to do.
+struct Resumed {};
+
+/// A wait is over: that before `attempt`, or with attempt 0 that of a step that sleeps or awaits.
+struct TimerOver {
+  std::size_t step;
+  int attempt;
+};
+
+/// This process has no step type for a step whose next attempt was to come.
+struct StepTypeMissing {
+  std::size_t step;
+};
+
+/// The `EndRun` that was asked for was not written, because another record about the run is being
+/// written: once that one is told, ask again.
+struct EndPostponed {};
+
+using Event = std::variant<Recorded, Resumed, TimerOver, StepTypeMissing, EndPostponed>;
+
+// What the machine asks for.
+
+/// Perform an attempt that is open, with the step's `parameters`.
+struct StartAttempt {
+  std::size_t step;
+  int attempt;
+  int failures;  ///< counted attempts that failed before
+};
+
+/// Wait, then tell `TimerOver` with the same step and attempt. The wait ends at `due_ms` but never
+/// takes longer than `longest_ms`.
+struct AwaitTimer {
+  std::size_t step;
+  int attempt;
+  std::int64_t due_ms;
+  std::int64_t longest_ms;
+};
+
+/// Write an `opened` record.
+struct OpenAttempt {
+  std::size_t step;
+  int attempt;
+};
+
+/// Write a record that this machine made: of a step that no attempt performs, or `undoing`.
+struct WriteRecord {
+  Record record;
+};
+
+/// Ask a running attempt to stop; its receipt still comes.
+struct CancelAttempt {
+  std::size_t step;
+  int attempt;
+};
+
+/// Write the `ended` record.
+struct EndRun {
+  Outcome outcome;
+};
+
+using Command =
+    std::variant<StartAttempt, AwaitTimer, OpenAttempt, WriteRecord, CancelAttempt, EndRun>;
+using Commands = std::vector<Command>;
+
+}  // namespace pawl
