@@ -114,6 +114,7 @@ const char* word(ControlVerb verb) {
     case ControlVerb::cancel: return "cancel";
     case ControlVerb::unblock: return "unblock";
     case ControlVerb::signal: return "signal";
+    case ControlVerb::resolve: return "resolve";
   }
   return "";
 }
@@ -132,9 +133,17 @@ json answer_to(const std::string& line, const ControlSocket::Serve& serve) {
     return error(
         make_error(Errc::invalid_argument, "a question is {\"ask\":VERB,\"run\":RUN}" +
                                                (question ? "" : "; " + question.error().text())));
-  for (const ControlVerb verb : {ControlVerb::cancel, ControlVerb::unblock, ControlVerb::signal}) {
+  for (const ControlVerb verb :
+       {ControlVerb::cancel, ControlVerb::unblock, ControlVerb::signal, ControlVerb::resolve}) {
     if (*text("ask") != word(verb)) continue;
-    ControlQuestion asked{verb, *text("run"), {}};
+    ControlQuestion asked{verb, *text("run"), {}, {}};
+    if (verb == ControlVerb::resolve) {
+      const auto output = question->find("output");
+      if (text("step") == nullptr || output == question->end())
+        return error(
+            make_error(Errc::invalid_argument, "a resolution has a \"step\" and an \"output\""));
+      asked.resolution = {*text("step"), *output};
+    }
     if (verb == ControlVerb::signal) {
       if (text("name") == nullptr || text("id") == nullptr)
         return error(make_error(Errc::invalid_argument, "a signal has a \"name\" and an \"id\""));
@@ -222,6 +231,10 @@ Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion&
     line["name"] = question.signal.name;
     line["payload"] = question.signal.payload;
     line["id"] = question.signal.id;
+  }
+  if (question.verb == ControlVerb::resolve) {
+    line["step"] = question.resolution.step;
+    line["output"] = question.resolution.output;
   }
   const Result<std::string> text = canonical_json(line, line_bytes_max);
   if (!text) return text.error();

@@ -117,6 +117,7 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   dispatch->type = step.type;
   dispatch->failures = start.failures;
   dispatch->retry = step.retry;
+  dispatch->at_most_once = step.at_most_once;
   dispatch->timeout_ms = step.timeout_ms;
   dispatch->cancellation = std::make_shared<Cancellation>();
   StepCall& call = dispatch->call;
@@ -157,6 +158,8 @@ void Coordinator::carry_out(LiveRun& run, const OpenAttempt& open) {
 }
 
 void Coordinator::carry_out(LiveRun& run, const WriteRecord& write) {
+  // As with an end: see below.
+  if (write.record.kind == RecordKind::undoing && run.writes > 0) return postpone_end(run);
   if (!closing_) write_about(run, write.record);
 }
 
@@ -173,13 +176,14 @@ void Coordinator::carry_out(LiveRun& run, const CancelAttempt& cancel) {
       run, conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::cancelled));
 }
 
+void Coordinator::postpone_end(LiveRun& run) {
+  const Result<Commands> none = run.machine->apply(EndPostponed{});
+  PAWL_ASSERT(none.has_value() && none->empty());
+}
+
 void Coordinator::carry_out(LiveRun& run, const EndRun& end) {
   // A cancel that is being written may change the end, and nothing may follow it.
-  if (run.writes > 0) {
-    const Result<Commands> none = run.machine->apply(EndPostponed{});
-    PAWL_ASSERT(none.has_value() && none->empty());
-    return;
-  }
+  if (run.writes > 0) return postpone_end(run);
   point("run.before_end", run.machine->run().str());
   if (mutant("end_told_before_write")) answer_waiters(run.machine->run().str(), end.outcome);
   Record record = run_record(RecordKind::ended);

@@ -144,6 +144,7 @@ class Coordinator {
   void carry_out(LiveRun& run, const WriteRecord& write);
   void carry_out(LiveRun& run, const CancelAttempt& cancel);
   void carry_out(LiveRun& run, const EndRun& end);
+  static void postpone_end(LiveRun& run);
   void write_about(LiveRun& run, Record record,
                    std::shared_ptr<Ticket<Result<RunState>>> told = nullptr);
   void on_written(const std::string& id, const Result<WriteReply>& result,

@@ -1,7 +1,9 @@
 // The coordinator's desk: what the engine asks for, and the runs that come back from the store.
 #include <pawl/point.hpp>
+#include <pawl/resolution.hpp>
 #include <pawl/signal.hpp>
 
+#include "actors/actor_manners.hpp"
 #include "actors/coordinator.hpp"
 #include "actors/durable_write.hpp"
 #include "runtime/mutant.hpp"
@@ -30,7 +32,7 @@ Result<RunState> end_of(const Outcome& outcome) {
 /// The answer to whoever sends a signal too late.
 Result<RunState> run_ended(const Outcome& end) {
   return make_error(Errc::run_ended, "the run has ended as " + std::string(to_string(end.state)) +
-                                         "; it takes no signal any more");
+                                         "; nothing about it changes any more");
 }
 
 Error closed() {
@@ -179,7 +181,12 @@ void Coordinator::serve(const Request& request, LiveRun& run) {
     waiters_[(*watch)->run].push_back((*watch)->end);
     return;
   }
-  note(*std::get<Message<NoteRequest>>(request), run);
+  const NoteRequest& wanted = *std::get<Message<NoteRequest>>(request);
+  // What is being written may decide whether the run is blocked at all.
+  if (wanted.record.kind == RecordKind::output && run.writes > 0)
+    return later(self_, std::chrono::milliseconds(10),
+                 [this, request, id = wanted.run] { take(request, id); });
+  note(wanted, run);
 }
 
 void Coordinator::note(const NoteRequest& request, LiveRun& run) {
@@ -192,17 +199,29 @@ void Coordinator::note(const NoteRequest& request, LiveRun& run) {
       told->answer(awaited.error());
       return;
     }
+  const bool is_resolution = request.record.kind == RecordKind::output;
+  if (is_resolution)
+    if (const Result<void> fits = run.machine->check_resolvable(request.record.step); !fits) {
+      told->answer(fits.error());
+      return;
+    }
   // The end is being written, and comes first: the answer is that end.
   if (run.machine->ending())
     return waiters_[request.run].push_back(std::make_shared<Ticket<Outcome>>(
-        [told, is_signal](const Outcome& end) {
-          told->answer(is_signal && is_ended(end.state) ? run_ended(end) : end_of(end));
+        [told, is_late = is_signal || is_resolution](const Outcome& end) {
+          told->answer(is_late && is_ended(end.state) ? run_ended(end) : end_of(end));
         },
         unfinished(closed())));
   if (mutant("cancel_told_before_write") && request.record.kind == RecordKind::cancel_requested)
     told->answer(RunState::cancelling);
   if (mutant("signal_told_before_write") && is_signal) told->answer(RunState::running);
-  write_about(run, request.record, told);
+  if (request.record.kind != RecordKind::unblocked) return write_about(run, request.record, told);
+  std::vector<Record> unblocking = run.machine->unblocking();
+  if (unblocking.empty()) return told->answer(run.machine->state());
+  for (Record& record : unblocking) {
+    const bool is_last = &record == &unblocking.back();
+    write_about(run, std::move(record), is_last ? told : nullptr);
+  }
 }
 
 void Coordinator::answer(const Request& request, const Error& error) {
@@ -220,8 +239,9 @@ void Coordinator::answer(const Request& request, const Outcome& ended) {
     (*watch)->end->answer(ended);
   } else {
     const NoteRequest& note = *std::get<Message<NoteRequest>>(request);
-    note.answer->answer(note.record.kind == RecordKind::signal ? run_ended(ended)
-                                                               : Result<RunState>(ended.state));
+    const bool is_late =
+        note.record.kind == RecordKind::signal || note.record.kind == RecordKind::output;
+    note.answer->answer(is_late ? run_ended(ended) : Result<RunState>(ended.state));
   }
 }
 

@@ -15,9 +15,9 @@ StepResult call_guarded(const StepBody::Function& body, const StepCall& call) {
   try {
     return body(call);
   } catch (const std::exception& thrown) {
-    return retry(std::string("threw: ") + thrown.what());
+    return unclear(std::string("threw: ") + thrown.what());
   } catch (...) {
-    return retry("threw something that is no std::exception");
+    return unclear("threw something that is no std::exception");
   }
 }
 
@@ -40,6 +40,7 @@ AttemptFacts facts_of(const Dispatch& dispatch, const EngineSeams& seams) {
   facts.attempt = dispatch.call.attempt;
   facts.failures = dispatch.failures;
   facts.retry = dispatch.retry;
+  facts.at_most_once = dispatch.at_most_once;
   facts.now_ms = seams.clock->now_ms();
   facts.random = seams.random->next();
   if (const std::int64_t began_us = dispatch.began_us.load(std::memory_order_acquire)) {

@@ -25,6 +25,7 @@ struct Dispatch {
   StepCall call;
   int failures = 0;
   RetryPolicy retry;
+  bool at_most_once = false;
   std::int64_t timeout_ms = 0;
   std::optional<Error>
       refused;  ///< why the attempt cannot be performed: its parameters did not resolve

@@ -128,9 +128,10 @@ class Engine::Impl {
   void listen(const std::string& store_path) {
     auto opened = ControlSocket::open(store_path, [core = core_](const ControlQuestion& question) {
       const std::string& run = question.run;
-      const auto answer = question.verb == ControlVerb::cancel ? core->cancel(run)
-                          : question.verb == ControlVerb::unblock
-                              ? core->unblock(run)
+      const auto answer = question.verb == ControlVerb::cancel    ? core->cancel(run)
+                          : question.verb == ControlVerb::unblock ? core->unblock(run)
+                          : question.verb == ControlVerb::resolve
+                              ? core->resolve(run, question.resolution)
                               : core->signal(run, question.signal);
       const auto state = answer->wait_for(std::chrono::seconds(5));
       return state ? *state
@@ -235,6 +236,41 @@ Result<RunState> Engine::signal(std::string_view run, std::string_view name, jso
   return impl_->core()
       .signal(run, {std::string(name), std::move(payload), std::string(signal_id)})
       ->wait();
+}
+
+Result<RunState> Engine::resolve(std::string_view run, std::string_view step, json output) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core().resolve(run, {std::string(step), std::move(output)})->wait();
+}
+
+Result<std::vector<Doubt>> Engine::doubts(std::string_view run) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core()
+      .look<std::vector<Doubt>>(
+          [id = std::string(run)](StoreView& store) -> Result<std::vector<Doubt>> {
+            Result<std::optional<StoredRun>> stored = store.load(id);
+            if (!stored) return stored.error();
+            if (!*stored)
+              return make_error(Errc::unknown_run, "there is no such run in this store", id);
+            return doubts_of(id, (*stored)->records);
+          })
+      ->wait();
+}
+
+Result<std::vector<Doubt>> Engine::doubts() {
+  std::vector<Doubt> all;
+  RunFilter page;
+  for (;;) {
+    const Result<std::vector<RunRow>> rows = list(page);
+    if (!rows) return rows.error();
+    for (const RunRow& row : *rows) {
+      Result<std::vector<Doubt>> of_run = doubts(row.run);
+      if (!of_run) return of_run.error();
+      for (Doubt& doubt : *of_run) all.push_back(std::move(doubt));
+    }
+    if (rows->size() < page.limit) return all;
+    page.before = rows->back().key;
+  }
 }
 
 Result<std::vector<RunRow>> Engine::list(const RunFilter& filter) {

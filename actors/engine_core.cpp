@@ -22,13 +22,18 @@ namespace {
 std::vector<Problem> unknown_types(const Plan& plan, const Steps& steps) {
   std::vector<Problem> problems;
   std::vector<std::string_view> known;
-  for (const PlannedStep& step : plan.steps) {
-    if (step.kind != StepKind::task || steps.bodies().count(step.type) > 0) continue;
-    if (known.empty())
-      for (const auto& [name, body] : steps.bodies()) known.push_back(name);
+  for (const auto& [name, body] : steps.bodies()) known.push_back(name);
+  const auto check = [&](const std::string& type, const std::string& pointer) {
+    if (type.empty() || steps.bodies().count(type) > 0) return;
     problems.push_back(
-        {pointer_to("/steps", step.name.str()) + "/run", "unknown_step_type",
-         "this program has no step type \"" + step.type + "\"" + did_you_mean(step.type, known)});
+        {pointer + "/run", "unknown_step_type",
+         "this program has no step type \"" + type + "\"" + did_you_mean(type, known)});
+  };
+  for (const PlannedStep& step : plan.steps) {
+    const std::string pointer = pointer_to("/steps", step.name.str());
+    const PlannedStep& task = step.each ? *step.each : step;
+    check(step.type, pointer);
+    if (task.undo) check(task.undo->type, pointer + "/undo");
   }
   return problems;
 }
@@ -163,6 +168,15 @@ PendingPtr<Result<RunState>> EngineCore::signal(std::string_view run, Signal sig
     signal.id =
         generate_run_id(options_.seams.clock->now_ms(), options_.seams.random->next()).str();
   Result<Record> record = signal_record(signal);
+  if (record) return note(run, std::move(*record));
+  auto pending = std::make_shared<Pending<Result<RunState>>>();
+  pending->set(record.error());
+  return pending;
+}
+
+PendingPtr<Result<RunState>> EngineCore::resolve(std::string_view run,
+                                                 const Resolution& resolution) {
+  Result<Record> record = resolution_record(resolution);
   if (record) return note(run, std::move(*record));
   auto pending = std::make_shared<Pending<Result<RunState>>>();
   pending->set(record.error());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pawl/engine.hpp>
+#include <pawl/resolution.hpp>
 #include <pawl/signal.hpp>
 
 #include "actors/answer_gate.hpp"
@@ -57,6 +58,7 @@ class EngineCore {
   PendingPtr<Result<RunState>> cancel(std::string_view run);
   PendingPtr<Result<RunState>> unblock(std::string_view run);
   PendingPtr<Result<RunState>> signal(std::string_view run, Signal signal);
+  PendingPtr<Result<RunState>> resolve(std::string_view run, const Resolution& resolution);
 
   /// Stop starting things. Answered with the attempts still under way, as `RUN/STEP`: when there
   /// are none any more, or at once.

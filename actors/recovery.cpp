@@ -42,6 +42,8 @@ Result<std::shared_ptr<const Plan>> plan_of(RecoveryState& state, const StoredRu
   if (!flow)
     return make_error(Errc::corrupt, "the run's flow is not readable: " + flow.error().message,
                       stored.row.run);
+  if (flow->digest() != stored.flow_digest)
+    return make_error(Errc::corrupt, "the run's flow is not what its digest says", stored.row.run);
   if (state.plans.size() >= plans_max) state.plans.clear();
   state.plans.emplace(stored.flow_digest, flow->plan());
   return flow->plan();

@@ -162,8 +162,9 @@ void perform_by_actor(Self self) {
       .then([self, dispatch](const StepResult& result) { on_result(self, dispatch, result); },
             [self, dispatch](const caf::error& error) {
               if (dispatch->performer_died) return;
-              on_result(self, dispatch,
-                        retry("the step's actor gave no result: " + self->system().render(error)));
+              on_result(
+                  self, dispatch,
+                  unclear("the step's actor gave no result: " + self->system().render(error)));
             });
 }
 
@@ -177,7 +178,7 @@ void on_down(Self self, const caf::down_msg& down) {
   if (state.phase != Phase::performing || down.source != state.performer) return;
   state.current->performer_died = true;
   on_result(self, state.current,
-            retry("the step's actor died: " + self->system().render(down.reason)));
+            unclear("the step's actor died: " + self->system().render(down.reason)));
 }
 
 void perform_attempt(Self self) {

@@ -79,7 +79,8 @@ class Check {
       case Happened::body_began: take_body(event); break;
       case Happened::body_ended:
         if (event.text == "done") made_.insert({event.run, event.step, event.digest});
-        if (event.text != "retry") part_ended_.insert({event.run, event.step});
+        if (event.text == "done" || event.text == "fail")
+          part_ended_.insert({event.run, event.step});
         unclear_.erase({event.run, event.step});
         if (event.text != "retry") unclear_.insert({event.run, event.step});
         break;
@@ -136,12 +137,19 @@ class Check {
     const std::size_t max = plan.steps[plan.index.at(name.step)].max_parallel;
     std::size_t ended = 0;
     for (std::size_t i = 0; max > 0 && i < *name.element; ++i)
-      ended += part_ended_.count({event.run, PartName{name.step, i, false}.str()});
+      ended += has_ended(event.run, PartName{name.step, i, false}.str()) ? 1 : 0;
     // Without an answer of its code an element ends for good only by its timeout.
     if (max > 0 && *name.element >= ended + max && definition->timeout_ms == 0)
       breach("max_parallel_is_kept", this->name(event) + " ran although only " +
                                          std::to_string(ended) +
                                          " of the elements before it had ended");
+  }
+
+  /// Whether an element's code has answered for good, or its attempts were used up.
+  bool has_ended(const std::string& run, const std::string& part) const {
+    if (part_ended_.count({run, part}) > 0) return true;
+    const StoredFacts* facts = stored(run);
+    return facts != nullptr && facts->outputs.count(part) == 0 && facts->receipts.count(part) > 0;
   }
 
   /// The parameters must be those that the stored outputs give.

@@ -70,6 +70,16 @@ std::map<std::string, Wanted> wanted_outputs(const Plan& plan) {
     for (const Template::Use& use : plan.output->uses())
       if (use.reference.root == Reference::Root::step_output && !use.reference.path.empty())
         wanted[use.reference.step].paths.push_back(use.reference.path);
+  // A map's output is an array of what its elements give: they are what is wanted.
+  for (const PlannedStep& step : plan.steps) {
+    const auto found = wanted.find(step.name.str());
+    if (step.kind != StepKind::map || found == wanted.end()) continue;
+    for (auto& path : found->second.paths)
+      if (std::holds_alternative<std::size_t>(path.front())) path.erase(path.begin());
+    for (const auto& [path, of_items] : found->second.arrays)
+      found->second.paths.insert(found->second.paths.end(), of_items.begin(), of_items.end());
+    found->second.arrays.clear();
+  }
   return wanted;
 }
 

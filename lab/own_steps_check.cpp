@@ -113,6 +113,7 @@ class OwnStepsCheck {
         if (facts_.record(i).attempt == 0) check_default(i);
         return;
       case StepKind::map: return;  // see check_parts
+      case StepKind::fail: return breach("own_steps_follow", i, "has an output, and only fails");
       case StepKind::branch:
       case StepKind::value: return check_follows(i);
       case StepKind::sleep: return check_sleep(i);
@@ -127,8 +128,9 @@ class OwnStepsCheck {
     for (const Record& r : run_.records) {
       if (r.step != step.name.str() || r.kind != RecordKind::receipt) continue;
       failures += r.end == AttemptEnd::failed || r.end == AttemptEnd::timed_out ? 1 : 0;
-      gave_up = gave_up || r.end == AttemptEnd::fatal;
+      gave_up = gave_up || r.end == AttemptEnd::fatal || step.in_doubt == InDoubt::fail;
     }
+    if (!step.has_default) return;  // somebody who has found out gave it
     if (!gave_up && failures < step.retry.max_attempts)
       breach("own_steps_follow", i, "took its default while it had attempts left");
     check_follows(i);

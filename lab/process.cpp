@@ -91,10 +91,6 @@ class Process final : public StepWorld {
   }
 
   bool loses_answer(const StepCall& call) override {
-    // Whoever answers "retry" vouches that nothing has happened: no answer is lost by that.
-    const PlannedStep* const definition =
-        definition_of(*start_.scenario.flow.plan(), part_name_from(call.step));
-    if (definition != nullptr && definition->at_most_once) return false;
     return chance_.permille(life_.weather.lost_answers) && may_fail(call);
   }
 

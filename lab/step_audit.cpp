@@ -94,6 +94,8 @@ class Audit {
   void repeat(const std::string& step, const Undisturbed& undisturbed) {
     const auto position = undisturbed.after_body.find(step);
     if (position == undisturbed.after_body.end()) return;
+    const PlannedStep* const planned = definition_of(*scenario_.flow.plan(), part_name_from(step));
+    if (planned != nullptr && planned->at_most_once) return;  // it is not repeated
     const ObservedWorld world = make_();
     Life life;
     life.crash = Crash{position->second, Loss::kill, 0};

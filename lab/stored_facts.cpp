@@ -79,7 +79,8 @@ bool needs_a_person(const Plan& plan, const StoredFacts& facts) {
     const PartName name = part_name_from(record.step);
     const PlannedStep* const definition = definition_of(plan, name);
     if (definition == nullptr) continue;
-    const bool unclear = record.end == AttemptEnd::lost || record.end == AttemptEnd::timed_out;
+    const bool unclear = record.end == AttemptEnd::lost || record.end == AttemptEnd::timed_out ||
+                         error_from_body(record.body).code == Errc::in_doubt;
     if (unclear && definition->at_most_once && definition->in_doubt == InDoubt::ask) return true;
     const auto failures = facts.failures.find(record.step);
     const bool refused =

@@ -15,10 +15,10 @@ HistoryEvent event_of(Happened what, const StepCall& call) {
   return event;
 }
 
-const char* word_of(StepResult::Kind kind) {
-  switch (kind) {
+const char* word_of(const StepResult& result) {
+  switch (result.kind) {
     case StepResult::Kind::done: return "done";
-    case StepResult::Kind::retry: return "retry";
+    case StepResult::Kind::retry: return result.unclear ? "unclear" : "retry";
     case StepResult::Kind::fail: return "fail";
   }
   return "unknown";
@@ -91,7 +91,7 @@ HistoryEvent body_began(const StepCall& call) {
 
 HistoryEvent body_ended(const StepCall& call, const StepResult& result) {
   HistoryEvent event = event_of(Happened::body_ended, call);
-  event.text = word_of(result.kind);
+  event.text = word_of(result);
   if (result.kind == StepResult::Kind::done)
     if (const Result<std::string> text = canonical_json(result.output, Limits::output_bytes_max);
         text)

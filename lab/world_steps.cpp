@@ -35,15 +35,15 @@ StepResult call_watched(const std::string& type, const StepBody::Function& body,
     world.end_body(call, nobody_hears());
     return nobody_hears();
   } catch (const std::exception& thrown) {
-    result = retry(std::string("threw: ") + thrown.what());
+    result = unclear(std::string("threw: ") + thrown.what());
   } catch (...) {
-    result = retry("threw something that is no std::exception");
+    result = unclear("threw something that is no std::exception");
   }
   world.end_body(call, result);
   if (world.dead()) return nobody_hears();
   world.take_time();
   if (result.kind == StepResult::Kind::done && world.loses_answer(call))
-    return retry("the lab lost this attempt's answer");
+    return unclear("the lab lost this attempt's answer");
   return result;
 }
 
@@ -73,7 +73,7 @@ StepActor::behavior_type watcher(StepActor::stateful_pointer<WatcherState> self,
             [=](const StepResult& result) mutable {
               world->end_body(*call, result);
               const bool lost = result.kind == StepResult::Kind::done && world->loses_answer(*call);
-              promise.deliver(lost ? retry("the lab lost this attempt's answer") : result);
+              promise.deliver(lost ? unclear("the lab lost this attempt's answer") : result);
             },
             [=](const caf::error& error) mutable { promise.deliver(error); });
     return promise;

@@ -52,14 +52,22 @@ Record conclude(const AttemptFacts& facts, StepResult result, Cancellation::Reas
     if (mutant("empty_output_stored")) record.body = "null";
     return record;
   }
-  if (reason == Cancellation::Reason::interrupted || reason == Cancellation::Reason::cancelled) {
+  // What may happen only once is not repeated unless its code vouches that nothing has happened.
+  const bool in_doubt = facts.at_most_once && result.unclear && !mutant("throw_vouches");
+  const bool refused = facts.at_most_once && result.kind == StepResult::Kind::fail;
+  if (!refused &&
+      (reason == Cancellation::Reason::interrupted || reason == Cancellation::Reason::cancelled)) {
     const bool cancelled = reason == Cancellation::Reason::cancelled;
     Record record = receipt(facts, cancelled ? AttemptEnd::cancelled : AttemptEnd::interrupted);
-    record.body = error_body(cancelled ? Errc::cancelled : Errc::closed, result.message);
+    record.body = error_body(cancelled  ? Errc::cancelled
+                             : in_doubt ? Errc::in_doubt
+                                        : Errc::closed,
+                             result.message);
     return record;
   }
   if (result.kind == StepResult::Kind::retry)
-    return failure(facts, AttemptEnd::failed, Errc::step_failed, result.message);
+    return failure(facts, AttemptEnd::failed, in_doubt ? Errc::in_doubt : Errc::step_failed,
+                   result.message);
   Record record = receipt(facts, AttemptEnd::fatal);
   record.body = error_body(Errc::step_failed, result.message);
   return record;

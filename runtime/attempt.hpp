@@ -15,6 +15,7 @@ struct AttemptFacts {
   int attempt = 1;
   int failures = 0;  ///< counted attempts that failed before this one
   RetryPolicy retry;
+  bool at_most_once = false;
   Digest input_digest;
   std::int64_t started_ms = 0;
   std::int64_t duration_ms = 0;

@@ -53,6 +53,7 @@ Result<Commands> FlowMachine::apply(const Event& event) {
     take_missing_type(missing->step);
   } else {
     end_asked_ = false;
+    undoing_asked_ = undoing_.has_value();
     return commands;
   }
   if (!resumed_ || outcome_) return commands;
@@ -90,7 +91,7 @@ Result<void> FlowMachine::take(const Record& record) {
   if (record.kind == RecordKind::cancel_requested &&
       (resumed_ || !mutant("cancel_forgotten_at_restart")))
     take_cancel_request();
-  if (record.kind == RecordKind::unblocked) take_unblocked();
+  if (record.kind == RecordKind::unblocked) take_unblocked(record);
   if (record.kind == RecordKind::started) {
     started_at_ms_ = record.at_ms;
     for (std::size_t i = 0; i < plan_->steps.size(); ++i) {
@@ -142,14 +143,20 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
   }
   if (step.phase != Phase::open || record.attempt != step.attempt)
     return unlawful(record, "ends an attempt that is not open");
-  Error error =
-      record.end == AttemptEnd::lost || record.end == AttemptEnd::interrupted || record.body.empty()
-          ? make_error(Errc::internal, "")
-          : error_from_body(record.body);
+  Error error = record.end == AttemptEnd::lost || record.body.empty()
+                    ? make_error(Errc::internal, "")
+                    : error_from_body(record.body);
   close_attempt(step);
+  const bool may_repeat =
+      !step.definition->at_most_once || step.definition->in_doubt == InDoubt::retry;
+  if (!may_repeat && record.end != AttemptEnd::fatal && error.code == Errc::in_doubt) {
+    leave_in_doubt(i,
+                   "its attempt " + std::to_string(record.attempt) + " ended by: " + error.message);
+    return {};
+  }
   switch (record.end) {
     case AttemptEnd::timed_out:
-      if (step.definition->at_most_once && step.definition->in_doubt != InDoubt::retry) {
+      if (!may_repeat) {
         leave_in_doubt(i, "its attempt gave no answer in time");
         break;
       }
@@ -205,9 +212,12 @@ void FlowMachine::take_cancel_request() {
       stop(step);
 }
 
-void FlowMachine::take_unblocked() {
+void FlowMachine::take_unblocked(const Record& record) {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     if (steps_[i].phase != Phase::blocked) continue;
+    // It lets go on what was blocked when it was asked for, and nothing that came to be since.
+    if (!record.step.empty() && (name(i) != record.step || steps_[i].attempt != record.attempt))
+      continue;
     steps_[i].lost_in_row = 0;
     steps_[i].in_doubt = false;
     if (steps_[i].role == Role::undo) steps_[i].failures = 0;
@@ -271,10 +281,13 @@ void FlowMachine::count_lost(std::size_t i, const Record& record) {
   // there.
   if (cancelling_ && halted(step))
     stop(step);
-  else if (step.definition->at_most_once && !mutant("doubt_forgotten"))
+  else if (step.definition->at_most_once && step.definition->in_doubt != InDoubt::retry &&
+           !mutant("doubt_forgotten"))
     leave_in_doubt(i, "the process, or what performed it, died during its attempt");
   else if (step.lost_in_row >= Limits::lost_attempts_max)
     move_to(step, Phase::blocked);
+  else if (step.definition->at_most_once)
+    wait_for_next(i, 0);
   else
     open(i, record.attempt + 1);
 }

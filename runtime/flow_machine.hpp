@@ -113,6 +113,17 @@ class FlowMachine {
   /// With an ended run: from its start to its end.
   std::int64_t duration_ms() const { return ended_at_ms_ - started_at_ms_; }
 
+  /// Blocked for a person: after a crash loop, in doubt, or an undo that failed.
+  bool is_blocked(std::size_t i) const { return !outcome_ && steps_[i].phase == Phase::blocked; }
+
+  /// Whether the run is blocked for the step of that name, so that its output can be given.
+  ///
+  /// Errors: Errc::invalid_argument.
+  Result<void> check_resolvable(const std::string& step) const;
+
+  /// The records that let everything go on that is blocked for a person.
+  std::vector<Record> unblocking() const;
+
   std::size_t places() const { return steps_.size(); }
 
   Role role(std::size_t i) const { return steps_[i].role; }
@@ -227,7 +238,7 @@ class FlowMachine {
   Result<void> take_opened(const Record& record, std::size_t i);
   Result<void> take_ended(const Record& record);
   Result<void> take_undoing(const Record& record);
-  void take_unblocked();
+  void take_unblocked(const Record& record);
   void take_cancel_request();
   Result<void> take_signal(const Record& record);
 

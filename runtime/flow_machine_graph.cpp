@@ -47,7 +47,6 @@ void FlowMachine::leave_in_doubt(std::size_t i, const std::string& why) {
   Step& step = steps_[i];
   Error error = make_error(Errc::in_doubt,
                            why + ": its effect may have happened, and it may happen only once");
-  if (step.definition->in_doubt == InDoubt::retry) return wait_for_next(i, 0);
   if (halted(step)) {
     step.error = std::move(error);
     return stop(step);

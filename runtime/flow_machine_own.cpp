@@ -82,6 +82,7 @@ void FlowMachine::begin_own(std::size_t i) {
     case StepKind::task: break;
     case StepKind::map: begin_map(i); break;
     case StepKind::branch:
+    case StepKind::fail:
     case StepKind::value: move_to(step, Phase::computing); break;
     case StepKind::sleep: begin_sleep(i); break;
     case StepKind::await: begin_await(i); break;
@@ -164,6 +165,9 @@ void FlowMachine::issue_computed(std::size_t i, Commands& commands) {
     if (step.asked) continue;
     const bool is_map = step.definition->kind == StepKind::map;
     Result<json> value = is_map ? collect_elements(next) : evaluate(next);
+    if (value && step.definition->kind == StepKind::fail)
+      value = make_error(Errc::step_failed,
+                         value->is_string() ? value->get<std::string>() : value->dump());
     if (!value) {
       issue_failure(next, value.error(), commands);
       continue;

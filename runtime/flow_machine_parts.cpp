@@ -163,7 +163,7 @@ Result<void> FlowMachine::take_undoing(const Record& record) {
     end->state = RunState::cancelled;
     end->error = RunError{Errc::cancelled, "", "the run was cancelled"};
   }
-  if (!cancelling_ && !failure_) failure_ = end->error;
+  if (!cancelling_) failure_ = end->error;
   undoing_ = std::move(*end);
   for (const std::size_t done : places_to_undo())
     undos_.push_back(

@@ -52,6 +52,32 @@ std::optional<RunError> FlowMachine::error() const {
   return std::nullopt;
 }
 
+Result<void> FlowMachine::check_resolvable(const std::string& step) const {
+  const std::optional<std::size_t> place = find(step);
+  if (!place)
+    return make_error(Errc::invalid_argument,
+                      "the flow " + plan_->flow + " has no step \"" + step + "\"", run_.str());
+  if (is_blocked(*place)) return {};
+  return make_error(Errc::invalid_argument,
+                    "the run is not blocked for step " + step + ", which is " +
+                        std::string(to_string(step_state(*place))) +
+                        ": its output is not yours to give",
+                    run_.str());
+}
+
+std::vector<Record> FlowMachine::unblocking() const {
+  std::vector<Record> records;
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    if (!is_blocked(i)) continue;
+    Record record;
+    record.kind = RecordKind::unblocked;
+    record.step = name(i);
+    record.attempt = steps_[i].attempt;
+    records.push_back(std::move(record));
+  }
+  return records;
+}
+
 RunError FlowMachine::why_blocked(std::size_t i) const {
   const Step& step = steps_[i];
   if (step.phase == Phase::unstartable)
@@ -63,8 +89,9 @@ RunError FlowMachine::why_blocked(std::size_t i) const {
                     step.error->message +
                         "; find out, then give its output, or unblock the run to run it again"};
   if (step.role == Role::undo && step.lost_in_row < Limits::lost_attempts_max)
-    return RunError{Errc::undo_failed, name(i),
-                    step.error->message + "; see to it, then unblock the run to try again"};
+    return RunError{
+        Errc::undo_failed, name(i),
+        step.error->message + "; see to it, then unblock the run to try again, or give its output"};
   return RunError{Errc::crash_loop, name(i),
                   "the process died " + std::to_string(step.lost_in_row) +
                       " times in a row while this step had an open attempt; find out why, then "
@@ -82,7 +109,9 @@ StepState FlowMachine::step_state(std::size_t i) const {
     case Phase::pending: return ended ? StepState::not_started : StepState::pending;
     case Phase::open: return ended ? left : StepState::running;
     case Phase::backoff:
-    case Phase::opening: return ended ? StepState::failed : StepState::waiting;
+    case Phase::opening:
+      if (!ended) return StepState::waiting;
+      return step.attempt > 0 ? StepState::failed : StepState::not_started;
     case Phase::computing:
       if (!ended) return StepState::running;
       return step.attempt > 0 ? StepState::failed : StepState::not_started;
@@ -93,7 +122,9 @@ StepState FlowMachine::step_state(std::size_t i) const {
     case Phase::failed: return StepState::failed;
     case Phase::blocked:
     case Phase::unstartable: return ended ? left : StepState::blocked;
-    case Phase::mapping: return ended ? StepState::not_started : StepState::running;
+    case Phase::mapping:
+      if (!ended) return StepState::running;
+      return cancelling_ ? StepState::cancelled : StepState::failed;
     case Phase::stopped:
       if (step.definition->at_most_once && step.attempt == 0)
         return ended ? StepState::not_started : StepState::pending;

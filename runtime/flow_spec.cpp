@@ -170,6 +170,7 @@ struct KindMember {
 constexpr KindMember kind_members[] = {
     {"run", StepKind::task},       {"if", StepKind::branch},      {"value", StepKind::value},
     {"sleep_ms", StepKind::sleep}, {"until_ms", StepKind::sleep}, {"await", StepKind::await},
+    {"fail", StepKind::fail},
 };
 
 /// Of a step of which nobody knows what it is.
@@ -208,7 +209,7 @@ const KindMember* find_kind(Members& members) {
   if (found == nullptr)
     members.complain("", "missing_member",
                      "the step says no \"run\": which step type it is (or \"if\", \"value\", "
-                     "\"sleep_ms\", \"until_ms\" or \"await\")");
+                     "\"sleep_ms\", \"until_ms\", \"await\" or \"fail\")");
   return found;
 }
 
@@ -304,6 +305,12 @@ StepSpec read_step(const std::string& name, const json& value, const std::string
     case StepKind::map: read_task(members, step, pointer, problems); break;
     case StepKind::branch:
     case StepKind::value: step.body = *members.find(kind->name); break;
+    case StepKind::fail: {
+      std::string message;
+      members.read("fail", message);
+      step.body = message;
+      break;
+    }
     case StepKind::sleep: read_sleep(members, kind->name, step); break;
     case StepKind::await:
       members.read("await", step.signal);

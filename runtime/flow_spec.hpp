@@ -21,6 +21,7 @@ enum class StepKind {
   value,   ///< `value`: computed from other outputs
   sleep,   ///< `sleep_ms` or `until_ms`: time passes
   await,   ///< `await`: a signal from outside
+  fail,    ///< `fail`: ends its run, and says why
 };
 
 /// What becomes of a step that may run at most once, when nobody knows whether it has.

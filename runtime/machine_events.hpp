@@ -32,8 +32,8 @@ struct StepTypeMissing {
   std::size_t step;
 };
 
-/// The `EndRun` that was asked for was not written, because another record about the run is being
-/// written: once that one is told, ask again.
+/// The `EndRun` or `undoing` that was asked for was not written, because another record about the
+/// run is being written: once that one is told, ask again.
 struct EndPostponed {};
 
 using Event = std::variant<Recorded, Resumed, TimerOver, StepTypeMissing, EndPostponed>;

@@ -35,6 +35,7 @@ Expression compile_body(const StepSpec& step, std::vector<Problem>& problems) {
     case StepKind::branch:
       return Expression::compile_condition(step.body, pointer + "/if", problems);
     case StepKind::value: return Expression::compile_value(step.body, pointer + "/value", problems);
+    case StepKind::fail: return Expression::compile_value(step.body, pointer + "/fail", problems);
     case StepKind::sleep:
       return Expression::compile_value(
           step.body, pointer + (step.until ? "/until_ms" : "/sleep_ms"), problems);
@@ -128,6 +129,7 @@ std::string what_it_is(const PlannedStep& step) {
     case StepKind::map: return "map " + step.type;
     case StepKind::branch: return "if";
     case StepKind::value: return "value";
+    case StepKind::fail: return "fail";
     case StepKind::sleep: return "sleep";
     case StepKind::await: return "await " + step.signal;
   }

@@ -44,7 +44,11 @@ std::size_t step_of(const FlowMachine& machine, std::size_t place) {
 
 /// A step's output without what it marks secret; of a map that is marked in each element.
 json shown_output(const PlannedStep& step, const json& output, Role role) {
-  if (role == Role::undo) return output;
+  // An undo answers with whatever it was given.
+  const auto of_output = [](const Secret& secret) { return secret.root == "output"; };
+  if (role == Role::undo)
+    return std::any_of(step.secrets.begin(), step.secrets.end(), of_output) ? json("[secret]")
+                                                                            : output;
   if (role == Role::element || step.kind != StepKind::map || !output.is_array())
     return redacted(output, step.secrets, "output");
   json shown = json::array();
@@ -187,6 +191,10 @@ void note_secrets(const json& owner, const json::json_pointer& at, SecretPlaces&
     // What becomes the output may stand in the flow; operators and templates hide where in it.
     if (secret->root == "output")
       for (const char* member : {"value", "default"})
+        places.in_flow.push_back((at / member).to_string());
+    // What is done with a secret may be undone with it, and an element may hold it.
+    if (secret->root != "input")
+      for (const char* member : {"undo", "map"})
         places.in_flow.push_back((at / member).to_string());
   }
 }

@@ -75,9 +75,13 @@ class Validation {
     check_uses(draft_.with[i], &step);
     for (const Expression* body : {&draft_.body[i], &draft_.over[i]})
       body->each_use([&](const Template::Use& use) { check_use(use, &step); });
+    if (step.kind == StepKind::map &&
+        (step.over.is_number() || step.over.is_boolean() || step.over.is_null()))
+      complain(pointer + "/map", "wrong_kind",
+               std::string("expected an array or a template, found ") + step.over.type_name());
     if (step.collect && step.fallback)
       complain(pointer + "/default", "never_used",
-               "with \"default\" no element fails: leave out \"on_error\"");
+               "with \"default\" a failed element is no error: leave out \"on_error\"");
     if (step.kind == StepKind::await && document["await"].is_string()) check_await(step, pointer);
     check_secrets(step.secret, pointer + "/secret", {"with", "output"});
     if (step.retry.initial_ms > step.retry.max_ms)
@@ -104,6 +108,13 @@ class Validation {
     if (draft_.document["steps"][step.name]["undo"].value("run", json()).is_string())
       check_type(step.undo->type, step.undo->with, pointer);
     const std::set<std::string> before = steps_before(i);
+    const std::vector<bool> conditional = conditional_steps(draft_);
+    const auto firm = firm_dependencies(draft_)[i];
+    const RetryPolicy& policy = step.undo->retry;
+    if (policy.initial_ms > policy.max_ms)
+      complain(pointer + "/retry", "out_of_range",
+               "initial_ms (" + std::to_string(policy.initial_ms) + ") is more than max_ms (" +
+                   std::to_string(policy.max_ms) + "); raise max_ms");
     for (const Template::Use& use : draft_.undo[i].uses()) {
       const Reference& reference = use.reference;
       const bool of_element =
@@ -118,6 +129,12 @@ class Validation {
         complain(use.pointer, "not_before",
                  "{{" + reference.text + "}}: an undo knows the output of its own step, as " +
                      "{{output}}, and those of the steps that it waits for");
+      else if (const std::size_t place = place_of(reference.step);
+               !reference.optional && conditional[place] &&
+               std::find(firm.begin(), firm.end(), place) == firm.end())
+        complain(use.pointer, "may_be_excluded",
+                 "{{" + reference.text + "}}: a branch may exclude step \"" + reference.step +
+                     "\"; write {{" + reference.text + "?}}, which is null then");
     }
   }
 
@@ -228,7 +245,7 @@ class Validation {
       if (use.reference.root != Reference::Root::step_output || use.reference.optional ||
           !is_step(use.reference.step))
         continue;
-      const auto i = static_cast<std::size_t>(&find_step(use.reference.step) - spec_.steps.data());
+      const std::size_t i = place_of(use.reference.step);
       if (conditional[i])
         complain(use.pointer, "may_be_excluded",
                  "{{" + use.reference.text + "}}: a branch may exclude step \"" +
@@ -316,6 +333,10 @@ class Validation {
 
   bool is_step(const std::string& name) const {
     return std::binary_search(step_names_.begin(), step_names_.end(), std::string_view(name));
+  }
+
+  std::size_t place_of(const std::string& name) const {
+    return static_cast<std::size_t>(&find_step(name) - spec_.steps.data());
   }
 
   const StepSpec& find_step(const std::string& name) const {

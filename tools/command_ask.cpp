@@ -51,12 +51,6 @@ Result<RunState> cancel_here(const Settings& settings, const std::string& run) {
   return found->wait().state;
 }
 
-bool has_blocked_step(const RunView& run) {
-  const json& steps = run.document["steps"];
-  return std::any_of(steps.begin(), steps.end(),
-                     [](const json& step) { return step["state"] == "blocked"; });
-}
-
 /// The store, owned for a moment without an engine, which would go on with the run.
 ///
 /// Errors: Errc::in_use when there is another owner.
@@ -66,21 +60,27 @@ Result<std::unique_ptr<Store>> own_store(const Settings& settings) {
   return open_sqlite_store(options);
 }
 
-/// Writes a record about a run, and that the run is due, for the next engine.
-Result<RunView> write_note(Store& store, ReadRun run, const Record& record) {
-  const Write note = AppendRecord{run.stored.row.key, std::make_shared<Record>(record)};
-  const Write due = ParkRun{run.stored.row.key, RunState::running, 0};
+/// Writes records about a run, and that the run is due, for the next engine.
+Result<RunView> write_notes(Store& store, ReadRun run, const std::vector<Record>& records) {
+  std::vector<Write> writes;
+  for (const Record& record : records)
+    writes.push_back(AppendRecord{run.stored.row.key, std::make_shared<Record>(record)});
+  writes.push_back(ParkRun{run.stored.row.key, RunState::running, 0});
+  std::vector<const Write*> batch;
+  for (const Write& write : writes) batch.push_back(&write);
   const Result<std::vector<WriteReply>> replies =
-      store.write({&note, &due}, std::max(now_ms(), store.opened_at_ms()));
+      store.write(batch, std::max(now_ms(), store.opened_at_ms()));
   if (!replies) return replies.error();
-  const WriteReply& reply = replies->front();
-  if (reply.status == WriteStatus::refused) return reply.error;
-  if (reply.status == WriteStatus::already_exists && reply.diverged)
-    return make_error(Errc::invalid_argument,
-                      "a signal with this id and another name or payload came before; it stands, "
-                      "and this one does not count",
-                      record.step);
-  if (reply.status == WriteStatus::written) run.stored.records.push_back(*reply.stored);
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const WriteReply& reply = (*replies)[i];
+    if (reply.status == WriteStatus::refused) return reply.error;
+    if (reply.status == WriteStatus::already_exists && reply.diverged)
+      return make_error(Errc::invalid_argument,
+                        "a signal with this id and another name or payload came before; it "
+                        "stands, and this one does not count",
+                        records[i].step);
+    if (reply.status == WriteStatus::written) run.stored.records.push_back(*reply.stored);
+  }
   return view(run);
 }
 
@@ -91,13 +91,14 @@ Result<RunState> unblock_here(const Settings& settings, const std::string& id, C
   if (!run) return run.error();
   const Result<RunView> before = view(*run);
   if (!before) return before.error();
-  if (!has_blocked_step(*before)) {
+  const Result<std::vector<Record>> unblocking =
+      unblocking_records(run->flow, id, run->input, run->stored.records);
+  if (!unblocking) return unblocking.error();
+  if (unblocking->empty()) {
     if (!is_ended(before->state)) console.words("run " + id + " was not blocked");
     return before->state;
   }
-  Record record;
-  record.kind = RecordKind::unblocked;
-  const Result<RunView> after = write_note(**store, std::move(*run), record);
+  const Result<RunView> after = write_notes(**store, std::move(*run), *unblocking);
   if (!after) return after.error();
   console.words("run " + id + ": unblocked; go on with it by " + how_to_resume(settings));
   return after->state;
@@ -113,10 +114,29 @@ Result<RunState> signal_here(const Settings& settings, const std::string& id, co
   if (!run) return run.error();
   if (const Result<void> awaited = check_awaited(*run->flow.plan(), signal.name); !awaited)
     return awaited.error();
-  const Result<RunView> after = write_note(**store, std::move(*run), *record);
+  const Result<RunView> after = write_notes(**store, std::move(*run), {*record});
   if (!after) return after.error();
   console.words("run " + id + ": the signal is stored; go on with the run by " +
                 how_to_resume(settings));
+  return after->state;
+}
+
+Result<RunState> resolve_here(const Settings& settings, const std::string& id,
+                              const Resolution& resolution, Console& console) {
+  const Result<Record> record = resolution_record(resolution);
+  if (!record) return record.error();
+  const Result<std::unique_ptr<Store>> store = own_store(settings);
+  if (!store) return store.error();
+  Result<ReadRun> run = read_run(**store, id);
+  if (!run) return run.error();
+  if (const Result<void> fits =
+          check_resolvable(run->flow, id, run->input, run->stored.records, resolution.step);
+      !fits)
+    return fits.error();
+  const Result<RunView> after = write_notes(**store, std::move(*run), {*record});
+  if (!after) return after.error();
+  console.words("run " + id + ": the output of step " + resolution.step +
+                " is stored; go on with the run by " + how_to_resume(settings));
   return after->state;
 }
 
@@ -156,7 +176,11 @@ ExitCode cancel_command(const Settings& settings, const std::string& run) {
       ask(settings, {ControlVerb::cancel, run}, [&] { return cancel_here(settings, run); });
   const ExitCode code = tell(console, run, state);
   if (!state || *state == RunState::cancelling || *state == RunState::cancelled) return code;
-  console.words("run " + run + " had ended before");
+  console.words(is_ended(*state) ? "run " + run + " had ended before"
+                                 : "run " + run +
+                                       " undoes already what it did, and ends as failed; see pawl "
+                                       "why " +
+                                       run);
   return ExitCode::failed;
 }
 
@@ -186,6 +210,18 @@ ExitCode signal_command(const Settings& settings, const std::string& run,
   if (signal.id.empty()) signal.id = generate_run_id(now_ms(), std::random_device()()).str();
   const Result<RunState> state = ask(settings, {ControlVerb::signal, run, signal},
                                      [&] { return signal_here(settings, run, signal, console); });
+  return tell(console, run, state);
+}
+
+ExitCode resolve_command(const Settings& settings, const std::string& run,
+                         const ResolveArguments& arguments) {
+  Console console(settings);
+  const Result<json> output = read_json_argument("--output", arguments.output, nullptr);
+  if (!output) return console.error(output.error());
+  const Resolution resolution{arguments.step, *output};
+  const Result<RunState> state = ask(settings, {ControlVerb::resolve, run, {}, resolution}, [&] {
+    return resolve_here(settings, run, resolution, console);
+  });
   return tell(console, run, state);
 }
 

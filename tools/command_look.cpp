@@ -1,5 +1,6 @@
 // Commands that only look: list, show, why, verify. They may look while an engine works on the
 // store.
+#include <pawl/doubts.hpp>
 #include <pawl/limits.hpp>
 #include <pawl/sqlite_store.hpp>
 #include <pawl/verify.hpp>
@@ -120,6 +121,43 @@ ExitCode why_command(const Settings& settings, const std::string& id, const std:
     return ExitCode::succeeded;
   }
   for (const std::string& line : *lines) console.data(line);
+  return ExitCode::succeeded;
+}
+
+ExitCode doubts_command(const Settings& settings, const std::string& id) {
+  Console console(settings);
+  const Result<std::unique_ptr<StoreView>> store = open_sqlite_reader(settings.store);
+  if (!store) return console.error(store.error());
+  std::size_t found = 0;
+  const auto tell = [&](const StoredRun& run) {
+    for (const Doubt& doubt : doubts_of(run.row.run, run.records)) {
+      ++found;
+      if (console.json_wanted())
+        console.document(to_json_value(doubt));
+      else
+        console.data(doubt.key + ": " + doubt.message);
+    }
+  };
+  if (!id.empty()) {
+    const Result<std::optional<StoredRun>> run = (*store)->load(id);
+    if (!run) return console.error(run.error());
+    if (!*run)
+      return console.error(make_error(Errc::unknown_run, "there is no such run in this store", id));
+    tell(**run);
+  }
+  RunFilter page;
+  for (bool more = id.empty(); more;) {
+    const Result<std::vector<RunRow>> rows = (*store)->list(page);
+    if (!rows) return console.error(rows.error());
+    for (const RunRow& row : *rows) {
+      const Result<std::optional<StoredRun>> run = (*store)->load(row.key);
+      if (!run) return console.error(run.error());
+      if (*run) tell(**run);
+    }
+    more = rows->size() == page.limit;
+    if (more) page.before = rows->back().key;
+  }
+  if (found == 0 && !console.json_wanted()) console.words("no doubts");
   return ExitCode::succeeded;
 }
 

@@ -27,6 +27,11 @@ struct SignalArguments {
   std::string id;       ///< empty for a generated one
 };
 
+struct ResolveArguments {
+  std::string step;
+  std::string output;  ///< JSON, or @FILE, or @- for stdin; empty for null
+};
+
 struct LabArguments {
   std::string flow;     ///< the flow's file
   std::string input;    ///< JSON, or @FILE
@@ -50,6 +55,7 @@ ExitCode resume_command(const Settings& settings);
 ExitCode list_command(const Settings& settings, const ListArguments& arguments);
 ExitCode show_command(const Settings& settings, const std::string& run);
 ExitCode why_command(const Settings& settings, const std::string& run, const std::string& step);
+ExitCode doubts_command(const Settings& settings, const std::string& run);
 ExitCode verify_command(const Settings& settings);
 
 // command_flow.cpp
@@ -63,6 +69,8 @@ ExitCode cancel_command(const Settings& settings, const std::string& run);
 ExitCode unblock_command(const Settings& settings, const std::string& run);
 ExitCode signal_command(const Settings& settings, const std::string& run,
                         const SignalArguments& arguments);
+ExitCode resolve_command(const Settings& settings, const std::string& run,
+                         const ResolveArguments& arguments);
 
 // command_lab.cpp
 ExitCode crash_test_command(const Settings& settings, const LabArguments& arguments);

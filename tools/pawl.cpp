@@ -30,6 +30,7 @@ struct Arguments {
   RunArguments run;
   ListArguments list;
   SignalArguments signal;
+  ResolveArguments resolve;
   LabArguments lab;
   std::string flow;
   std::string id;
@@ -91,7 +92,7 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
       ->add_option("RUN", a.id, "The run's id")
       ->required();
 
-  add(app, a, chosen, "unblock", "Let a run go on that a crash loop had blocked",
+  add(app, a, chosen, "unblock", "Let a run go on that is blocked",
       [&a] { return unblock_command(a.settings, a.id); })
       ->add_option("RUN", a.id, "The run's id")
       ->required();
@@ -106,6 +107,19 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   signal->add_option("--id", a.signal.id,
                      "Names the signal: sent twice under one id, it counts once (default: a "
                      "generated one)");
+
+  CLI::App* resolve =
+      add(app, a, chosen, "resolve", "Give the output of a step that a run is blocked for",
+          [&a] { return resolve_command(a.settings, a.id, a.resolve); });
+  resolve->add_option("RUN", a.id, "The run's id")->required();
+  resolve->add_option("STEP", a.resolve.step, "The step's name, as pawl show has it")->required();
+  resolve->add_option("--output", a.resolve.output,
+                      "What the step would have answered: JSON, or @FILE, or @- for stdin "
+                      "(default: null)");
+
+  add(app, a, chosen, "doubts", "Effects that may have happened twice, or are undecided", [&a] {
+    return doubts_command(a.settings, a.id);
+  })->add_option("RUN", a.id, "Only of this run");
 
   add(app, a, chosen, "verify", "Check a store file", [&a] { return verify_command(a.settings); });
 

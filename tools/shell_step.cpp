@@ -206,8 +206,8 @@ StepResult judge(const StepCall& call, const ProgramRun& run) {
     return fail("stdout has more than " + std::to_string(stdout_bytes_max) +
                 " bytes; write to a file and hand its name on");
   if (run.exit.by_signal)
-    return retry("killed by signal " + std::to_string(run.exit.code) + " (" +
-                 ::strsignal(run.exit.code) + ")" + last_words(run.err));
+    return unclear("killed by signal " + std::to_string(run.exit.code) + " (" +
+                   ::strsignal(run.exit.code) + ")" + last_words(run.err));
   const json ok_codes = call.with.value("ok_exit_codes", json::array({0}));
   if (std::find(ok_codes.begin(), ok_codes.end(), json(run.exit.code)) == ok_codes.end())
     return retry("exit code " + std::to_string(run.exit.code) + last_words(run.err));
@@ -284,7 +284,7 @@ StepResult ShellStep::run(const StepCall& call) {
     return program.error().code == Errc::invalid_argument ? fail(why) : retry(why);
   }
   const Result<ProgramRun> ended = attend(call, std::move(*program));
-  if (!ended) return retry(ended.error().message);
+  if (!ended) return unclear(ended.error().message);
   return judge(call, *ended);
 }
 

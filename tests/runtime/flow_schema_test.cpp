@@ -96,7 +96,13 @@ TEST_CASE("flow schema: refuses what pawl refuses for its shape", "[runtime]") {
       with_step(R"({"if": {"any": []}})"), with_step(R"({"sleep_ms": -1})"),
       with_step(R"({"sleep_ms": true})"), with_step(R"({"sleep_ms": 1, "until_ms": 1})"),
       with_step(R"({"sleep_ms": "soon"})"), with_step(R"({"await": "a b"})"),
-      with_step(R"({"await": 1})"));
+      with_step(R"({"await": 1})"), with_step(R"({"map": [1]})"),
+      with_step(R"({"run": "x", "map": 1})"), with_step(R"({"run": "x", "max_parallel": 1})"),
+      with_step(R"({"run": "x", "map": [], "on_error": "no"})"),
+      with_step(R"({"run": "x", "undo": {}})"), with_step(R"({"run": "x", "undo": "y"})"),
+      with_step(R"({"run": "x", "undo": {"run": "y", "default": 1}})"),
+      with_step(R"({"run": "x", "at_most_once": 1})"),
+      with_step(R"({"run": "x", "in_doubt": "ask"})"), with_step(R"({"fail": 1})"));
   CAPTURE(text);
   CHECK_FALSE(schema.accepts(json::parse(text)));
   CHECK_FALSE(parse_flow(text).has_value());

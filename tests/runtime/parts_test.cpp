@@ -1,5 +1,6 @@
 // What comes to a plan while its run is under way: elements of maps, undos, and steps that may run
 // at most once.
+#include <pawl/doubts.hpp>
 #include <pawl/limits.hpp>
 #include <pawl/run_document.hpp>
 
@@ -429,4 +430,105 @@ TEST_CASE("undo: a restart of a cancelled run does not cancel what undoes it", "
   Story other = again(story, saga);
   other.receipt("a:undo", 1, AttemptEnd::lost, 0, 2);
   CHECK(other.resumed() == R"(start a:undo#2 {"id":1})");
+}
+
+// --- fail
+
+TEST_CASE("fail: the run fails with its words, and undoes what it did", "[runtime]") {
+  Story story = begun(R"("a": {"run": "x", "undo": {"run": "u"}},
+    "no": {"fail": "no more than {{input.max}}, and a said {{steps.a.output}}"})",
+                      {{"max", 3}});
+  story.started();
+  CHECK(story.output("a", 1, "so") ==
+        R"(write receipt no {"code":"step_failed","message":"no more than 3, and a said so"})");
+  CHECK_THAT(story.failed("no", Errc::step_failed, "no more"), Catch::StartsWith("write undoing"));
+}
+
+// --- what came of a review
+
+TEST_CASE("at most once: code that threw, or was killed, leaves a doubt, and one that answers none",
+          "[runtime]") {
+  AttemptFacts facts;
+  facts.step = "a";
+  facts.at_most_once = true;
+  const auto code_of = [&](StepResult result, Cancellation::Reason reason) {
+    const Record record = conclude(facts, std::move(result), reason);
+    return std::string(to_string(record.end)) + " " +
+           std::string(to_string(error_from_body(record.body).code));
+  };
+  CHECK(code_of(unclear("threw"), Cancellation::Reason::none) == "failed in_doubt");
+  CHECK(code_of(retry("not now"), Cancellation::Reason::none) == "failed step_failed");
+  CHECK(code_of(unclear("killed"), Cancellation::Reason::interrupted) == "interrupted in_doubt");
+  CHECK(code_of(retry("stopped"), Cancellation::Reason::interrupted) == "interrupted closed");
+  CHECK(code_of(fail("never"), Cancellation::Reason::interrupted) == "fatal step_failed");
+  facts.at_most_once = false;
+  CHECK(code_of(unclear("threw"), Cancellation::Reason::none) == "failed step_failed");
+  CHECK(code_of(fail("never"), Cancellation::Reason::interrupted) == "interrupted closed");
+}
+
+TEST_CASE("at most once: an unblock lets go on what was blocked then, and nothing since",
+          "[runtime]") {
+  const std::string steps = R"("y": {"run": "x", "at_most_once": true})";
+  Story story = begun(steps);
+  story.started();
+  story.over("y", 1);
+  story.opened("y", 1);
+  story.receipt("y", 1, AttemptEnd::timed_out);
+  const std::vector<Record> unblocking = story.machine.unblocking();
+  REQUIRE(unblocking.size() == 1);
+  CHECK(unblocking[0].step == "y");
+  CHECK(unblocking[0].attempt == 1);
+  Record other = unblocking[0];
+  other.step = "z";
+  REQUIRE(story.machine.apply(Recorded{other}).has_value());
+  CHECK(story.machine.state() == RunState::blocked);
+  REQUIRE(story.machine.apply(Recorded{unblocking[0]}).has_value());
+  CHECK(story.machine.state() == RunState::waiting);
+}
+
+TEST_CASE("at most once: with retry, ten crashes in a row block the run as with any step",
+          "[runtime]") {
+  Story story = begun(R"("a": {"run": "x", "at_most_once": true, "in_doubt": "retry"})");
+  story.started();
+  for (int attempt = 1; attempt <= Limits::lost_attempts_max; ++attempt) {
+    story.over("a", attempt);
+    story.opened("a", attempt);
+    story.receipt("a", attempt, AttemptEnd::lost);
+  }
+  CHECK(story.machine.error()->code == Errc::crash_loop);
+}
+
+TEST_CASE("undo: it may not name a step that a branch may exclude", "[runtime]") {
+  const Result<Flow> flow = parse_flow(R"({"flow": "f", "steps": {
+    "b": {"if": {"exists": "{{input.x?}}"}}, "x": {"run": "x", "when": "b"}, "w": {"run": "x"},
+    "y": {"run": "x", "after": ["x", "w"], "undo": {"run": "u", "with": {"x": "{{steps.x.output}}"}}}}})");
+  REQUIRE_FALSE(flow.has_value());
+  CHECK(flow.error().problems.front().code == "may_be_excluded");
+}
+
+TEST_CASE("doubts: an attempt without an answer, and whether another followed it", "[runtime]") {
+  const auto record = [](AttemptEnd end, const std::string& step, int attempt, Errc code) {
+    Record made;
+    made.kind = end == AttemptEnd::succeeded ? RecordKind::output : RecordKind::receipt;
+    made.end = end;
+    made.step = step;
+    made.attempt = attempt;
+    made.started_ms = 5;
+    if (made.kind == RecordKind::receipt) made.body = error_body(code, "why");
+    return made;
+  };
+  const std::vector<Record> records{record(AttemptEnd::lost, "a", 1, Errc::internal),
+                                    record(AttemptEnd::succeeded, "a", 2, Errc::internal),
+                                    record(AttemptEnd::failed, "b", 1, Errc::step_failed),
+                                    record(AttemptEnd::succeeded, "b", 2, Errc::internal),
+                                    record(AttemptEnd::timed_out, "c[1]", 1, Errc::deadline),
+                                    record(AttemptEnd::failed, "d", 1, Errc::in_doubt)};
+  const std::vector<Doubt> doubts = doubts_of("r1", records);
+  REQUIRE(doubts.size() == 3);
+  CHECK(doubts[0].key == "r1/a");
+  CHECK(doubts[0].kind == Doubt::Kind::repeated);
+  CHECK(doubts[1].key == "r1/c[1]");
+  CHECK(doubts[1].kind == Doubt::Kind::undecided);
+  CHECK(doubts[2].key == "r1/d");
+  CHECK(doubts[2].attempts == std::vector<int>{1});
 }

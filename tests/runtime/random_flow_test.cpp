@@ -6,6 +6,7 @@
 
 #include "runtime/attempt.hpp"
 #include "runtime/flow_machine.hpp"
+#include "runtime/part_name.hpp"
 #include "support/catch.hpp"
 
 #include <cstdlib>
@@ -37,8 +38,12 @@ class Driver {
       if (!signals_.empty() && chance_.below(4) > 0) {
         write(signal_record(signals_.front()).value());
         signals_.pop_front();
+      } else if (!unheard_.empty() && chance_.below(2) == 0) {
+        hear_one();
       } else if (!todo_.empty()) {
         do_one();
+      } else if (!unheard_.empty()) {
+        hear_one();
       } else if (!signals_.empty()) {
         continue;
       } else if (!timers_.empty()) {
@@ -64,6 +69,21 @@ class Driver {
   const FlowMachine& machine() const { return *machine_; }
 
   const std::string& trouble() const { return trouble_; }
+
+  /// What was done and can be undone, and what was undone, in their orders.
+  std::pair<std::vector<std::string>, std::vector<std::string>> undos() const {
+    std::vector<std::string> done;
+    std::vector<std::string> undone;
+    for (const Record& record : log_) {
+      if (record.kind != RecordKind::output || record.attempt == 0) continue;
+      const PartName name = part_name_from(record.step);
+      if (name.undo)
+        undone.push_back(name.undone().str());
+      else if (definition_of(*flow_.plan(), name)->undo)
+        done.insert(done.begin(), record.step);
+    }
+    return {done, undone};
+  }
 
  private:
   std::unique_ptr<FlowMachine> fresh() const {
@@ -96,10 +116,23 @@ class Driver {
   }
 
   void write(Record record) {
+    store(std::move(record));
+    tell(Recorded{log_.back()});
+  }
+
+  void store(Record record) {
     record.epoch = epoch_;
     record.at_ms = ++now_ms_;
-    log_.push_back(record);
-    tell(Recorded{log_.back()});
+    record.seq = static_cast<std::int64_t>(log_.size()) + 1;
+    log_.push_back(std::move(record));
+  }
+
+  /// What step runners have stored is heard in any order.
+  void hear_one() {
+    const auto at = unheard_.begin() + static_cast<std::ptrdiff_t>(chance_.below(unheard_.size()));
+    const std::size_t place = *at;
+    unheard_.erase(at);
+    tell(Recorded{log_[place]});
   }
 
   void do_one() {
@@ -110,22 +143,22 @@ class Driver {
   }
 
   void carry_out(const StartAttempt& start) {
-    const PlannedStep& step = flow_.plan()->steps[start.step];
+    const PlannedStep& step = machine_->definition(start.step);
     AttemptFacts facts;
-    facts.step = step.name.str();
+    facts.step = machine_->name(start.step);
     facts.attempt = start.attempt;
     facts.failures = start.failures;
     facts.retry = step.retry;
     facts.now_ms = now_ms_;
     const Result<json> with = machine_->parameters(start.step);
-    write(with ? conclude(facts, random_.answer(facts.step, start.failures + 1),
+    store(with ? conclude(facts, random_.answer(facts.step, start.failures + 1),
                           Cancellation::Reason::none)
                : conclude_refused(facts, with.error()));
+    unheard_.push_back(log_.size() - 1);
   }
 
   void carry_out(const OpenAttempt& open) {
-    write(record(RecordKind::opened, AttemptEnd::none, flow_.plan()->steps[open.step].name.str(),
-                 open.attempt));
+    write(record(RecordKind::opened, AttemptEnd::none, machine_->name(open.step), open.attempt));
   }
 
   void carry_out(const WriteRecord& write_record) { write(write_record.record); }
@@ -149,13 +182,13 @@ class Driver {
     while (!todo_.empty() && chance_.below(3) == 0) do_one();
     todo_.clear();
     timers_.clear();
+    unheard_.clear();
     ++epoch_;
     machine_ = fresh();
     const std::deque<Record> log = log_;
     for (const Record& stored : log) tell(Recorded{stored});
     for (const OpenAttemptRef& open : machine_->attempts_open_before(epoch_))
-      write(conclude_unanswered(flow_.plan()->steps[open.step].name.str(), open.attempt,
-                                AttemptEnd::lost));
+      write(conclude_unanswered(machine_->name(open.step), open.attempt, AttemptEnd::lost));
     tell(Resumed{});
   }
 
@@ -167,6 +200,7 @@ class Driver {
   std::deque<Record> log_;
   std::deque<Command> todo_;
   std::vector<AwaitTimer> timers_;
+  std::vector<std::size_t> unheard_;  // places in the log
   std::int64_t now_ms_ = 0;
   std::int64_t epoch_ = 1;
   std::string trouble_;
@@ -201,11 +235,15 @@ TEST_CASE("random flows: the machine comes to what the rules of the language say
     ++seen[std::string(to_string(outcome->state))];
     if (!failing.empty()) {
       REQUIRE(outcome->state == RunState::failed);
-      REQUIRE(failing.count(outcome->error->step) == 1);
+      REQUIRE(failing.count(part_name_from(outcome->error->step).step) == 1);
+      const auto [done, undone] = driver.undos();
+      REQUIRE(undone == done);
+      seen["undone parts"] += static_cast<int>(undone.size());
       continue;
     }
     REQUIRE(outcome->state == RunState::succeeded);
     REQUIRE(outcome->output == expected.output());
+    REQUIRE(driver.undos().second.empty());
     for (const auto& [step, end] : expected.ends()) {
       CAPTURE(step);
       const StepState state = driver.machine().step_state(flow->plan()->index.at(step));
@@ -214,8 +252,10 @@ TEST_CASE("random flows: the machine comes to what the rules of the language say
       seen["excluded steps"] += end == Interpreter::End::excluded ? 1 : 0;
     }
   }
-  for (const char* what : {"succeeded", "failed", "excluded steps"}) CHECK(seen[what] > 100);
+  for (const char* what : {"succeeded", "failed", "excluded steps", "undone parts"})
+    CHECK(seen[what] > 100);
   if (std::getenv("PAWL_RANDOM_FLOWS") != nullptr)
     WARN(seen["succeeded"] << " succeeded, " << seen["failed"] << " failed, " << seen["refused"]
-                           << " refused, " << seen["excluded steps"] << " excluded steps");
+                           << " refused, " << seen["excluded steps"] << " excluded steps, "
+                           << seen["undone parts"] << " undone parts");
 }

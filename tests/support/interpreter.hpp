@@ -14,8 +14,14 @@
 
 namespace pawl {
 
-/// What a task comes to after all of its attempts: an output, or nothing if it fails for good.
-using TaskOutcome = std::function<std::optional<nlohmann::json>(const std::string& step)>;
+/// What a task comes to after all of its attempts: an output, or if it fails for good an error.
+struct TaskEnd {
+  std::optional<nlohmann::json> output;
+  nlohmann::json error;
+};
+
+/// Given: a step's name, or an element's: `NAME[2]`.
+using TaskOutcome = std::function<TaskEnd(const std::string& step)>;
 
 class Interpreter {
  public:
@@ -97,9 +103,12 @@ class Interpreter {
   }
 
   std::optional<json> perform(const std::string& name, const json& step) {
+    if (step.contains("fail")) return std::nullopt;
+    if (step.contains("map")) return perform_each(name, step);
     if (step.contains("run")) {
       std::optional<json> output;
-      if (!step.contains("with") || fill(step["with"], nullptr, true)) output = outcome_(name);
+      if (!step.contains("with") || fill(step["with"], nullptr, true))
+        output = outcome_(name).output;
       if (output || !step.contains("default")) return output;
       return compute(step["default"], nullptr);
     }
@@ -116,13 +125,33 @@ class Interpreter {
     return compute(step["default"], nullptr);
   }
 
+  /// A failed element fails the step, unless errors are collected or it has a default.
+  std::optional<json> perform_each(const std::string& name, const json& step) {
+    const json items = compute(step["map"], nullptr);
+    if (!items.is_array()) return std::nullopt;
+    const bool collect = step.contains("on_error") && step["on_error"] == "collect";
+    json all = json::array();
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      const TaskEnd end = outcome_(name + "[" + std::to_string(i) + "]");
+      if (collect)
+        all.push_back(end.output ? json{{"output", *end.output}} : json{{"error", end.error}});
+      else if (end.output)
+        all.push_back(*end.output);
+      else if (step.contains("default"))
+        all.push_back(compute(step["default"], &items[i]));
+      else
+        return std::nullopt;
+    }
+    return all;
+  }
+
   /// Every step that this one waits for, and whether it can do without its output.
   std::map<std::string, bool> needs(const json& step) const {
     std::map<std::string, bool> all;
     for (const json& name : step.value("after", json::array())) all[name.get<std::string>()];
     for (const char* guard : {"when", "unless"})
       for (const std::string& name : guards(step, guard)) all[name] = true;
-    for (const char* member : {"with", "if", "value", "sleep_ms", "default"})
+    for (const char* member : {"with", "if", "value", "sleep_ms", "default", "map", "fail"})
       if (step.contains(member)) find_references(step[member], member == std::string("if"), all);
     return all;
   }

@@ -32,9 +32,10 @@ class RandomFlow {
   StepResult answer(const std::string& step, int attempt) const {
     lab::Chance chance(seed_ ^ std::hash<std::string>{}(step));
     const std::uint64_t kind = chance.below(20);
-    const auto retries = static_cast<int>(chance.below(3));  // of 3 attempts
-    if (kind == 0) return fail("never");
-    if (kind == 1) return retry("again and again");
+    const auto retries = static_cast<int>(chance.below(3));       // of 3 attempts
+    const bool undoes = step.find(":undo") != std::string::npos;  // which ends well in the end
+    if (kind == 0 && !undoes) return fail("never");
+    if (kind == 1 && !undoes) return retry("again and again");
     if (attempt <= retries) return retry("not yet");
     const std::uint64_t shape = chance.below(4);
     if (shape == 0) return done(chance.below(10));
@@ -48,13 +49,14 @@ class RandomFlow {
     for (const Signal& signal : signals) payloads.emplace(signal.name, signal.payload);
     return Interpreter(
         flow, json::object(),
-        [this](const std::string& step) -> std::optional<json> {
+        [this](const std::string& step) -> TaskEnd {
           for (int attempt = 1; attempt <= 3; ++attempt) {
             const StepResult result = answer(step, attempt);
-            if (result.kind == StepResult::Kind::done) return result.output;
-            if (result.kind == StepResult::Kind::fail) return std::nullopt;
+            if (result.kind == StepResult::Kind::done) return {result.output, nullptr};
+            if (result.kind == StepResult::Kind::fail || attempt == 3)
+              return {std::nullopt, {{"code", "step_failed"}, {"message", result.message}}};
           }
-          return std::nullopt;
+          return {};
         },
         std::move(payloads));
   }
@@ -101,7 +103,8 @@ class RandomFlow {
   void add_step() {
     json step = json::object();
     bool is_branch = false;
-    switch (below(10)) {
+    switch (!branches_.empty() && below(20) == 0 ? 99 : below(10)) {
+      case 99: step["fail"] = "enough of " + reference(true); break;
       case 0:
       case 1:
         step["if"] = condition(2);
@@ -114,6 +117,11 @@ class RandomFlow {
       default:
         step["run"] = "t";
         step["retry"] = {{"max_attempts", 3}, {"initial_ms", 10}};
+        if (below(4) == 0) step["undo"] = {{"run", "u"}, {"with", {{"was", "{{output}}"}}}};
+        if (below(4) == 0) {
+          map(step);
+          break;
+        }
         if (below(4) == 0) step["default"] = below(2) == 0 ? operand() : json{{"n", operand()}};
         if (below(2) == 0) step["with"] = {{"x", reference(below(2) == 0)}};
     }
@@ -131,6 +139,16 @@ class RandomFlow {
     flow["steps"][name] = step;
     names_.push_back(name);
     if (is_branch) branches_.push_back(name);
+  }
+
+  void map(json& step) {
+    step["map"] = below(3) > 0 ? json{below(9), "x", operand()} : json(reference(true));
+    step["with"] = {{"item", "{{item}}"}, {"index", "{{index}}"}};
+    if (below(2) == 0) step["max_parallel"] = 1 + below(3);
+    if (below(3) == 0)
+      step["on_error"] = "collect";
+    else if (below(3) == 0)
+      step["default"] = below(2) == 0 ? json("{{item}}") : operand();
   }
 
   void await(json& step) {

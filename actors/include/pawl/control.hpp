@@ -3,6 +3,7 @@
 
 #include <pawl/error.hpp>
 #include <pawl/json.hpp>
+#include <pawl/resolution.hpp>
 #include <pawl/run_state.hpp>
 #include <pawl/signal.hpp>
 
@@ -11,19 +12,20 @@
 namespace pawl {
 
 /// What can be asked of an owner about one of its runs.
-enum class ControlVerb { cancel, unblock, signal };
+enum class ControlVerb { cancel, unblock, signal, resolve };
 
 struct ControlQuestion {
   ControlVerb verb = ControlVerb::cancel;
   std::string run;
-  Signal signal = {};  ///< with that verb
+  Signal signal = {};          ///< with that verb
+  Resolution resolution = {};  ///< with `resolve`
 };
 
 /// Asks the engine that owns the store for something, and waits for its answer, which comes after
 /// the commit.
 ///
 /// Given:   `store_path`, as the owner opened it or not: links are resolved.
-/// Returns: the run's state, as `Engine::cancel`, `Engine::unblock` and `Engine::signal` do.
+/// Returns: the run's state, as `Engine::cancel`, `unblock`, `signal` and `resolve` do.
 /// Errors:  theirs; Errc::io when no owner listens, or it does not answer within `timeout_ms`.
 Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion& question,
                            int timeout_ms);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pawl/clock.hpp>
+#include <pawl/doubts.hpp>
 #include <pawl/error.hpp>
 #include <pawl/executor.hpp>
 #include <pawl/flow.hpp>
@@ -173,7 +174,8 @@ class Engine {
   /// Errors:  Errc::unknown_run; those of the store.
   Result<RunState> cancel(std::string_view run);
 
-  /// Lets a run go on that a crash loop had blocked.
+  /// Lets everything go on that a run is blocked for: steps after a crash loop or in doubt run
+  /// again, an undo that failed has all its attempts again.
   ///
   /// Returns: the run's state afterwards.
   /// Errors:  Errc::unknown_run; those of the store.
@@ -190,6 +192,24 @@ class Engine {
   ///          Errc::invalid_json, Errc::too_large (the payload); those of the store.
   Result<RunState> signal(std::string_view run, std::string_view name, json payload = nullptr,
                           std::string_view signal_id = {});
+
+  /// Gives the output of a step that its run is blocked for: what somebody says who has found out
+  /// that its effect happened. (`unblock` runs it again.)
+  ///
+  /// Given:   `step`, as `RunError::step` names it.
+  /// Returns: the run's state afterwards.
+  /// Errors:  Errc::invalid_argument for a step that the run is not blocked for; Errc::unknown_run,
+  ///          Errc::run_ended, Errc::too_large; those of the store.
+  Result<RunState> resolve(std::string_view run, std::string_view step, json output);
+
+  /// The effects of a run's steps that may have happened twice, or are undecided.
+  ///
+  /// Errors: Errc::unknown_run; those of the store.
+  Result<std::vector<Doubt>> doubts(std::string_view run);
+
+  /// The same of all runs, the newest first. Reads every run: for reports, not for every day's
+  /// path.
+  Result<std::vector<Doubt>> doubts();
 
   /// Runs of the store, the newest first.
   Result<std::vector<RunRow>> list(const RunFilter& filter = {});

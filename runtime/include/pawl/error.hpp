@@ -35,8 +35,8 @@ enum class Errc {
   unresolved_reference,  ///< a template names something that is not there
   cancelled,             ///< somebody cancelled the run
   crash_loop,            ///< a step was lost in too many crashes in a row: the run is blocked
-  in_doubt,     ///< nobody knows whether the effect of an at_most_once step happened
-  undo_failed,  ///< what a step did could not be undone: the run is blocked
+  in_doubt,              ///< nobody knows whether the effect of an at_most_once step happened
+  undo_failed,           ///< what a step did could not be undone: the run is blocked
   unknown_step_type,     ///< this program has no such step type: the run is blocked
 
   // The store.

@@ -22,7 +22,7 @@ enum class RecordKind : std::uint8_t {
   receipt = 4,  ///< how an attempt ended that gave no output; one that was `lost` opens the next
                 ///< attempt. `late`, `diverged` and `succeeded` ones are only kept for people
   cancel_requested = 5,  ///< somebody cancelled the run
-  unblocked = 6,         ///< a person lets a run go on that was blocked by a crash loop
+  unblocked = 6,         ///< a person lets a step go on that its run was blocked for
   ended = 7,             ///< the run's end; only receipts that end no attempt come after it
   signal = 8,            ///< somebody outside sent a signal, which waits until a step takes it
   undoing = 9,  ///< the run will end as the record says, and first undoes what it did; opens the

@@ -55,7 +55,7 @@ struct StepCall {
   bool cancelled() const { return cancellation->reason() != Cancellation::Reason::none; }
 };
 
-/// What a step answers. Made by `done`, `retry` and `fail`.
+/// What a step answers. Made by `done`, `retry`, `unclear` and `fail`.
 struct StepResult {
   enum class Kind {
     done,   ///< `output` is the step's output
@@ -64,24 +64,31 @@ struct StepResult {
   };
 
   Kind kind = Kind::done;
-  json output;          ///< with `done`
-  std::string message;  ///< with `retry` and `fail`: why, for a person
+  json output;           ///< with `done`
+  std::string message;   ///< with `retry` and `fail`: why, for a person
+  bool unclear = false;  ///< with `retry`: nobody knows whether the effect has happened
 };
 
 /// The step succeeded; `output` is any JSON, at most `Limits::output_bytes_max` bytes as text.
 inline StepResult done(json output = nullptr) {
-  return StepResult{StepResult::Kind::done, std::move(output), {}};
+  return StepResult{StepResult::Kind::done, std::move(output), {}, false};
 }
 
-/// This attempt failed and another may succeed; the step's retry policy decides. A thrown exception
-/// counts as this.
+/// This attempt failed and another may succeed; the step's retry policy decides.
 inline StepResult retry(std::string why) {
-  return StepResult{StepResult::Kind::retry, nullptr, std::move(why)};
+  return StepResult{StepResult::Kind::retry, nullptr, std::move(why), false};
+}
+
+/// As `retry`, where nobody knows whether the effect has happened: a connection broke after the
+/// request was sent. A step that may run at most once is in doubt then; for any other there is no
+/// difference. What a step throws counts as this.
+inline StepResult unclear(std::string why) {
+  return StepResult{StepResult::Kind::retry, nullptr, std::move(why), true};
 }
 
 /// The step failed for good: no further attempt, the run fails.
 inline StepResult fail(std::string why) {
-  return StepResult{StepResult::Kind::fail, nullptr, std::move(why)};
+  return StepResult{StepResult::Kind::fail, nullptr, std::move(why), false};
 }
 
 }  // namespace pawl

@@ -39,7 +39,8 @@ struct StartRun {
 /// - an output: one per step. Other bytes than the stored ones do not replace them; they are kept
 ///   in a `diverged` receipt. The same bytes from another attempt leave a `succeeded` receipt.
 /// - a receipt: one per attempt; besides it, one `late` and one `diverged` receipt per attempt
-/// - opened: one per attempt · cancel_requested, ended: one per run · unblocked: any number
+/// - opened: one per attempt · cancel_requested, undoing, ended: one per run · unblocked: any
+/// number
 ///
 /// A receipt that would end an attempt of a step that has an output already is answered with that
 /// output. An output of an attempt that has ended is refused with Errc::attempt_ended; anything but
