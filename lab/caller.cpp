@@ -6,6 +6,13 @@
 
 namespace pawl::lab {
 
+namespace {
+
+/// More than a life has faults, unless they last.
+constexpr int tries_max = 8;
+
+}  // namespace
+
 void Caller::call() {
   for (const RunToStart& run : start_.scenario.runs) {
     if (start_.started.count(run.id) == 0)
@@ -15,18 +22,24 @@ void Caller::call() {
   }
 }
 
-void Caller::submit(const RunToStart& to_start) {
+void Caller::submit(const RunToStart& to_start, int tries) {
   HistoryEvent event;
   event.what = Happened::submitted;
   event.run = to_start.id;
   if (!course_.mark(std::move(event))) return;
   const Run run = core_.submit(start_.scenario.flow, to_start.id, to_start.input);
-  run.on_started([this, id = to_start.id](const Result<void>& started) {
+  run.on_started([this, to_start, tries, id = to_start.id](const Result<void>& started) {
     HistoryEvent told;
     told.what = started ? Happened::start_told : Happened::start_refused;
     told.run = id;
     if (!started) told.text = started.error().text();
-    if (course_.mark(std::move(told)) && started) send_signals(id);
+    if (!course_.mark(std::move(told))) return;
+    // As a caller does whose start failed: nobody knows whether the run is there, and the same
+    // start again is harmless.
+    if (started)
+      send_signals(id);
+    else if (tries < tries_max)
+      submit(to_start, tries + 1);
   });
   run.on_end([this, id = to_start.id](const Outcome& outcome) {
     if (is_ended(outcome.state)) course_.mark(told_end(id, outcome));

@@ -23,7 +23,7 @@ class Caller {
   void cancel(const std::string& run);
 
  private:
-  void submit(const RunToStart& to_start);
+  void submit(const RunToStart& to_start, int tries = 1);
   void send_signals(const std::string& run);
   void send(const SignalToSend& to_send);
 
