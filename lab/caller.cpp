@@ -9,7 +9,7 @@ namespace pawl::lab {
 namespace {
 
 /// More than a life has faults, unless they last.
-constexpr int tries_max = 8;
+constexpr int tries_max = 50;
 
 }  // namespace
 
