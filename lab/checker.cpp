@@ -27,7 +27,7 @@ class Check {
       : scenario_(scenario), history_(history), runs_(runs) {
     const Plan& plan = *scenario.flow.plan();
     has_own_steps_ = std::any_of(plan.steps.begin(), plan.steps.end(), [](const PlannedStep& step) {
-      return step.kind != StepKind::task || step.has_default || step.undo || step.at_most_once;
+      return step.kind != StepKind::task || step.has_default;
     });
     for (const StoredRun& run : runs) {
       StoredFacts facts = facts_of(run);
@@ -231,7 +231,7 @@ class Check {
     const std::string state = event.text == "cancelling" ? "cancelled"
                               : event.text == "failing"  ? "failed"
                                                          : event.text;
-    if (!facts->end && needs_a_person(*scenario_.flow.plan(), *facts)) return;  // to undo it
+    if (!facts->end && undo_needs_a_person(*scenario_.flow.plan(), *facts)) return;
     if (!facts->end || to_string(facts->end->state) != state)
       breach("cancel_is_kept",
              "a cancel of " + event.run + " was answered with " + event.text + ", and it is " +

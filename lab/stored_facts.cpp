@@ -73,24 +73,40 @@ Result<json> stored_parameters(const Plan& plan, const PartName& name, const Sto
 }
 
 bool needs_a_person(const Plan& plan, const StoredFacts& facts) {
-  for (const Record& record : facts.run->records) {
-    const bool ended = ends_attempt(record) && facts.outputs.count(record.step) == 0;
-    if (!ended) continue;
-    const PartName name = part_name_from(record.step);
-    const PlannedStep* const definition = definition_of(plan, name);
-    if (definition == nullptr) continue;
+  const auto lost_too_often = [](const auto& lost) {
+    return lost.second >= Limits::lost_attempts_max;
+  };
+  const auto in_doubt = [&](const Record& record) {
+    if (!ends_attempt(record) || facts.outputs.count(record.step) > 0) return false;
+    const PlannedStep* const definition = definition_of(plan, part_name_from(record.step));
     const bool unclear = record.end == AttemptEnd::lost || record.end == AttemptEnd::timed_out ||
                          error_from_body(record.body).code == Errc::in_doubt;
-    if (unclear && definition->at_most_once && definition->in_doubt == InDoubt::ask) return true;
-    const auto failures = facts.failures.find(record.step);
+    return unclear && definition != nullptr && definition->at_most_once &&
+           definition->in_doubt == InDoubt::ask;
+  };
+  const std::vector<Record>& records = facts.run->records;
+  return std::any_of(facts.lost.begin(), facts.lost.end(), lost_too_often) ||
+         std::any_of(records.begin(), records.end(), in_doubt) || undo_needs_a_person(plan, facts);
+}
+
+bool undo_needs_a_person(const Plan& plan, const StoredFacts& facts) {
+  const auto count = [](const std::map<std::string, int>& counts, const std::string& part) {
+    const auto found = counts.find(part);
+    return found == counts.end() ? 0 : found->second;
+  };
+  const auto is_stuck = [&](const Record& record) {
+    const PartName name = part_name_from(record.step);
+    const PlannedStep* const definition = definition_of(plan, name);
+    if (!name.undo || definition == nullptr || !ends_attempt(record) ||
+        facts.outputs.count(record.step) > 0)
+      return false;
     const bool refused =
         record.end == AttemptEnd::fatal && error_from_body(record.body).code == Errc::step_failed;
-    if (name.undo && (refused || (failures != facts.failures.end() &&
-                                  failures->second >= definition->retry.max_attempts)))
-      return true;
-  }
-  return std::any_of(facts.lost.begin(), facts.lost.end(),
-                     [](const auto& lost) { return lost.second >= Limits::lost_attempts_max; });
+    return refused || count(facts.failures, record.step) >= definition->retry.max_attempts ||
+           count(facts.lost, record.step) >= Limits::lost_attempts_max;
+  };
+  const std::vector<Record>& records = facts.run->records;
+  return std::any_of(records.begin(), records.end(), is_stuck);
 }
 
 }  // namespace pawl::lab

@@ -55,4 +55,7 @@ Result<json> stored_parameters(const Plan& plan, const PartName& name, const Sto
 /// Whether the run may rightly stay blocked: a person is needed for one of its parts.
 bool needs_a_person(const Plan& plan, const StoredFacts& facts);
 
+/// Whether a person is needed to undo what the run did, so that not even a cancel can end it.
+bool undo_needs_a_person(const Plan& plan, const StoredFacts& facts);
+
 }  // namespace pawl::lab

@@ -110,7 +110,9 @@ Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
     return unlawful(record, "comes before the outputs that the step waits for");
   if (step.phase == Phase::succeeded) return unlawful(record, "is the step's second output");
   const bool is_default = plan.has_default && record.attempt == 0;
-  const bool is_resolved = record.attempt == 0 && step.phase == Phase::blocked;
+  // It was blocked when it was given its output; another step's failure may stand before that.
+  const bool is_resolved =
+      record.attempt == 0 && (step.phase == Phase::blocked || step.phase == Phase::stopped);
   if (plan.kind != StepKind::task || is_default || is_resolved) return take_own_output(record, i);
   if (step.phase != Phase::open || record.attempt != step.attempt)
     return unlawful(record, "comes from an attempt that is not open");

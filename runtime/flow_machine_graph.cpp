@@ -9,11 +9,13 @@ namespace pawl {
 
 void FlowMachine::succeed(std::size_t i, std::shared_ptr<const json> value, const Record& record) {
   Step& step = steps_[i];
-  const bool was_blocked = step.phase == Phase::blocked;  // and a person knows better
+  // A person knows better than the attempts that gave none.
+  const bool is_given = step.phase == Phase::blocked ||
+                        (step.phase == Phase::stopped && !step.definition->has_default);
   move_to(step, Phase::succeeded);
   step.output = std::move(value);
   if (record.attempt > 0) step.error.reset();  // with a default it says why
-  if (record.attempt > 0 || was_blocked) step.output_seq = record.seq;
+  if (record.attempt > 0 || is_given) step.output_seq = record.seq;
   step.in_doubt = false;
   if (step.role == Role::element) return end_element(i);
   if (step.role == Role::undo) return undo_next();
@@ -47,13 +49,12 @@ void FlowMachine::leave_in_doubt(std::size_t i, const std::string& why) {
   Step& step = steps_[i];
   Error error = make_error(Errc::in_doubt,
                            why + ": its effect may have happened, and it may happen only once");
-  if (halted(step)) {
-    step.error = std::move(error);
-    return stop(step);
-  }
+  // Whatever becomes of the run: what follows from it must be the same in whichever order the
+  // records of several steps were heard.
   if (step.definition->in_doubt == InDoubt::fail)
     return give_up_task(i, Errc::in_doubt, std::move(error));
   step.error = std::move(error);
+  if (halted(step)) return stop(step);
   step.in_doubt = true;
   move_to(step, Phase::blocked);
 }

@@ -9,12 +9,6 @@ using namespace pawl;
 
 namespace {
 
-Story begun(const std::string& steps, json input = json::object()) {
-  Story story(R"({"flow": "f", "steps": {)" + steps + "}}", std::move(input));
-  story.resumed();
-  return story;
-}
-
 const std::string choice = R"("a": {"run": "x"},
   "big": {"if": {"less": [10, "{{steps.a.output}}"]}},
   "yes": {"run": "x", "when": "big"}, "after_yes": {"run": "x", "after": ["yes"]},

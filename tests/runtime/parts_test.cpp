@@ -13,12 +13,6 @@ using namespace pawl;
 
 namespace {
 
-Story begun(const std::string& steps, json input = json::object()) {
-  Story story(R"({"flow": "f", "steps": {)" + steps + "}}", std::move(input));
-  story.resumed();
-  return story;
-}
-
 /// The machine of the same records in another process.
 Story again(const Story& story, const std::string& steps, json input = json::object()) {
   Story other(R"({"flow": "f", "steps": {)" + steps + "}}", std::move(input));
@@ -531,4 +525,30 @@ TEST_CASE("doubts: an attempt without an answer, and whether another followed it
   CHECK(doubts[1].kind == Doubt::Kind::undecided);
   CHECK(doubts[2].key == "r1/d");
   CHECK(doubts[2].attempts == std::vector<int>{1});
+}
+
+TEST_CASE("at most once: a doubt opens the same elements in whichever order failures are heard",
+          "[runtime]") {
+  // Heard: the doubt of 0, which lets 1 begin; stored: the failure of another step before it.
+  const std::string steps = R"("m": {"map": [1, 2], "run": "x", "max_parallel": 1,
+    "at_most_once": true, "in_doubt": "fail", "on_error": "collect"}, "x": {"run": "x"})";
+  Story story = begun(steps);
+  story.started();
+  story.over("m[0]", 1);
+  story.opened("m[0]", 1);
+  story.receipt("x", 1, AttemptEnd::fatal);
+  story.receipt("m[0]", 1, AttemptEnd::timed_out);
+  CHECK(story.opened("m[1]", 1) != "unlawful");
+  CHECK(story.output("m[1]", 1, 2) != "unlawful");
+}
+
+TEST_CASE("at most once: an output that a person gave is lawful behind a failure heard after it",
+          "[runtime]") {
+  Story story = begun(R"("y": {"run": "x", "at_most_once": true}, "x": {"run": "x"})");
+  story.started();
+  story.over("y", 1);
+  story.opened("y", 1);
+  story.receipt("x", 1, AttemptEnd::fatal);
+  story.receipt("y", 1, AttemptEnd::timed_out);
+  CHECK(story.wrote("y", "it did") != "unlawful");
 }

@@ -171,4 +171,11 @@ class Story {
   }
 };
 
+/// The story of a flow of these steps, told to go on.
+inline Story begun(const std::string& steps, json input = json::object()) {
+  Story story(R"({"flow": "f", "steps": {)" + steps + "}}", std::move(input));
+  story.resumed();
+  return story;
+}
+
 }  // namespace pawl
