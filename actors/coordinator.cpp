@@ -13,7 +13,7 @@
 #include <caf/actor_cast.hpp>
 
 #include <algorithm>
-#include <chrono>
+#include <limits>
 #include <utility>
 
 namespace pawl {
@@ -22,9 +22,6 @@ namespace {
 
 /// A run that waits for longer than this is noted as waiting, and read back when its time comes.
 constexpr std::int64_t park_ms = 1000;
-
-/// No timer is set for longer. A run that waits for longer is parked, and looked at then.
-constexpr std::int64_t timer_ms_max = 10LL * 366 * 86'400'000;
 
 EngineEvent event_of(EventKind kind, const std::string& run) {
   EngineEvent event;
@@ -94,6 +91,7 @@ void Coordinator::resume_if_quiet(const std::string& id) {
       found->second.stuck)
     return;
   found->second.resumed = true;
+  if (!config_.recover) fetch_children(*found->second.machine);
   tell(found->second, Resumed{});
 }
 
@@ -131,22 +129,6 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   run.running[start.step] = dispatch;
   queue_.push_back(std::move(dispatch));
   start_queued();
-}
-
-void Coordinator::carry_out(LiveRun& run, const AwaitTimer& wait) {
-  if (closing_) return;
-  const PlannedStep& step = run.machine->definition(wait.step);
-  if (step.kind == StepKind::task && !config_.performers->has(step.type)) {
-    const Result<Commands> commands = run.machine->apply(StepTypeMissing{wait.step});
-    if (commands) carry_out(run, *commands);
-    return;
-  }
-  const std::int64_t left_ms = std::clamp<std::int64_t>(wait.due_ms - config_.seams.clock->now_ms(),
-                                                        0, std::min(wait.longest_ms, timer_ms_max));
-  const TimePoint at = self_->clock().now() + std::chrono::milliseconds(left_ms);
-  run.timers.push_back(
-      timers_.emplace(at, Timer{run.machine->run().str(), wait.step, wait.attempt}));
-  set_alarm(at);
 }
 
 void Coordinator::carry_out(LiveRun& run, const OpenAttempt& open) {
@@ -188,6 +170,8 @@ void Coordinator::carry_out(LiveRun& run, const EndRun& end) {
   if (mutant("end_told_before_write")) answer_waiters(run.machine->run().str(), end.outcome);
   Record record = run_record(RecordKind::ended);
   record.body = to_json_value(end.outcome).dump();
+  if (run.machine->start_facts().parent && !mutant("child_end_not_told"))
+    return end_child({run.machine->run().str(), std::move(record)});
   write_about(run, std::move(record));
 }
 
@@ -268,14 +252,17 @@ void Coordinator::settle(const std::string& id) {
     park(run, RunState::blocked, 0);
     halted_.insert(id);
     answer_waiters(id, Outcome{state, nullptr, run.machine->error()});
+    tell_above(id, *run.machine, *run.machine->error());
     drop(id);
   } else if (state == RunState::waiting && !closing_) {
+    if (const std::optional<Outcome> halted = halted_below(id)) answer_waiters(id, *halted);
+    if (live_children_.count(id) > 0) return;  // they will want it soon
     const std::int64_t due_ms = run.machine->due_ms();
     const std::int64_t left_ms = due_ms - config_.seams.clock->now_ms();
     if (left_ms <= park_ms) return;
     park(run, RunState::waiting, due_ms);
     if (!config_.recover) return;  // nobody would read it back
-    scan_in(left_ms);
+    if (due_ms != std::numeric_limits<std::int64_t>::max()) scan_in(left_ms);
     drop(id);
   }
   answer_close_if_done();
@@ -302,24 +289,10 @@ void Coordinator::drop(const std::string& id) {
   if (const auto found = live_.find(id); found != live_.end()) {
     count(found->second, std::nullopt);
     for (const Timers::iterator& timer : found->second.timers) timers_.erase(timer);
+    note_child_gone(found->second);
     live_.erase(found);
   }
   scan_if_room();
-}
-
-void Coordinator::park(LiveRun& run, RunState state, std::int64_t due_ms) {
-  ++writes_;
-  // A hint: the records say the same. If it is not written, the run is looked at too early, and
-  // that is all.
-  self_
-      ->request(config_.store, caf::infinite,
-                WritePtr(std::make_shared<const Write>(ParkRun{run.key, state, due_ms})))
-      .then(
-          [this](const WriteAnswer&) {
-            --writes_;
-            answer_close_if_done();
-          },
-          [this](const caf::error&) { --writes_; });
 }
 
 /// Something is wrong with the run, and this engine does no more for it by itself.
@@ -332,6 +305,7 @@ void Coordinator::give_up(const std::string& id, const Error& error) {
   if (const auto found = live_.find(id); found != live_.end()) {
     LiveRun& run = found->second;
     run.stuck = error;
+    tell_above(id, *run.machine, RunError{error.code, "", error.message});
     // What has not begun will not. What has begun comes back, and is recorded.
     for (const auto& [step, dispatch] : run.running)
       queue_.erase(std::remove(queue_.begin(), queue_.end(), dispatch), queue_.end());
@@ -363,38 +337,6 @@ void Coordinator::count(LiveRun& run, std::optional<RunState> state) {
   if (run.counted) --counts[static_cast<std::size_t>(*run.counted)];
   if (state) ++counts[static_cast<std::size_t>(*state)];
   run.counted = state;
-}
-
-// --- time
-
-void Coordinator::set_alarm(TimePoint at) {
-  alarm_.set(self_, at, [this] { on_alarm(); });
-}
-
-/// Looks for due runs then, or earlier.
-void Coordinator::scan_in(std::int64_t left_ms) {
-  const TimePoint at = self_->clock().now() + std::chrono::milliseconds(std::clamp<std::int64_t>(
-                                                  left_ms, 0, timer_ms_max));
-  scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
-  set_alarm(*scan_at_);
-}
-
-void Coordinator::on_alarm() {
-  const TimePoint now = self_->clock().now();
-  while (!timers_.empty() && timers_.begin()->first <= now) {
-    const Timer over = timers_.begin()->second;
-    LiveRun& run = live_.at(over.run);  // what is dropped takes its timers along
-    run.timers.erase(std::find(run.timers.begin(), run.timers.end(), timers_.begin()));
-    timers_.erase(timers_.begin());
-    tell(run, TimerOver{over.step, over.attempt});
-  }
-  if (scan_at_ && *scan_at_ <= now) {
-    scan_at_.reset();
-    backlog_ = true;
-    scan_if_room();
-  }
-  if (!timers_.empty()) set_alarm(timers_.begin()->first);
-  if (scan_at_) set_alarm(*scan_at_);
 }
 
 }  // namespace pawl

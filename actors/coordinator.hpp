@@ -117,7 +117,13 @@ class Coordinator {
     DispatchPtr dispatch;
   };
 
-  using Request = std::variant<Message<WatchRequest>, Message<NoteRequest>>;
+  /// A child has come to its end, which its parent must hear of.
+  struct ChildEnd {
+    std::string child;
+    Record ended;
+  };
+
+  using Request = std::variant<Message<WatchRequest>, Message<NoteRequest>, ChildEnd>;
   using TimePoint = Alarm::TimePoint;
 
   // Runs (coordinator_desk.cpp).
@@ -143,6 +149,8 @@ class Coordinator {
   void carry_out(LiveRun& run, const OpenAttempt& open);
   void carry_out(LiveRun& run, const WriteRecord& write);
   void carry_out(LiveRun& run, const CancelAttempt& cancel);
+  void carry_out(LiveRun& run, const StartChild& start);
+  void carry_out(LiveRun& run, const CancelChild& cancel);
   void carry_out(LiveRun& run, const EndRun& end);
   static void postpone_end(LiveRun& run);
   void write_about(LiveRun& run, Record record,
@@ -158,6 +166,21 @@ class Coordinator {
   void answer_waiters(const std::string& id, const Outcome& outcome);
   void answer_everybody(const Error& error);
   void count(LiveRun& run, std::optional<RunState> state);
+
+  // Children (coordinator_children.cpp).
+  void on_child_started(const std::string& parent, const StartChild& start,
+                        const std::shared_ptr<const Plan>& flow, const std::string& folder,
+                        const Result<WriteReply>& result);
+  void adopt_child(const StartChild& start, const std::shared_ptr<const Plan>& flow,
+                   const std::string& folder, const WriteReply& reply);
+  void end_child(const ChildEnd& end);
+  void write_child_end(LiveRun& child, LiveRun& parent, const Record& ended);
+  void end_orphan(const ChildEnd& end, const Error& error);
+  void fetch_children(const FlowMachine& machine);
+  void note_child_lives(const LiveRun& run);
+  void note_child_gone(const LiveRun& run);
+  void tell_above(const std::string& id, const FlowMachine& machine, const RunError& why);
+  std::optional<Outcome> halted_below(const std::string& id) const;
 
   // Step runners (coordinator_crew.cpp).
   void start_queued();
@@ -180,6 +203,9 @@ class Coordinator {
   std::unordered_map<std::string, std::vector<Request>>
       arriving_;                            // being read back, and who asked for it
   std::unordered_set<std::string> halted_;  // blocked or damaged: scans pass them over
+  std::unordered_map<std::string, std::size_t> live_children_;  // by parent
+  /// Runs, and those of their children, and of theirs, that are blocked or damaged.
+  std::map<std::string, std::map<std::string, RunError>> halted_below_;
   std::unordered_map<std::string, std::vector<std::shared_ptr<Ticket<Outcome>>>> waiters_;
 
   std::vector<StepRunnerActor> idle_;

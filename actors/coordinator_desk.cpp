@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <utility>
 
 namespace pawl {
@@ -110,6 +111,7 @@ void Coordinator::adopt(const std::string& id, RunKey key, const std::string& fo
   run.key = key;
   run.folder = folder;
   run.machine = std::move(machine);
+  note_child_lives(run);
   resume_if_quiet(id);
 }
 
@@ -168,6 +170,7 @@ void Coordinator::on_recovered(const Recovered& recovered) {
   run.key = recovered.key;
   run.folder = recovered.folder;
   run.machine = recovered.machine;
+  note_child_lives(run);
   if (recovered.noted != RunState::running) park(run, RunState::running, 0);
   for (const Request& request : requests) serve(request, run);
   resume_if_quiet(recovered.run);
@@ -181,6 +184,7 @@ void Coordinator::serve(const Request& request, LiveRun& run) {
     waiters_[(*watch)->run].push_back((*watch)->end);
     return;
   }
+  if (const auto* end = std::get_if<ChildEnd>(&request)) return end_child(*end);
   const NoteRequest& wanted = *std::get<Message<NoteRequest>>(request);
   // What is being written may decide whether the run is blocked at all.
   if (wanted.record.kind == RecordKind::output && run.writes > 0)
@@ -228,6 +232,8 @@ void Coordinator::answer(const Request& request, const Error& error) {
   if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
     (*watch)->found->answer(error);
     (*watch)->end->answer(unfinished(error));
+  } else if (const auto* end = std::get_if<ChildEnd>(&request)) {
+    end_orphan(*end, error);
   } else {
     std::get<Message<NoteRequest>>(request)->answer->answer(error);
   }
@@ -237,6 +243,8 @@ void Coordinator::answer(const Request& request, const Outcome& ended) {
   if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
     (*watch)->found->answer(Result<void>());
     (*watch)->end->answer(ended);
+  } else if (const auto* end = std::get_if<ChildEnd>(&request)) {
+    end_orphan(*end, make_error(Errc::run_ended, "its parent has ended before"));
   } else {
     const NoteRequest& note = *std::get<Message<NoteRequest>>(request);
     const bool is_late =
@@ -284,9 +292,8 @@ void Coordinator::on_found(const Found& found) {
     fetch(row.run, std::nullopt);
     fetched = true;
   }
-  if (found.next_due_ms) {
+  if (found.next_due_ms && *found.next_due_ms != std::numeric_limits<std::int64_t>::max())
     scan_in(*found.next_due_ms - config_.seams.clock->now_ms());
-  }
   // What was fetched looks for more when it leaves; else nobody would.
   if (!fetched) scan_if_room();
 }
@@ -339,6 +346,7 @@ void Coordinator::lose(const Error& error) {
   answer_everybody(error);
   for (auto& [id, run] : live_) count(run, std::nullopt);
   live_.clear();
+  live_children_.clear();
   queue_.clear();
   timers_.clear();
   answer_close_if_done();

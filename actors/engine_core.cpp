@@ -5,6 +5,7 @@
 #include "actors/coordinator.hpp"
 #include "actors/forward_clock.hpp"
 #include "actors/store_actor.hpp"
+#include "runtime/child_run.hpp"
 #include "runtime/nearest_name.hpp"
 #include "runtime/validate.hpp"
 
@@ -19,7 +20,8 @@ namespace pawl {
 namespace {
 
 /// Problems of a flow that only this program has: step types that it lacks.
-std::vector<Problem> unknown_types(const Plan& plan, const Steps& steps) {
+std::vector<Problem> unknown_types(const Plan& plan, const Steps& steps,
+                                   const std::string& place = "") {
   std::vector<Problem> problems;
   std::vector<std::string_view> known;
   for (const auto& [name, body] : steps.bodies()) known.push_back(name);
@@ -30,10 +32,13 @@ std::vector<Problem> unknown_types(const Plan& plan, const Steps& steps) {
          "this program has no step type \"" + type + "\"" + did_you_mean(type, known)});
   };
   for (const PlannedStep& step : plan.steps) {
-    const std::string pointer = pointer_to("/steps", step.name.str());
-    const PlannedStep& task = step.each ? *step.each : step;
+    const std::string pointer = pointer_to(place + "/steps", step.name.str());
+    const PlannedStep& work = work_of(step);
     check(step.type, pointer);
-    if (task.undo) check(task.undo->type, pointer + "/undo");
+    if (work.undo) check(work.undo->type, pointer + "/undo");
+    if (!work.child) continue;
+    for (Problem& problem : unknown_types(*work.child, steps, pointer + "/child"))
+      problems.push_back(std::move(problem));
   }
   return problems;
 }
@@ -103,6 +108,7 @@ Result<Message<StartRequest>> EngineCore::make_request(
                       run.str());
   json merged = flow.plan()->input_defaults;
   merged.update(input);
+  if (Result<void> fits = check_child_ids(*flow.plan(), run.str()); !fits) return fits.error();
   if (std::vector<Problem> problems = unknown_types(*flow.plan(), steps()); !problems.empty())
     return Error{Errc::invalid_flow, "the flow has step types that this program lacks", run.str(),
                  std::move(problems)};

@@ -7,6 +7,8 @@
 
 #include <caf/typed_actor_view.hpp>
 
+#include <utility>
+
 namespace pawl {
 
 namespace {
@@ -20,8 +22,8 @@ constexpr std::size_t batch_max = 4096;
 bool waits_already(const StoreActorState& state, const Write& write) {
   const auto* append = std::get_if<AppendRecord>(&write);
   if (append == nullptr) return false;
-  for (const auto& [waiting, promise] : state.waiting) {
-    const auto* other = std::get_if<AppendRecord>(waiting.get());
+  for (const StoreActorState::Waiting& waiting : state.waiting) {
+    const auto* other = waiting.write ? std::get_if<AppendRecord>(waiting.write.get()) : nullptr;
     if (other != nullptr && other->run == append->run &&
         other->record->step == append->record->step &&
         slot_of(*other->record) == slot_of(*append->record))
@@ -32,14 +34,34 @@ bool waits_already(const StoreActorState& state, const Write& write) {
 
 /// Seeded bug: records are said to be written, whatever becomes of them. A promise is answered
 /// once.
-void answer_all_as_written(
-    const std::vector<std::pair<WritePtr, StoreActorState::Promise>>& batch) {
-  for (const auto& [write, waiting] : batch)
-    if (const auto* append = std::get_if<AppendRecord>(write.get())) {
-      StoreActorState::Promise promise = waiting;
+void answer_all_as_written(const std::vector<StoreActorState::Waiting>& batch) {
+  for (const StoreActorState::Waiting& waiting : batch)
+    if (const auto* append =
+            waiting.write ? std::get_if<AppendRecord>(waiting.write.get()) : nullptr) {
+      StoreActorState::Promise promise = waiting.promise;
       promise.deliver(std::make_shared<const Result<WriteReply>>(WriteReply{
           WriteStatus::written, append->run, append->record, false, RunState::running, {}}));
     }
+}
+
+std::vector<WriteReply> take_some(std::vector<WriteReply>::iterator& next, std::size_t count) {
+  std::vector<WriteReply> some;
+  for (; count > 0; --count) some.push_back(std::move(*next++));
+  return some;
+}
+
+/// Takes what is to be written. The commit stands behind all mail that waits now: what arrived
+/// during the last fsync joins this batch.
+void take(StoreActor::stateful_pointer<StoreActorState> self, StoreActorState::Waiting one) {
+  StoreActorState& state = self->state;
+  state.waiting.push_back(std::move(one));
+  state.config.counters->writes_waiting = static_cast<std::int64_t>(state.waiting.size());
+  if (state.waiting.size() >= batch_max) {
+    state.commit();
+  } else if (!state.commit_asked) {
+    state.commit_asked = true;
+    after_waiting_mail(self, [self] { self->state.commit(); });
+  }
 }
 
 }  // namespace
@@ -47,21 +69,31 @@ void answer_all_as_written(
 void StoreActorState::commit() {
   commit_asked = false;
   if (waiting.empty()) return;
-  const auto batch = std::move(waiting);
-  waiting.clear();
+  const std::vector<Waiting> batch = std::exchange(waiting, {});
   std::vector<const Write*> writes;
   writes.reserve(batch.size());
-  for (const auto& [write, promise] : batch) writes.push_back(write.get());
+  for (const Waiting& one : batch) {
+    if (one.write) writes.push_back(one.write.get());
+    if (one.group)
+      for (const Write& write : *one.group) writes.push_back(&write);
+  }
 
   if (mutant("answer_before_commit")) answer_all_as_written(batch);
   Result<std::vector<WriteReply>> replies = write(writes);
   config.counters->writes_waiting = 0;
   if (mutant("commit_error_answered_as_written") && !replies) answer_all_as_written(batch);
-  for (std::size_t i = 0; i < batch.size(); ++i) {
-    Promise promise = batch[i].second;
-    promise.deliver(std::make_shared<const Result<WriteReply>>(
-        replies ? Result<WriteReply>(std::move((*replies)[i]))
-                : Result<WriteReply>(replies.error())));
+  auto next = replies ? replies->begin() : std::vector<WriteReply>::iterator();
+  for (const Waiting& one : batch) {
+    if (one.write) {
+      Promise promise = one.promise;
+      promise.deliver(std::make_shared<const Result<WriteReply>>(
+          replies ? Result<WriteReply>(std::move(*next++)) : Result<WriteReply>(replies.error())));
+    } else {
+      GroupPromise promise = one.group_promise;
+      promise.deliver(std::make_shared<const Result<std::vector<WriteReply>>>(
+          replies ? Result<std::vector<WriteReply>>(take_some(next, one.group->size()))
+                  : Result<std::vector<WriteReply>>(replies.error())));
+    }
   }
   batch_point("store.after_reply", writes);
 }
@@ -88,9 +120,8 @@ StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorSta
   });
   return {
       [self](const WritePtr& write) -> caf::result<WriteAnswer> {
-        StoreActorState& state = self->state;
         auto promise = self->make_response_promise<WriteAnswer>();
-        if (mutant("exists_before_commit") && waits_already(state, *write)) {
+        if (mutant("exists_before_commit") && waits_already(self->state, *write)) {
           const auto& append = std::get<AppendRecord>(*write);
           promise.deliver(
               std::make_shared<const Result<WriteReply>>(WriteReply{WriteStatus::already_exists,
@@ -101,24 +132,13 @@ StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorSta
                                                                     {}}));
           return promise;
         }
-        state.waiting.emplace_back(write, promise);
-        state.config.counters->writes_waiting = static_cast<std::int64_t>(state.waiting.size());
-        if (state.waiting.size() >= batch_max) {
-          state.commit();
-        } else if (!state.commit_asked) {
-          // The commit stands behind all mail that waits now: what arrived during the last fsync
-          // joins this batch.
-          state.commit_asked = true;
-          after_waiting_mail(self, [self] { self->state.commit(); });
-        }
+        take(self, {write, promise, nullptr, {}});
         return promise;
       },
-      [self](const WriteGroupPtr& group) -> WriteGroupAnswer {
-        StoreActorState& state = self->state;
-        state.commit();
-        std::vector<const Write*> writes;
-        for (const Write& write : *group) writes.push_back(&write);
-        return std::make_shared<const Result<std::vector<WriteReply>>>(state.write(writes));
+      [self](const WriteGroupPtr& group) -> caf::result<WriteGroupAnswer> {
+        auto promise = self->make_response_promise<WriteGroupAnswer>();
+        take(self, {nullptr, {}, group, promise});
+        return promise;
       },
       [self](const Message<RecoverRequest>& request) -> LoadAnswer {
         self->state.commit();

@@ -27,9 +27,18 @@ struct StoreActorConfig {
 /// 2. A read runs when everything that was sent before it is committed.
 struct StoreActorState {
   using Promise = caf::typed_response_promise<WriteAnswer>;
+  using GroupPromise = caf::typed_response_promise<WriteGroupAnswer>;
+
+  /// Somebody who waits for an answer: to one write, or to a group of them.
+  struct Waiting {
+    WritePtr write;
+    Promise promise;
+    WriteGroupPtr group;
+    GroupPromise group_promise;
+  };
 
   StoreActorConfig config;
-  std::vector<std::pair<WritePtr, Promise>> waiting;
+  std::vector<Waiting> waiting;
   bool commit_asked = false;  // a commit waits behind the mail
 
   /// Writes what waits, and answers it.

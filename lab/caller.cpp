@@ -1,7 +1,9 @@
 #include "lab/caller.hpp"
 
+#include "lab/run_plan.hpp"
 #include "lab/witness.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace pawl::lab {
@@ -46,9 +48,17 @@ void Caller::submit(const RunToStart& to_start, int tries) {
   });
 }
 
+void Caller::greet(const std::string& run) {
+  const auto& runs = start_.scenario.runs;
+  const bool is_own =
+      std::any_of(runs.begin(), runs.end(), [&](const RunToStart& own) { return own.id == run; });
+  if (!is_own) send_signals(run);
+}
+
 void Caller::send_signals(const std::string& run) {
   for (const SignalToSend& to_send : start_.scenario.signals)
-    if (to_send.run == run && start_.signalled.count(name_of(run, to_send.signal.id)) == 0)
+    if ((to_send.run == run || is_below(to_send.run, run)) &&
+        start_.signalled.count(name_of(to_send.run, to_send.signal.id)) == 0)
       send(to_send);
 }
 

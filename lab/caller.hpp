@@ -22,6 +22,9 @@ class Caller {
 
   void cancel(const std::string& run);
 
+  /// Sends a child's run, which has just been started, its signals.
+  void greet(const std::string& run);
+
  private:
   void submit(const RunToStart& to_start, int tries = 1);
   void send_signals(const std::string& run);

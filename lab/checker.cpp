@@ -3,7 +3,7 @@
 #include <pawl/limits.hpp>
 
 #include "lab/own_steps_check.hpp"
-#include "lab/parts_check.hpp"
+#include "lab/run_plan.hpp"
 #include "lab/stored_facts.hpp"
 #include "runtime/plan.hpp"
 #include "store/record_slot.hpp"
@@ -25,13 +25,10 @@ class Check {
  public:
   Check(const Scenario& scenario, const HistoryView& history, const std::vector<StoredRun>& runs)
       : scenario_(scenario), history_(history), runs_(runs) {
-    const Plan& plan = *scenario.flow.plan();
-    has_own_steps_ = std::any_of(plan.steps.begin(), plan.steps.end(), [](const PlannedStep& step) {
-      return step.kind != StepKind::task || step.has_default;
-    });
     for (const StoredRun& run : runs) {
       StoredFacts facts = facts_of(run);
-      if (has_own_steps_) facts.excluded = excluded_steps(plan, run);
+      const Plan& plan = plan_of(run.row.run);
+      if (has_own_steps(plan)) facts.excluded = excluded_steps(plan, run);
       stored_.emplace(run.row.run, std::move(facts));
     }
   }
@@ -43,9 +40,9 @@ class Check {
     if (stored_alone)
       for (Breach& alone : check_stored_alone(scenario_, runs_))
         breach(alone.invariant.c_str(), std::move(alone.message));
-    if (has_own_steps_)
-      for (const StoredRun& run : runs_)
-        for (Breach& own : check_own_steps(*scenario_.flow.plan(), run, signalled_[run.row.run]))
+    for (const StoredRun& run : runs_)
+      if (const Plan& plan = plan_of(run.row.run); has_own_steps(plan))
+        for (Breach& own : check_own_steps(plan, run, signalled_[run.row.run]))
           breach(own.invariant.c_str(), std::move(own.message));
     return std::move(breaches_);
   }
@@ -55,6 +52,18 @@ class Check {
     for (const Breach& known : breaches_)
       if (known.invariant == invariant) return;
     breaches_.push_back({invariant, std::move(message)});
+  }
+
+  /// What is no run of the case is told of elsewhere.
+  const Plan& plan_of(const std::string& run) const {
+    const Plan* const plan = plan_of_run(scenario_, run);
+    return plan == nullptr ? *scenario_.flow.plan() : *plan;
+  }
+
+  static bool has_own_steps(const Plan& plan) {
+    return std::any_of(plan.steps.begin(), plan.steps.end(), [](const PlannedStep& step) {
+      return step.kind != StepKind::task || step.has_default;
+    });
   }
 
   static std::string name(const HistoryEvent& event) {
@@ -124,7 +133,7 @@ class Check {
 
   /// What holds of elements of maps, and of parts that may run at most once.
   void check_part(const HistoryEvent& event) {
-    const Plan& plan = *scenario_.flow.plan();
+    const Plan& plan = plan_of(event.run);
     const PartName name = part_name_from(event.step);
     const PlannedStep* const definition = definition_of(plan, name);
     if (definition == nullptr) return;
@@ -156,7 +165,7 @@ class Check {
   void check_input(const HistoryEvent& event) {
     const StoredFacts* facts = stored(event.run);
     const PartName name = part_name_from(event.step);
-    if (facts == nullptr || definition_of(*scenario_.flow.plan(), name) == nullptr) return;
+    if (facts == nullptr || definition_of(plan_of(event.run), name) == nullptr) return;
     const auto [known, is_new] = inputs_.emplace(StepKey{event.run, event.step}, Digest{});
     if (is_new) known->second = input_of(*facts, name);
     if (known->second != event.digest)
@@ -166,13 +175,13 @@ class Check {
 
   Digest input_of(const StoredFacts& facts, const PartName& part) {
     const Result<json> with =
-        stored_parameters(*scenario_.flow.plan(), part, facts, values_of(facts));
+        stored_parameters(plan_of(facts.run->row.run), part, facts, values_of(facts));
     return with ? digest_of(with->dump()) : Digest{};
   }
 
   const StoredValues& values_of(const StoredFacts& facts) {
     const auto [known, is_new] = values_.try_emplace(facts.run->row.run);
-    if (is_new) known->second = stored_values(*scenario_.flow.plan(), facts);
+    if (is_new) known->second = stored_values(plan_of(facts.run->row.run), facts);
     return known->second;
   }
 
@@ -231,7 +240,7 @@ class Check {
     const std::string state = event.text == "cancelling" ? "cancelled"
                               : event.text == "failing"  ? "failed"
                                                          : event.text;
-    if (!facts->end && undo_needs_a_person(*scenario_.flow.plan(), *facts)) return;
+    if (!facts->end && is_excused(event.run, undo_needs_a_person)) return;
     if (!facts->end || to_string(facts->end->state) != state)
       breach("cancel_is_kept",
              "a cancel of " + event.run + " was answered with " + event.text + ", and it is " +
@@ -243,30 +252,44 @@ class Check {
       const StoredFacts* facts = stored(run.id);
       if (facts == nullptr)
         breach("everything_finishes", run.id + " was started again and again and is not stored");
-      else if (!facts->end && !needs_a_person(*scenario_.flow.plan(), *facts))
+      else if (!facts->end && !is_excused(run.id, needs_a_person))
         breach("everything_finishes", run.id + " has come to no end; it is noted as " +
                                           std::string(to_string(facts->run->row.state)));
     }
   }
 
+  /// Whether a person is needed for the run, or for one of its children.
+  bool is_excused(const std::string& run,
+                  bool (*needs)(const Plan& plan, const StoredFacts& facts)) const {
+    return std::any_of(stored_.begin(), stored_.end(), [&](const auto& known) {
+      const auto& [id, facts] = known;
+      return (id == run || is_below(id, run)) && !facts.end && needs(plan_of(id), facts);
+    });
+  }
+
   void check_stored() {
     for (const auto& [id, facts] : stored_) {
-      const bool known =
-          std::any_of(scenario_.runs.begin(), scenario_.runs.end(),
-                      [&, &run_id = id](const RunToStart& run) { return run.id == run_id; });
-      if (!known)
+      const Plan* const plan = plan_of_run(scenario_, id);
+      if (plan == nullptr)
         breach("nothing_from_nowhere", "the run " + id + " is stored, and nobody started it");
       for (const auto& [step, count] : facts.outputs_seen)
         if (count > 1)
           breach("written_once",
                  id + "/" + step + " has " + std::to_string(count) + " stored outputs");
       for (const auto& [step, output] : facts.outputs)
-        if (made_.count({id, step, output->output_digest}) == 0 && output->attempt > 0)
+        if (made_.count({id, step, output->output_digest}) == 0 && output->attempt > 0 &&
+            !is_child(plan_of(id), step))
           breach("nothing_from_nowhere",
                  "the stored output of " + id + "/" + step + " was made by no attempt");
       check_end(id, facts);
       check_counts(id, facts);
     }
+  }
+
+  /// Its output is that of its run: see check_children.
+  static bool is_child(const Plan& plan, const std::string& step) {
+    const PlannedStep* const definition = definition_of(plan, part_name_from(step));
+    return definition != nullptr && definition->kind == StepKind::child;
   }
 
   void check_end(const std::string& id, const StoredFacts& facts) {
@@ -276,13 +299,13 @@ class Check {
              id + " is noted as " + std::string(to_string(noted)) + ", its records say " +
                  (facts.end ? std::string(to_string(facts.end->state)) : "that it has not ended"));
     if (!facts.end) return;
-    const Plan& plan = *scenario_.flow.plan();
+    const Plan& plan = plan_of(id);
     std::size_t outputs = 0;
     for (const PlannedStep& planned : plan.steps)
       outputs += facts.outputs.count(planned.name.str());
     if (facts.end->succeeded() && outputs + facts.excluded.size() != plan.steps.size())
       breach("end_is_durable", id + " succeeded with " + std::to_string(outputs) + " outputs of " +
-                                   std::to_string(scenario_.flow.plan()->steps.size()) + " steps");
+                                   std::to_string(plan.steps.size()) + " steps");
     if (!facts.end->error) return;
     const std::string& step = facts.end->error->step;
     const PlannedStep* const definition = definition_of(plan, part_name_from(step));
@@ -315,8 +338,7 @@ class Check {
                                          " lost attempts after " + std::to_string(crashes_) +
                                          " crashes");
     for (const auto& [step, count] : facts.failures) {
-      const PlannedStep* const definition =
-          definition_of(*scenario_.flow.plan(), part_name_from(step));
+      const PlannedStep* const definition = definition_of(plan_of(id), part_name_from(step));
       if (definition != nullptr && count > definition->retry.max_attempts)
         breach("attempts_are_counted", id + "/" + step + " failed " + std::to_string(count) +
                                            " times, and may " +
@@ -341,7 +363,6 @@ class Check {
   std::set<std::string> ends_;
   std::set<StepKey> part_ended_;  // whose code has answered for good
   std::set<StepKey> unclear_;     // whose code has begun, and did not answer "retry"
-  bool has_own_steps_ = false;
   std::map<std::string, std::set<std::string>> signalled_;  // acknowledged, by run
 };
 
@@ -350,35 +371,6 @@ class Check {
 std::vector<Breach> check_case(const Scenario& scenario, const HistoryView& history,
                                const std::vector<StoredRun>& runs, bool stored_alone) {
   return Check(scenario, history, runs).run(stored_alone);
-}
-
-std::vector<Breach> check_stored_alone(const Scenario& scenario,
-                                       const std::vector<StoredRun>& runs) {
-  std::vector<Breach> breaches;
-  std::vector<std::int64_t> seqs;
-  for (const StoredRun& run : runs) {
-    for (const Record& record : run.records) seqs.push_back(record.seq);
-    for (Breach& of_part : check_parts(*scenario.flow.plan(), run))
-      breaches.push_back(std::move(of_part));
-  }
-  // The log has no holes: what was committed later is not there without what was committed before.
-  std::sort(seqs.begin(), seqs.end());
-  for (std::size_t i = 0; i < seqs.size(); ++i)
-    if (seqs[i] != static_cast<std::int64_t>(i) + 1) {
-      breaches.push_back({"no_holes", "the log has no record " + std::to_string(i + 1)});
-      break;
-    }
-  return breaches;
-}
-
-Ending make_ending(const HistoryView& history, const std::vector<StoredRun>& runs) {
-  Ending ending;
-  ending.runs = runs;
-  ending.history = history.copy();
-  for (const StoredRun& run : runs)
-    if (const StoredFacts facts = facts_of(run); facts.end)
-      ending.outcomes.emplace(run.row.run, *facts.end);
-  return ending;
 }
 
 }  // namespace pawl::lab

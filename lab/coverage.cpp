@@ -4,6 +4,7 @@
 
 #include "lab/case_runner.hpp"
 #include "lab/own_steps_check.hpp"
+#include "lab/run_plan.hpp"
 #include "runtime/plan.hpp"
 
 #include <algorithm>
@@ -18,21 +19,32 @@ namespace {
 std::vector<std::string> performed_tasks(const Scenario& scenario, const Options& options,
                                          const std::vector<StoredRun>& runs) {
   const auto succeeded = [](const StoredRun& run) { return run.row.state == RunState::succeeded; };
-  if (!is_calm(options.course) || runs.size() != scenario.runs.size() ||
-      !std::all_of(runs.begin(), runs.end(), succeeded))
+  const bool all_there =
+      std::all_of(scenario.runs.begin(), scenario.runs.end(), [&](const RunToStart& to_start) {
+        return std::any_of(runs.begin(), runs.end(),
+                           [&](const StoredRun& run) { return run.row.run == to_start.id; });
+      });
+  if (!is_calm(options.course) || !all_there || !std::all_of(runs.begin(), runs.end(), succeeded))
     return {};
   const Plan& plan = *scenario.flow.plan();
   std::map<std::string, std::size_t> excluded;  // by how many runs, or given a default
   for (const StoredRun& run : runs) {
+    if (plan_of_run(scenario, run.row.run) != &plan) continue;  // a child's
     for (const std::string& step : excluded_steps(plan, run)) ++excluded[step];
     for (const Record& record : run.records)
       if (record.kind == RecordKind::output && record.attempt == 0) ++excluded[record.step];
   }
   std::vector<std::string> tasks;
   for (const auto& [name, place] : plan.index)
-    if (plan.steps[place].kind == StepKind::task && excluded[name] < runs.size())
+    if (plan.steps[place].kind == StepKind::task && excluded[name] < scenario.runs.size())
       tasks.push_back(name);
   return tasks;
+}
+
+bool has_children(const Scenario& scenario) {
+  const auto& steps = scenario.flow.plan()->steps;
+  return std::any_of(steps.begin(), steps.end(),
+                     [](const PlannedStep& step) { return work_of(step).child != nullptr; });
 }
 
 }  // namespace
@@ -59,7 +71,7 @@ std::vector<std::string> points_missed(const Scenario& scenario, const Options& 
       if (crashes && (!of_lost || !tasks.empty())) demand(name);
     } else if (of_steps) {
       for (const std::string& task : tasks) demand(name + " " + task);
-    } else {
+    } else if (point.substr(0, 6) != "child." || (!tasks.empty() && has_children(scenario))) {
       demand(name);
     }
   }

@@ -29,6 +29,8 @@ const std::vector<std::string_view>& invariants() {
       "max_parallel_is_kept",
       "what_was_done_is_undone",
       "undone_in_reverse",
+      "child_and_parent_agree",
+      "child_ends_first",
       "file_is_sound",
       "every_point_is_reached",
       "your_check",

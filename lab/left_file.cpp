@@ -2,6 +2,9 @@
 
 #include <pawl/verify.hpp>
 
+#include "lab/run_plan.hpp"
+
+#include <algorithm>
 #include <map>
 #include <utility>
 
@@ -32,8 +35,13 @@ LeftFile read(const std::string& store, const DiskImage& image) {
                    verified->findings.front().message;
   // Nobody had anything to do any more and no timer was left: then nothing may be unfinished but
   // what needs a person.
+  const auto is_blocked = [&](const std::string& id) {
+    return std::any_of(left.runs.begin(), left.runs.end(), [&](const StoredRun& run) {
+      return run.row.state == RunState::blocked && (run.row.run == id || is_below(run.row.run, id));
+    });
+  };
   for (const StoredRun& run : left.runs)
-    if (!is_ended(run.row.state) && run.row.state != RunState::blocked && left.unfinished.empty())
+    if (!is_ended(run.row.state) && left.unfinished.empty() && !is_blocked(run.row.run))
       left.unfinished = run.row.run + " is unfinished, and nobody has anything to do for it";
   return left;
 }

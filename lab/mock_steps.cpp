@@ -43,9 +43,20 @@ struct Wanted {
       arrays;  // to map over: where, and what is wanted of each element
 };
 
-/// By step.
-std::map<std::string, Wanted> wanted_outputs(const Plan& plan) {
-  std::map<std::string, Wanted> wanted;
+using WantedOutputs = std::map<std::string, Wanted>;
+
+/// What a parent wants of a child, whose output is that of its last steps.
+void note_wanted_of_child(const Plan& child, const Wanted& of_child, WantedOutputs& wanted) {
+  if (child.output) return;  // the flow says what it is
+  for (const auto& path : of_child.paths)
+    if (const auto* step = std::get_if<std::string>(&path.front());
+        step != nullptr && path.size() > 1)
+      wanted[*step].paths.emplace_back(path.begin() + 1, path.end());
+}
+
+/// Adds what is wanted, by step; steps of children stand among the others.
+void note_wanted(const Plan& plan, WantedOutputs& all) {
+  WantedOutputs wanted;
   for (const PlannedStep& step : plan.steps) {
     Paths of_items;
     if (step.each)
@@ -80,7 +91,29 @@ std::map<std::string, Wanted> wanted_outputs(const Plan& plan) {
       found->second.paths.insert(found->second.paths.end(), of_items.begin(), of_items.end());
     found->second.arrays.clear();
   }
-  return wanted;
+  for (const PlannedStep& step : plan.steps) {
+    const PlannedStep& work = work_of(step);
+    if (!work.child) continue;
+    if (const auto of_child = wanted.find(step.name.str()); of_child != wanted.end())
+      note_wanted_of_child(*work.child, Wanted(of_child->second), wanted);
+    note_wanted(*work.child, wanted);
+  }
+  for (auto& [step, what] : wanted) {
+    Wanted& into = all[step];
+    into.paths.insert(into.paths.end(), what.paths.begin(), what.paths.end());
+    into.arrays.insert(into.arrays.end(), what.arrays.begin(), what.arrays.end());
+  }
+}
+
+/// The types of all steps, and the names.
+void note_names(const Plan& plan, std::set<std::string>& types, std::set<std::string>& names) {
+  for (const PlannedStep& step : plan.steps) {
+    const PlannedStep& work = work_of(step);
+    if (!step.type.empty()) types.insert(step.type);
+    if (work.undo) types.insert(work.undo->type);
+    if (work.child) note_names(*work.child, types, names);
+    names.insert(step.name.str());
+  }
 }
 
 /// An array of three for a map to go over.
@@ -134,25 +167,21 @@ Result<Steps> mock_steps(const Flow& flow, const json& mocks) {
   if (!mocks.is_object())
     return make_error(Errc::invalid_argument,
                       "mocks are an object of outputs by step or step type");
-  const Plan& plan = *flow.plan();
   std::set<std::string> types;
-  std::vector<std::string_view> known;
-  for (const PlannedStep& step : plan.steps) {
-    if (!step.type.empty()) types.insert(step.type);
-    for (const PlannedStep* part : {&step, step.each.get()})
-      if (part != nullptr && part->undo) types.insert(part->undo->type);
-    known.push_back(step.name.str());
-  }
-  for (const std::string& type : types) known.push_back(type);
+  std::set<std::string> names;
+  note_names(*flow.plan(), types, names);
+  std::vector<std::string_view> known(names.begin(), names.end());
+  known.insert(known.end(), types.begin(), types.end());
   for (const auto& [name, value] : mocks.items())
-    if (plan.index.count(name) == 0 && types.count(name) == 0)
+    if (names.count(name) == 0 && types.count(name) == 0)
       return make_error(
           Errc::invalid_argument,
           "the flow has no step and no step type \"" + name + "\"" + did_you_mean(name, known),
           name);
   const auto shared = std::make_shared<std::map<std::string, Mock>>();
   for (const auto& [name, value] : mocks.items()) shared->emplace(name, read_mock(value));
-  const auto wanted = std::make_shared<const std::map<std::string, Wanted>>(wanted_outputs(plan));
+  const auto wanted = std::make_shared<WantedOutputs>();
+  note_wanted(*flow.plan(), *wanted);
   Steps steps;
   for (const std::string& type : types)
     steps.add(type, [type, shared, wanted](const StepCall& call) -> StepResult {

@@ -110,6 +110,7 @@ class OwnStepsCheck {
     const PlannedStep& step = plan_.steps[i];
     switch (step.kind) {
       case StepKind::task:
+      case StepKind::child:
         if (facts_.record(i).attempt == 0) check_default(i);
         return;
       case StepKind::map: return;  // see check_parts

@@ -7,6 +7,7 @@
 #include "lab/caller.hpp"
 #include "lab/onlooker.hpp"
 #include "lab/repeating_store.hpp"
+#include "lab/run_plan.hpp"
 #include "lab/schedule.hpp"
 #include "lab/witness.hpp"
 #include "lab/world_executor.hpp"
@@ -134,8 +135,9 @@ class Process final : public StepWorld {
   }
 
   bool may_fail(const StepCall& call) {
+    const Plan* const plan = plan_of_run(start_.scenario, call.run);
     const PlannedStep* const definition =
-        definition_of(*start_.scenario.flow.plan(), part_name_from(call.step));
+        plan == nullptr ? nullptr : definition_of(*plan, part_name_from(call.step));
     if (definition == nullptr) return false;
     const int max = definition->retry.max_attempts;
     // Attempts that failed are counted over all lives: leave the last two alone.
@@ -225,6 +227,7 @@ class Process final : public StepWorld {
                      std::make_shared<SeededRandom>(life_.seed), executor_};
     options.on_event = [this](const EngineEvent& event) {
       if (std::optional<HistoryEvent> told = told_by(event)) course_.mark(std::move(*told));
+      if (event.kind == EventKind::run_started && caller_) caller_->greet(event.run);
     };
     clock_ = options.seams.clock;
     core_ = std::make_unique<EngineCore>(

@@ -24,6 +24,7 @@ std::string_view to_string(Errc code) {
     case Errc::too_large: return "too_large";
     case Errc::step_failed: return "step_failed";
     case Errc::attempts_exhausted: return "attempts_exhausted";
+    case Errc::child_failed: return "child_failed";
     case Errc::unresolved_reference: return "unresolved_reference";
     case Errc::cancelled: return "cancelled";
     case Errc::crash_loop: return "crash_loop";

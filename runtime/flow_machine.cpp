@@ -93,6 +93,9 @@ Result<void> FlowMachine::take(const Record& record) {
     take_cancel_request();
   if (record.kind == RecordKind::unblocked) take_unblocked(record);
   if (record.kind == RecordKind::started) {
+    Result<StartFacts> facts = start_facts_from(record.body);
+    if (!facts) return unlawful(record, "is not readable");
+    start_facts_ = std::move(*facts);
     started_at_ms_ = record.at_ms;
     for (std::size_t i = 0; i < plan_->steps.size(); ++i) {
       if (plan_->steps[i].needs.empty()) steps_[i].ready_ms = record.at_ms;
@@ -113,8 +116,9 @@ Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
   // It was blocked when it was given its output; another step's failure may stand before that.
   const bool is_resolved =
       record.attempt == 0 && (step.phase == Phase::blocked || step.phase == Phase::stopped);
-  if (plan.kind != StepKind::task || is_default || is_resolved) return take_own_output(record, i);
-  if (step.phase != Phase::open || record.attempt != step.attempt)
+  const bool is_performed = plan.kind == StepKind::task || plan.kind == StepKind::child;
+  if (!is_performed || is_default || is_resolved) return take_own_output(record, i);
+  if ((step.phase != Phase::open && step.phase != Phase::child) || record.attempt != step.attempt)
     return unlawful(record, "comes from an attempt that is not open");
   std::shared_ptr<const json> value = record.value;
   if (!value) {
@@ -137,6 +141,7 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
     case AttemptEnd::diverged: return {};  // kept for people; no state follows from them
     default: break;
   }
+  if (step.phase == Phase::child) return take_child_end(record, i);
   const StepKind kind = step.definition->kind;
   if ((kind != StepKind::task || record.attempt == 0) && record.end == AttemptEnd::fatal &&
       step.phase != Phase::succeeded && (step.phase != Phase::pending || kind == StepKind::value)) {
@@ -179,6 +184,7 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
 
 Result<void> FlowMachine::take_opened(const Record& record, std::size_t i) {
   Step& step = steps_[i];
+  if (step.definition->kind == StepKind::child) return open_child(record, i);
   const bool is_next = record.attempt == step.attempt + 1;
   // A cancel overtook the writing of this record: the attempt never starts.
   if (is_next && step.phase == Phase::stopped && step.stopped_by_cancel) {
@@ -326,70 +332,6 @@ StartAttempt FlowMachine::start_command(std::size_t i) {
   step.started = true;
   ++running_;
   return StartAttempt{i, step.attempt, step.failures};
-}
-
-void FlowMachine::issue_end(Commands& commands) {
-  if (cancelling_ && !cancel_asked_) {
-    cancel_asked_ = true;
-    for (std::size_t i = 0; i < steps_.size(); ++i)
-      if (steps_[i].started && (steps_[i].role != Role::undo || mutant("undo_cancelled")))
-        commands.emplace_back(CancelAttempt{i, steps_[i].attempt});
-  }
-  if (end_asked_ || (running_ > 0 && !mutant("end_while_attempts_run"))) return;
-  if (undoing_) {
-    for (const std::size_t undo : undos_)
-      if (steps_[undo].phase != Phase::succeeded) return;
-    end_asked_ = true;
-    commands.emplace_back(EndRun{*undoing_});
-    return;
-  }
-  if (undoing_asked_) return;
-  std::optional<Outcome> end = end_to_come();
-  if (!end) return;
-  if (!end->succeeded() && !places_to_undo().empty() && !mutant("undo_forgotten"))
-    return issue_undoing(*end, commands);
-  end_asked_ = true;
-  commands.emplace_back(EndRun{std::move(*end)});
-}
-
-/// How the run ends, if it can.
-std::optional<Outcome> FlowMachine::end_to_come() const {
-  Outcome outcome;
-  if (cancelling_) {
-    outcome.state = RunState::cancelled;
-    outcome.error = RunError{Errc::cancelled, "", "the run was cancelled"};
-  } else if (failure_) {
-    outcome.state = RunState::failed;
-    outcome.error = failure_;
-  } else if (all_settled() ||
-             (mutant("end_before_last_output") && steps_succeeded_ + 1 == plan_->steps.size() &&
-              steps_.size() > 1 && running_ == 0)) {
-    outcome = mutant("end_before_last_output") ? Outcome{RunState::succeeded, nullptr, std::nullopt}
-                                               : success();
-  } else {
-    return std::nullopt;
-  }
-  return outcome;
-}
-
-Outcome FlowMachine::success() const {
-  json output = json::object();
-  if (plan_->output) {
-    Result<json> resolved =
-        plan_->output->resolve({input_, run_.str(), outputs_}, Limits::output_bytes_max);
-    if (!resolved)
-      return {RunState::failed, nullptr,
-              RunError{resolved.error().code, "",
-                       resolved.error().where + ": " + resolved.error().message}};
-    output = std::move(*resolved);
-  } else {
-    for (const std::size_t i : plan_->terminal)
-      if (steps_[i].output) output[plan_->steps[i].name.str()] = *steps_[i].output;
-  }
-  if (Result<std::string> text = canonical_json(output, Limits::output_bytes_max); !text)
-    return {RunState::failed, nullptr,
-            RunError{text.error().code, "", "the run's output: " + text.error().message}};
-  return {RunState::succeeded, std::move(output), std::nullopt};
 }
 
 }  // namespace pawl

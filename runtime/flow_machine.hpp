@@ -7,6 +7,7 @@
 
 #include "runtime/machine_events.hpp"
 #include "runtime/plan.hpp"
+#include "runtime/start_facts.hpp"
 
 #include <array>
 #include <cstdint>
@@ -49,7 +50,8 @@ enum class Role {
 ///
 ///     pending      the last output that it needs    → open (a task; backoff, if at_most_once),
 ///                                                     computing (a branch or a value), mapping,
-///                                                     sleeping, awaiting, or excluded
+///                                                     sleeping, awaiting, opening (a child), or
+///                                                     excluded
 ///     mapping      the last end of an element       → computing, or failed
 ///     computing    output, fatal                    → succeeded, failed
 ///                  (a task too, whose last attempt failed and that has a default)
@@ -64,11 +66,14 @@ enum class Role {
 ///                  cancelled                        → stopped
 ///     backoff      TimerOver                      → opening
 ///                  StepTypeMissing                  → unstartable
-///     opening      opened                           → open
+///     opening      opened                           → open, or of a child: child
+///     child        output                           → succeeded
+///                  fatal, cancelled                 → failed
 ///     blocked      unblocked                        → backoff, due at once
 ///
 ///     backoff, opening, blocked, unstartable, computing, sleeping and awaiting, when the run is
 ///     cancelled                                                                  → stopped
+///     child, by a receipt `cancelled`, when the run is cancelled                 → stopped
 ///     open, by a receipt that leads to another attempt, when the run is to stop  → stopped
 ///
 /// An element is pending until fewer than `max_parallel` elements before it are under way. A run
@@ -79,6 +84,10 @@ enum class Role {
 /// A step is excluded when a branch that guards it decided against it or is excluded itself, when a
 /// step whose output it cannot do without is excluded, or when all that it waits for is. A chain of
 /// values is computed at once, ahead of its records, which are written in its order.
+///
+/// A child is a run of its own. The attempt that stands for it is opened when that run starts, by
+/// the same commit, and ended when it ends, by the same commit; so whether there is such a run is
+/// known from these records. A run that is to stop cancels its children and waits for their ends.
 ///
 /// A signal waits until a step that awaits its name takes it, the oldest first; the step's output
 /// says which it took. Its record may come before or after anything else.
@@ -161,6 +170,18 @@ class FlowMachine {
   /// Errors: of `Template::resolve`; they are the attempt's fatal end.
   Result<json> parameters(std::size_t step) const;
 
+  /// Of a step that is a child whose run is under way: that run's id.
+  std::optional<std::string> child_run(std::size_t step) const;
+
+  /// How many of its children's runs are under way.
+  std::size_t children_running() const { return count(Phase::child); }
+
+  /// Where the run comes from, once its start was applied.
+  const StartFacts& start_facts() const { return start_facts_; }
+
+  /// When the run was started, once that was applied.
+  std::int64_t started_at_ms() const { return started_at_ms_; }
+
   /// A step's number of attempts, the open one included.
   int attempts(std::size_t step) const { return steps_[step].attempt; }
 
@@ -198,7 +219,8 @@ class FlowMachine {
     sleeping,
     awaiting,
     excluded,
-    mapping
+    mapping,
+    child
   };
 
   struct Step {
@@ -226,6 +248,7 @@ class FlowMachine {
     std::int64_t ready_ms = 0;             // when the last record came that it waited for
     std::int64_t longest_ms = 0;           // of a sleep or an await: how long it may take
     bool has_due = false;                  // of an await: whether it has an end by time
+    bool cancel_asked = false;             // of a child: this machine asked for its cancel
     bool asked = false;                    // its record was asked to be written by this machine
     std::shared_ptr<const json> computed;  // what that record says
     std::shared_ptr<const json> output;
@@ -258,6 +281,13 @@ class FlowMachine {
 
   /// Nothing new of it begins: the run is to stop, and it is not what undoes it.
   bool halted(const Step& step) const { return stopping() && step.role != Role::undo; }
+
+  // Children (flow_machine_child.cpp).
+  void begin_child(std::size_t i);
+  Result<void> open_child(const Record& record, std::size_t i);
+  Result<void> take_child_end(const Record& record, std::size_t i);
+  void issue_child(std::size_t i, Commands& commands);
+  void issue_child_cancels(Commands& commands);
 
   // Branches, values, sleeps and awaits (flow_machine_own.cpp).
   Result<void> take_own_output(const Record& record, std::size_t i);
@@ -316,7 +346,7 @@ class FlowMachine {
   std::size_t steps_succeeded_ = 0;            // of the plan's
   std::vector<const json*> outputs_;           // by step, for templates
   std::vector<const json*> computed_;          // outputs, and what was computed ahead of its record
-  std::array<std::size_t, 14> phase_counts_{};
+  std::array<std::size_t, 15> phase_counts_{};
   std::size_t running_ = 0;         // attempts started and not ended
   std::vector<std::size_t> ready_;  // steps whose open attempt was not started yet
   std::vector<std::size_t>
@@ -342,6 +372,7 @@ class FlowMachine {
   bool undoing_asked_ = false;  // its record was asked to be written
   std::optional<RunError> failure_;
   std::optional<Outcome> outcome_;
+  StartFacts start_facts_;
   std::int64_t started_at_ms_ = 0;
   std::int64_t ended_at_ms_ = 0;
 };

@@ -31,6 +31,7 @@ void FlowMachine::give_up_task(std::size_t i, Errc code, Error error) {
       steps_[i].definition->has_default && (resumed_ || !mutant("default_forgotten_at_restart"));
   if (!has_default) return fail_step(i, code, std::move(error));
   move_to(steps_[i], Phase::computing);
+  steps_[i].asked = false;  // what was asked for was something else
   steps_[i].error = std::move(error);
   ready_.push_back(i);
 }
@@ -109,6 +110,7 @@ void FlowMachine::begin(std::size_t i) {
 
 /// A step that may run at most once is opened by a record of its own: what has none has not begun.
 void FlowMachine::begin_task(std::size_t i) {
+  if (steps_[i].definition->kind == StepKind::child) return begin_child(i);
   if (steps_[i].definition->at_most_once && !mutant("at_most_once_unmarked"))
     wait_for_next(i, 0);
   else

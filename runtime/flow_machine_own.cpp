@@ -31,7 +31,8 @@ Result<void> FlowMachine::take_own_output(const Record& record, std::size_t i) {
   const Phase phase = steps_[i].phase;
   if (phase == Phase::failed || phase == Phase::excluded)
     return unlawful(record, "comes after the step has failed, or was excluded");
-  if (plan.kind == StepKind::task && phase != Phase::computing && phase != Phase::stopped &&
+  const bool is_performed = plan.kind == StepKind::task || plan.kind == StepKind::child;
+  if (is_performed && phase != Phase::computing && phase != Phase::stopped &&
       phase != Phase::blocked)
     return unlawful(record, "is a default, and the step has not failed");
   std::shared_ptr<const json> value = record.value;
@@ -58,7 +59,11 @@ void FlowMachine::take_own_failure(const Record& record, std::size_t i) {
   if (steps_[i].phase == Phase::stopped || steps_[i].phase == Phase::failed) return;
   Error error = error_from_body(record.body);
   const Errc code = error.code;
-  fail_step(i, code, std::move(error));
+  // A child whose run could not be started may have a default.
+  if (steps_[i].phase == Phase::opening)
+    give_up_task(i, code, std::move(error));
+  else
+    fail_step(i, code, std::move(error));
 }
 
 Result<void> FlowMachine::take_signal(const Record& record) {
@@ -80,6 +85,7 @@ void FlowMachine::begin_own(std::size_t i) {
   Step& step = steps_[i];
   switch (plan_->steps[i].kind) {
     case StepKind::task: break;
+    case StepKind::child: begin_child(i); break;
     case StepKind::map: begin_map(i); break;
     case StepKind::branch:
     case StepKind::fail:
@@ -145,6 +151,8 @@ void FlowMachine::issue_own(Commands& commands) {
     const Step& step = steps_[i];
     if (step.asked) continue;
     if (step.phase == Phase::computing) issue_computed(i, commands);
+    if (step.phase == Phase::opening && step.definition->kind == StepKind::child)
+      issue_child(i, commands);
     const bool waits = step.phase == Phase::sleeping || step.phase == Phase::mapping;
     if (waits && step.error)
       issue_failure(i, *step.error, commands);
@@ -224,6 +232,8 @@ void FlowMachine::issue_failure(std::size_t i, const Error& error, Commands& com
   Record record = own_record(name(i), RecordKind::receipt, AttemptEnd::fatal);
   record.body =
       error_body(error.code, (error.where.empty() ? "" : error.where + ": ") + error.message);
+  // A child's default is of attempt 0: its failure must be of another.
+  if (steps_[i].phase == Phase::opening) record.attempt = 1;
   steps_[i].asked = true;
   commands.emplace_back(WriteRecord{std::move(record)});
 }

@@ -28,7 +28,7 @@ RunState FlowMachine::state() const {
   if (count(Phase::open) + count(Phase::computing) > 0 || all_settled()) return RunState::running;
   const bool needs_a_person = count(Phase::blocked) + count(Phase::unstartable) > 0;
   const std::size_t waiting = count(Phase::backoff) + count(Phase::opening) +
-                              count(Phase::sleeping) + count(Phase::awaiting);
+                              count(Phase::sleeping) + count(Phase::awaiting) + count(Phase::child);
   // A signal may never come: it hides nobody else's trouble.
   if (waiting > 0 && !(needs_a_person && due_ms() == std::numeric_limits<std::int64_t>::max()))
     return RunState::waiting;
@@ -117,6 +117,7 @@ StepState FlowMachine::step_state(std::size_t i) const {
       return step.attempt > 0 ? StepState::failed : StepState::not_started;
     case Phase::sleeping:
     case Phase::awaiting: return ended ? StepState::not_started : StepState::waiting;
+    case Phase::child: return ended ? StepState::not_started : StepState::running;
     case Phase::excluded: return StepState::excluded;
     case Phase::succeeded: return StepState::succeeded;
     case Phase::failed: return StepState::failed;

@@ -3,149 +3,15 @@
 #include <pawl/limits.hpp>
 
 #include "runtime/json_reader.hpp"
-#include "runtime/nearest_name.hpp"
+#include "runtime/members.hpp"
 
-#include <cmath>
 #include <utility>
 
 namespace pawl {
 
 namespace {
 
-using Names = std::vector<std::string_view>;
-
-/// Reads the members of one JSON object; whatever does not fit becomes a problem and leaves the
-/// default.
-class Members {
- public:
-  Members(const json& object, std::string pointer, std::vector<Problem>& problems)
-      : object_(object), pointer_(std::move(pointer)), problems_(problems) {}
-
-  void refuse_unknown(const Names& known) {
-    for (const auto& [key, value] : object_.items()) {
-      bool found = false;
-      for (const std::string_view name : known) found = found || name == key;
-      if (!found)
-        complain(key, "unknown_member",
-                 "no member \"" + printable_text(key, 80) + "\" is known here" +
-                     did_you_mean(key, known));
-    }
-  }
-
-  const json* find(const char* key) const {
-    const auto member = object_.find(key);
-    return member == object_.end() ? nullptr : &*member;
-  }
-
-  void read(const char* key, std::string& into) {
-    const json* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_string()) return wrong_kind(key, "a string", *value);
-    into = value->get<std::string>();
-  }
-
-  void read(const char* key, bool& into) {
-    const json* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_boolean()) return wrong_kind(key, "true or false", *value);
-    into = value->get<bool>();
-  }
-
-  /// One of some words; gives its place among them.
-  void read_word(const char* key, const Names& words, std::size_t& into) {
-    std::string word;
-    read(key, word);
-    if (const json* value = find(key); value == nullptr || !value->is_string()) return;
-    std::string known;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-      if (word == words[i]) {
-        into = i;
-        return;
-      }
-      known += (i == 0 ? "" : ", ") + std::string(words[i]);
-    }
-    complain(
-        key, "unknown_word",
-        "\"" + printable_text(word, 80) + "\" is none of " + known + did_you_mean(word, words));
-  }
-
-  template <class Read>
-  void read_object(const char* key, Read&& read) {
-    const json* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_object()) return wrong_kind(key, "an object", *value);
-    read(*value);
-  }
-
-  void read(const char* key, std::vector<std::string>& into) {
-    const json* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_array()) return wrong_kind(key, "an array of strings", *value);
-    for (std::size_t i = 0; i < value->size(); ++i) {
-      const json& element = (*value)[i];
-      if (element.is_string())
-        into.push_back(element.get<std::string>());
-      else
-        Members(*value, pointer_to(pointer_, key), problems_)
-            .wrong_kind(std::to_string(i).c_str(), "a string", element);
-    }
-  }
-
-  void read(const char* key, std::int64_t& into, std::int64_t min, std::int64_t max) {
-    const json* value = find(key);
-    if (value == nullptr) return;
-    // A whole number may be written 1000.0 or 1e3; JSON makes no difference.
-    const bool whole =
-        value->is_number_integer() ||
-        (value->is_number_float() && std::floor(value->get<double>()) == value->get<double>());
-    if (!whole) return wrong_kind(key, "a whole number", *value);
-    const bool fits =
-        value->is_number_float()
-            ? value->get<double>() >= static_cast<double>(min) &&
-                  value->get<double>() <= static_cast<double>(max)
-            : (value->is_number_unsigned()
-                   ? value->get<std::uint64_t>() <= static_cast<std::uint64_t>(max) &&
-                         static_cast<std::int64_t>(value->get<std::uint64_t>()) >= min
-                   : value->get<std::int64_t>() >= min && value->get<std::int64_t>() <= max);
-    if (!fits)
-      return complain(key, "out_of_range",
-                      std::string(key) + " must lie between " + std::to_string(min) + " and " +
-                          std::to_string(max));
-    into = value->get<std::int64_t>();
-  }
-
-  /// A decimal number, kept in thousandths: decisions are made on integers.
-  void read_permille(const char* key, std::int64_t& into, int min, int max) {
-    const json* value = find(key);
-    if (value == nullptr) return;
-    if (!value->is_number()) return wrong_kind(key, "a number", *value);
-    const double number = value->get<double>();
-    if (!(number >= min && number <= max))
-      return complain(key, "out_of_range",
-                      std::string(key) + " must lie between " + std::to_string(min) + " and " +
-                          std::to_string(max));
-    const double thousandths = number * 1000;
-    if (std::abs(thousandths - std::round(thousandths)) > 1e-6)
-      return complain(key, "too_precise", std::string(key) + " may have at most three decimals");
-    into = std::llround(thousandths);
-  }
-
-  void complain(std::string_view key, const char* code, std::string message) {
-    if (problems_.size() < Limits::problems_max)
-      problems_.push_back(
-          {key.empty() ? pointer_ : pointer_to(pointer_, key), code, std::move(message)});
-  }
-
-  void wrong_kind(const char* key, const char* expected, const json& value) {
-    complain(key, "wrong_kind",
-             std::string("expected ") + expected + ", found " + value.type_name());
-  }
-
- private:
-  const json& object_;
-  std::string pointer_;
-  std::vector<Problem>& problems_;
-};
+using Names = Members::Names;
 
 RetryPolicy read_retry(const json& value, const std::string& pointer,
                        std::vector<Problem>& problems) {
@@ -170,7 +36,7 @@ struct KindMember {
 constexpr KindMember kind_members[] = {
     {"run", StepKind::task},       {"if", StepKind::branch},      {"value", StepKind::value},
     {"sleep_ms", StepKind::sleep}, {"until_ms", StepKind::sleep}, {"await", StepKind::await},
-    {"fail", StepKind::fail},
+    {"fail", StepKind::fail},      {"child", StepKind::child},
 };
 
 /// Of a step of which nobody knows what it is.
@@ -189,6 +55,7 @@ Names known_members(StepKind kind) {
   if (kind == StepKind::task)
     known.insert(known.end(),
                  {"with", "timeout_ms", "retry", "default", "map", "undo", "at_most_once"});
+  if (kind == StepKind::child) known.insert(known.end(), {"with", "default", "map", "undo"});
   if (kind == StepKind::await) known.insert(known.end(), {"timeout_ms", "default"});
   return known;
 }
@@ -209,7 +76,7 @@ const KindMember* find_kind(Members& members) {
   if (found == nullptr)
     members.complain("", "missing_member",
                      "the step says no \"run\": which step type it is (or \"if\", \"value\", "
-                     "\"sleep_ms\", \"until_ms\", \"await\" or \"fail\")");
+                     "\"sleep_ms\", \"until_ms\", \"await\", \"child\" or \"fail\")");
   return found;
 }
 
@@ -246,6 +113,18 @@ UndoSpec read_undo(const json& value, const std::string& pointer, std::vector<Pr
   return undo;
 }
 
+/// The members of a map, and of what it does with each element.
+void read_map(Members& members, StepSpec& step) {
+  const json* over = members.find("map");
+  if (over == nullptr) return;
+  step.kind = StepKind::map;
+  step.over = *over;
+  members.read("max_parallel", step.max_parallel, 1, Limits::elements_max);
+  std::size_t choice = 0;
+  members.read_word("on_error", {"fail", "collect"}, choice);
+  step.collect = choice == 1;
+}
+
 void read_task(Members& members, StepSpec& step, const std::string& pointer,
                std::vector<Problem>& problems) {
   read_work(members, step, pointer, problems);
@@ -255,14 +134,17 @@ void read_task(Members& members, StepSpec& step, const std::string& pointer,
   std::size_t choice = 0;
   members.read_word("in_doubt", {"ask", "fail", "retry"}, choice);
   step.in_doubt = static_cast<InDoubt>(choice);
-  const json* over = members.find("map");
-  if (over == nullptr) return;
-  step.kind = StepKind::map;
-  step.over = *over;
-  members.read("max_parallel", step.max_parallel, 1, Limits::elements_max);
-  choice = 0;
-  members.read_word("on_error", {"fail", "collect"}, choice);
-  step.collect = choice == 1;
+  read_map(members, step);
+}
+
+void read_child(Members& members, StepSpec& step, const std::string& pointer,
+                std::vector<Problem>& problems) {
+  members.read_object("child", [&](const json& child) { step.child = child; });
+  members.read_object("with", [&](const json& with) { step.with = with; });
+  members.read_object(
+      "undo", [&](const json& undo) { step.undo = read_undo(undo, pointer + "/undo", problems); });
+  step.timeout_ms = 0;
+  read_map(members, step);
 }
 
 void read_sleep(Members& members, const char* key, StepSpec& step) {
@@ -303,6 +185,7 @@ StepSpec read_step(const std::string& name, const json& value, const std::string
   switch (step.kind) {
     case StepKind::task:
     case StepKind::map: read_task(members, step, pointer, problems); break;
+    case StepKind::child: read_child(members, step, pointer, problems); break;
     case StepKind::branch:
     case StepKind::value: step.body = *members.find(kind->name); break;
     case StepKind::fail: {
@@ -318,8 +201,8 @@ StepSpec read_step(const std::string& name, const json& value, const std::string
       members.read("timeout_ms", step.timeout_ms, 0, Limits::delay_ms_max);
       break;
   }
-  const bool takes_default =
-      step.kind == StepKind::task || step.kind == StepKind::map || step.kind == StepKind::await;
+  const bool takes_default = step.kind == StepKind::task || step.kind == StepKind::map ||
+                             step.kind == StepKind::child || step.kind == StepKind::await;
   if (const json* fallback = members.find("default"); takes_default && fallback != nullptr)
     step.fallback = *fallback;
   return step;
@@ -362,9 +245,14 @@ void read_version(Members& members) {
 FlowReading read_flow_spec(std::string_view text) {
   JsonReading raw = read_json(text, Limits::flow_bytes_max);
   FlowReading reading;
-  reading.problems = std::move(raw.problems);
-  if (!raw.value) return reading;
-  reading.document = std::move(*raw.value);
+  if (raw.value) reading = read_flow_document(std::move(*raw.value));
+  reading.problems.insert(reading.problems.begin(), raw.problems.begin(), raw.problems.end());
+  return reading;
+}
+
+FlowReading read_flow_document(json document) {
+  FlowReading reading;
+  reading.document = std::move(document);
   if (!reading.document.is_object()) {
     reading.problems.push_back(
         {"", "wrong_kind",

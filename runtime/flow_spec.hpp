@@ -22,6 +22,7 @@ enum class StepKind {
   sleep,   ///< `sleep_ms` or `until_ms`: time passes
   await,   ///< `await`: a signal from outside
   fail,    ///< `fail`: ends its run, and says why
+  child,   ///< `child`: another flow, as a run of its own
 };
 
 /// What becomes of a step that may run at most once, when nobody knows whether it has.
@@ -43,18 +44,19 @@ struct StepSpec {
   std::string name;
   StepKind kind = StepKind::task;
   std::string type;                 // the member "run"
-  json with = json::object();       // with a task or a map
+  json with = json::object();       // with a task or a map; with a child its run's input
+  json child;                       // the member "child": a flow; null if it has none
   json over;                        // the member "map"
   std::int64_t max_parallel = 0;    // of a map; 0: no bound
   bool collect = false;             // of a map: "on_error" is "collect"
   bool at_most_once = false;        // of a task or a map
   InDoubt in_doubt = InDoubt::ask;  // with at_most_once
-  std::optional<UndoSpec> undo;     // of a task or a map
+  std::optional<UndoSpec> undo;     // of a task, a map or a child
   json body;           // with a branch the condition, with a value the value, with a sleep
                        // the time, a whole number or a template
   bool until = false;  // with a sleep: the time is a moment, not a length
   std::string signal;  // the member "await"
-  std::optional<json> fallback;     // the member "default" of a task or an await
+  std::optional<json> fallback;     // the member "default" of a task, a child or an await
   std::vector<std::string> when;    // branches that must have decided true
   std::vector<std::string> unless;  // and false
   std::vector<std::string> after;
@@ -79,5 +81,8 @@ struct FlowReading {
 
 /// Reads a flow, format version 1 (docs/flows.md), as far as it can be read.
 FlowReading read_flow_spec(std::string_view text);
+
+/// Reads a flow that is JSON already, such as one within another.
+FlowReading read_flow_document(json document);
 
 }  // namespace pawl

@@ -1,11 +1,13 @@
 /// What a FlowMachine is told, and what it asks for.
 #pragma once
 
+#include <pawl/json.hpp>
 #include <pawl/record.hpp>
 #include <pawl/run_state.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -73,13 +75,28 @@ struct CancelAttempt {
   int attempt;
 };
 
+/// Start a child's run, and with it open the attempt of the step that it stands for: both or
+/// neither.
+struct StartChild {
+  std::size_t step;
+  std::string run;
+  json input;        ///< merged
+  std::string text;  ///< the same as canonical JSON
+};
+
+/// Cancel a child's run; its end still comes.
+struct CancelChild {
+  std::size_t step;
+  std::string run;
+};
+
 /// Write the `ended` record.
 struct EndRun {
   Outcome outcome;
 };
 
-using Command =
-    std::variant<StartAttempt, AwaitTimer, OpenAttempt, WriteRecord, CancelAttempt, EndRun>;
+using Command = std::variant<StartAttempt, AwaitTimer, OpenAttempt, WriteRecord, CancelAttempt,
+                             StartChild, CancelChild, EndRun>;
 using Commands = std::vector<Command>;
 
 }  // namespace pawl

@@ -41,6 +41,7 @@ Expression compile_body(const StepSpec& step, std::vector<Problem>& problems) {
           step.body, pointer + (step.until ? "/until_ms" : "/sleep_ms"), problems);
     case StepKind::task:
     case StepKind::map:
+    case StepKind::child:
     case StepKind::await:
       if (step.fallback)
         return Expression::compile_value(*step.fallback, pointer + "/default", problems,
@@ -88,10 +89,11 @@ void each_step_use(const FlowDraft& draft, std::size_t step,
   draft.over[step].each_use(visit_use);
 }
 
-/// The task that user code performs: the step itself, or each element of a map.
+/// The task that user code performs, or the child: the step itself, or each element of a map.
 PlannedStep plan_task(StepSpec& spec, Template with, Expression fallback) {
   PlannedStep task;
   task.name = StepName::trusted(spec.name);
+  if (spec.child.is_object()) task.kind = StepKind::child;
   task.type = spec.type;
   task.with = std::move(with);
   task.body = std::move(fallback);
@@ -126,7 +128,8 @@ std::vector<Secret> parse_secrets(const std::vector<std::string>& texts,
 std::string what_it_is(const PlannedStep& step) {
   switch (step.kind) {
     case StepKind::task: break;
-    case StepKind::map: return "map " + step.type;
+    case StepKind::map: return "map " + what_it_is(*step.each);
+    case StepKind::child: return "child " + step.child->flow;
     case StepKind::branch: return "if";
     case StepKind::value: return "value";
     case StepKind::fail: return "fail";
@@ -143,15 +146,17 @@ void each_use(const PlannedStep& step, const std::function<void(const Template::
   if (step.undo) each_use(*step.undo, visit);
 }
 
-FlowDraft read_flow_draft(std::string_view text) {
-  FlowReading reading = read_flow_spec(text);
-  FlowDraft draft{std::move(reading.spec),    std::move(reading.document), {}, {}, {}, {}, {},
-                  std::move(reading.problems)};
+namespace {
+
+FlowDraft draft_of(FlowReading reading, int depth) {
+  FlowDraft draft;
+  draft.spec = std::move(reading.spec);
+  draft.document = std::move(reading.document);
+  draft.problems = std::move(reading.problems);
   for (const StepSpec& step : draft.spec.steps) {
-    draft.with.push_back(
-        Template::compile(step.with, pointer_to("/steps", step.name) + "/with", draft.problems));
-    draft.body.push_back(compile_body(step, draft.problems));
     const std::string pointer = pointer_to("/steps", step.name);
+    draft.with.push_back(Template::compile(step.with, pointer + "/with", draft.problems));
+    draft.body.push_back(compile_body(step, draft.problems));
     draft.over.push_back(
         step.kind == StepKind::map
             ? Expression::compile_value(step.over, pointer + "/map", draft.problems)
@@ -159,10 +164,25 @@ FlowDraft read_flow_draft(std::string_view text) {
     draft.undo.push_back(
         step.undo ? Template::compile(step.undo->with, pointer + "/undo/with", draft.problems)
                   : Template());
+    draft.child.emplace_back();
+    if (!step.child.is_object()) continue;
+    if (depth >= Limits::child_depth_max)
+      draft.problems.push_back({pointer + "/child", "too_deep",
+                                "flows stand within flows at most " +
+                                    std::to_string(Limits::child_depth_max) + " deep"});
+    else
+      draft.child.back() =
+          std::make_shared<FlowDraft>(draft_of(read_flow_document(step.child), depth + 1));
   }
   if (draft.spec.output)
     draft.output = Template::compile(*draft.spec.output, "/output", draft.problems);
   return draft;
+}
+
+}  // namespace
+
+FlowDraft read_flow_draft(std::string_view text) {
+  return draft_of(read_flow_spec(text), 0);
 }
 
 std::vector<std::vector<std::size_t>> dependencies(const FlowDraft& draft) {
@@ -265,6 +285,7 @@ std::shared_ptr<const Plan> make_plan(FlowDraft draft) {
       body->each_use([&](Template::Use& use) { bind_step(use, plan->index); });
     PlannedStep step = plan_task(spec, std::move(draft.with[from]), std::move(draft.body[from]));
     step.undo = plan_undo(spec, std::move(draft.undo[from]));
+    if (draft.child[from]) step.child = make_plan(std::move(*draft.child[from]));
     if (spec.kind == StepKind::map) {
       auto each = std::make_shared<const PlannedStep>(std::move(step));
       step = PlannedStep();

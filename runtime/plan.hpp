@@ -21,16 +21,18 @@
 
 namespace pawl {
 
+struct Plan;
+
 struct PlannedStep {
   StepName name;
   StepKind kind = StepKind::task;
   std::string type;    ///< of a task or a map
-  Template with;       ///< of a task
+  Template with;       ///< of a task; of a child its run's input
   Expression body;     ///< of a branch its condition, of a value the value, of a sleep the time,
-                       ///< of a task or an await its default, of a map the array
+                       ///< of a task, a child or an await its default, of a map the array
   bool until = false;  ///< of a sleep: the time is a moment
   std::string signal;  ///< of an await
-  bool has_default = false;             ///< of a task or an await
+  bool has_default = false;             ///< of a task, a child or an await
   std::vector<std::size_t> needs;       ///< steps that it waits for, ascending
   std::vector<std::size_t> firm_needs;  ///< those of them without which it is excluded too
   std::vector<std::pair<std::size_t, bool>> guards;  ///< branches that must have decided so
@@ -42,9 +44,15 @@ struct PlannedStep {
   InDoubt in_doubt = InDoubt::ask;
   std::size_t max_parallel = 0;             ///< of a map; 0: no bound
   bool collect = false;                     ///< of a map: failed elements do not fail it
-  std::shared_ptr<const PlannedStep> each;  ///< of a map: a task, what is done with each element
-  std::shared_ptr<const PlannedStep> undo;  ///< of a task: a task that undoes it
+  std::shared_ptr<const PlannedStep> each;  ///< of a map: a task or a child, done with each element
+  std::shared_ptr<const PlannedStep> undo;  ///< of a task or a child: a task that undoes it
+  std::shared_ptr<const Plan> child;        ///< of a child: its flow
 };
+
+/// What is done with a step that is no map, or with each element of one that is.
+inline const PlannedStep& work_of(const PlannedStep& step) {
+  return step.each ? *step.each : step;
+}
 
 /// Visits every reference of the step: in its parameters, its expression and its undo.
 void each_use(const PlannedStep& step, const std::function<void(const Template::Use&)>& visit);
@@ -77,8 +85,9 @@ struct FlowDraft {
   std::vector<Expression> body;  ///< one per step of the spec; of a map its default
   std::vector<Expression> over;  ///< one per step of the spec; of a map the array
   std::vector<Template> undo;    ///< one per step of the spec: the undo's parameters
+  std::vector<std::shared_ptr<FlowDraft>> child;  ///< one per step of the spec; null for most
   std::optional<Template> output;
-  std::vector<Problem> problems;  ///< of the text's shape and its templates
+  std::vector<Problem> problems;  ///< of the text's shape and its templates, not those of children
 };
 
 FlowDraft read_flow_draft(std::string_view text);

@@ -27,6 +27,9 @@ const std::vector<std::string_view>& protocol_points() {
       "run.on_completion",      // the coordinator is about to take the completion
       "run.before_end",         // the run's end is known and not written
       "run.after_end",          // the run's end is durable, nobody was told
+      "child.before_start",     // a child's run is known and the store was not asked yet
+      "child.after_start",      // it is durable, and so is its parent's record; nobody was told
+      "child.before_end",       // its end is known, its parent is there, and nothing is written
       "recovery.after_load",    // a run's records were read back
       "recovery.before_lost",   // its lost attempts are known and not written
       "recovery.after_lost",    // its lost attempts are written, nothing started yet

@@ -1,5 +1,6 @@
 #include <pawl/run_document.hpp>
 
+#include "runtime/child_run.hpp"
 #include "runtime/flow_machine.hpp"
 
 #include <algorithm>
@@ -70,6 +71,8 @@ json place_json(const FlowMachine& machine, std::size_t i) {
                         ? shown_output(step, *machine.step_output(i), machine.role(i))
                         : json(nullptr);
   place["error"] = machine.step_error(i) ? error_json(*machine.step_error(i)) : json(nullptr);
+  if (machine.definition(i).kind == StepKind::child && machine.attempts(i) > 0)
+    place["child"] = child_run_id(machine.run().str(), machine.name(i));
   return place;
 }
 
@@ -161,6 +164,10 @@ void explain_step(const FlowMachine& machine, const std::vector<Record>& records
     if (machine.step_error(i)) lines.push_back("  " + machine.step_error(i)->message);
     return;
   }
+  if (const std::optional<std::string> child = machine.child_run(i)) {
+    lines.push_back("  its run " + *child + " is under way: ask about that one for more");
+    return;
+  }
   if (planned.kind != StepKind::task && machine.step_error(i))
     lines.push_back("  " + machine.step_error(i)->message);
   if (state == StepState::waiting)
@@ -199,12 +206,17 @@ void note_secrets(const json& owner, const json::json_pointer& at, SecretPlaces&
   }
 }
 
-void note_secrets(const json& flow, SecretPlaces& places) {
-  const json::json_pointer root;
+void note_secrets(const json& flow, SecretPlaces& places,
+                  const json::json_pointer& root = json::json_pointer()) {
   note_secrets(flow, root, places);
   if (!flow.is_object() || !flow.value("steps", json()).is_object()) return;
-  for (const auto& [name, step] : flow["steps"].items())
+  for (const auto& [name, step] : flow["steps"].items()) {
     note_secrets(step, root / "steps" / name, places);
+    if (!step.is_object() || !step.contains("child")) continue;
+    SecretPlaces below;  // its input is not this run's
+    note_secrets(step["child"], below, root / "steps" / name / "child");
+    places.in_flow.insert(places.in_flow.end(), below.in_flow.begin(), below.in_flow.end());
+  }
 }
 
 /// Whether one of two JSON pointers is the other, or leads through it.

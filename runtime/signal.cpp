@@ -2,7 +2,9 @@
 #include <pawl/limits.hpp>
 #include <pawl/signal.hpp>
 
+#include "runtime/child_run.hpp"
 #include "runtime/nearest_name.hpp"
+#include "runtime/part_name.hpp"
 #include "runtime/plan.hpp"
 
 #include <algorithm>
@@ -32,10 +34,27 @@ std::string signal_name(const Record& record) {
   return name != body.end() && name->is_string() ? name->get<std::string>() : std::string();
 }
 
-std::vector<std::pair<std::string, std::string>> awaited_signals(const Flow& flow) {
-  std::vector<std::pair<std::string, std::string>> awaited;
-  for (const PlannedStep& step : flow.plan()->steps)
-    if (step.kind == StepKind::await) awaited.emplace_back(step.name.str(), step.signal);
+namespace {
+
+void note_awaited(const Plan& plan, const std::string& run, std::vector<AwaitedSignal>& awaited) {
+  for (const PlannedStep& step : plan.steps) {
+    if (step.kind == StepKind::await) awaited.push_back({run, step.name.str(), step.signal});
+    const PlannedStep& work = work_of(step);
+    if (!work.child) continue;
+    PartName part{step.name.str(), std::nullopt, false};
+    if (!step.each) note_awaited(*work.child, child_run_id(run, part.str()), awaited);
+    for (std::size_t i = 0; step.each && i < 3; ++i) {
+      part.element = i;
+      note_awaited(*work.child, child_run_id(run, part.str()), awaited);
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<AwaitedSignal> awaited_signals(const Flow& flow, const std::string& run) {
+  std::vector<AwaitedSignal> awaited;
+  note_awaited(*flow.plan(), run, awaited);
   return awaited;
 }
 

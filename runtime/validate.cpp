@@ -3,9 +3,13 @@
 #include <pawl/limits.hpp>
 
 #include "runtime/nearest_name.hpp"
+#include "runtime/type_check.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <set>
+#include <utility>
+#include <variant>
 
 namespace pawl {
 
@@ -13,26 +17,11 @@ namespace {
 
 using Names = std::vector<std::string_view>;
 
-/// `[A-Za-z0-9_][A-Za-z0-9._-]*`: flows and step types, which may have dots.
-std::string dotted_name_complaint(const char* what, const std::string& name) {
-  bool good = !name.empty() && name.size() <= Limits::name_bytes_max && name.front() != '.' &&
-              name.front() != '-';
-  for (const char c : name)
-    good = good && ((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-                    c == '_' || c == '.' || c == '-');
-  if (good) return {};
-  return std::string(what) + " \"" + printable_text(name, 80) +
-         "\" must match [A-Za-z0-9_][A-Za-z0-9._-]* and have at most " +
-         std::to_string(Limits::name_bytes_max) + " bytes";
-}
-
 class Validation {
  public:
   Validation(const FlowDraft& draft, const StepTypes* types)
       : draft_(draft), spec_(draft.spec), types_(types), problems_(draft.problems) {
     for (const StepSpec& step : spec_.steps) step_names_.push_back(step.name);
-    if (types_ != nullptr)
-      for (const auto& [name, info] : *types_) type_names_.push_back(name);
   }
 
   std::vector<Problem> run() {
@@ -67,7 +56,9 @@ class Validation {
     complain_if(pointer, "bad_name", StepNameKind::complaint(step.name));
     const json& document = draft_.document["steps"][step.name];
     const bool is_work = step.kind == StepKind::task || step.kind == StepKind::map;
-    if (is_work && document["run"].is_string()) check_type(step.type, step.with, pointer);
+    if (is_work && document.contains("run") && document["run"].is_string())
+      check_type(step.type, step.with, types_, pointer, problems_);
+    if (draft_.child[i]) check_child(step, *draft_.child[i], pointer);
     if (step.undo) check_undo(i, pointer + "/undo");
     check_after(step, pointer);
     check_guards(step, step.when, pointer + "/when");
@@ -90,23 +81,44 @@ class Validation {
                    std::to_string(step.retry.max_ms) + "); raise max_ms");
   }
 
-  void check_type(const std::string& name, const json& with, const std::string& pointer) {
-    const std::string complaint = dotted_name_complaint("the step type", name);
-    if (!complaint.empty()) return complain(pointer + "/run", "bad_name", complaint);
-    if (types_ == nullptr) return;
-    const auto type = types_->find(name);
-    if (type == types_->end())
-      return complain(
-          pointer + "/run", "unknown_step_type",
-          "this program has no step type \"" + name + "\"" + did_you_mean(name, type_names_));
-    if (type->second.params_known) check_params(name, with, type->second, pointer + "/with");
+  /// A child is a flow of its own, whose run gets its input from this one.
+  void check_child(const StepSpec& step, const FlowDraft& child, const std::string& pointer) {
+    for (Problem& problem : validate(child, types_))
+      complain(pointer + "/child" + problem.pointer, problem.code.c_str(),
+               std::move(problem.message));
+    std::set<std::string> missing;
+    each_input(child, [&](const std::string& name) {
+      if (!step.with.contains(name) && !child.spec.input.contains(name)) missing.insert(name);
+    });
+    for (const std::string& name : missing)
+      complain(pointer + "/with", "missing_parameter",
+               "the child needs \"" + printable_text(name, 80) +
+                   "\": give it here, or give it a default in the child's \"input\"");
+  }
+
+  /// Visits the members of its input that a flow cannot do without.
+  static void each_input(const FlowDraft& draft,
+                         const std::function<void(const std::string&)>& visit) {
+    const auto visit_use = [&](const Template::Use& use) {
+      const Reference& reference = use.reference;
+      if (reference.root != Reference::Root::input || reference.optional || reference.path.empty())
+        return;
+      if (const auto* name = std::get_if<std::string>(&reference.path.front())) visit(*name);
+    };
+    for (std::size_t i = 0; i < draft.spec.steps.size(); ++i) {
+      for (const Template* with : {&draft.with[i], &draft.undo[i]})
+        for (const Template::Use& use : with->uses()) visit_use(use);
+      for (const Expression* body : {&draft.body[i], &draft.over[i]}) body->each_use(visit_use);
+    }
+    if (draft.output)
+      for (const Template::Use& use : draft.output->uses()) visit_use(use);
   }
 
   /// An undo knows the output of its own step, and of those that the step waited for.
   void check_undo(std::size_t i, const std::string& pointer) {
     const StepSpec& step = spec_.steps[i];
     if (draft_.document["steps"][step.name]["undo"].value("run", json()).is_string())
-      check_type(step.undo->type, step.undo->with, pointer);
+      check_type(step.undo->type, step.undo->with, types_, pointer, problems_);
     const std::set<std::string> before = steps_before(i);
     const std::vector<bool> conditional = conditional_steps(draft_);
     const auto firm = firm_dependencies(draft_)[i];
@@ -149,51 +161,6 @@ class Validation {
         if (before.insert(spec_.steps[need].name).second) open.push_back(need);
     }
     return before;
-  }
-
-  void check_params(const std::string& step_type, const json& with, const StepTypeInfo& type,
-                    const std::string& pointer) {
-    Names known;
-    for (const ParamInfo& param : type.params) {
-      known.push_back(param.name);
-      const auto value = with.find(param.name);
-      if (value == with.end()) {
-        if (param.required)
-          complain(pointer, "missing_parameter",
-                   step_type + " needs \"" + param.name + "\": " + param.meaning);
-      } else if (!fits(*value, param.kind)) {
-        complain(
-            pointer_to(pointer, param.name), "wrong_kind",
-            std::string("expected ") + to_string(param.kind) + ", found " + value->type_name());
-      }
-    }
-    for (const auto& [name, value] : with.items())
-      if (std::find(known.begin(), known.end(), name) == known.end())
-        complain(pointer_to(pointer, name), "unknown_parameter",
-                 step_type + " has no parameter \"" + printable_text(name, 80) + "\"" +
-                     did_you_mean(name, known));
-  }
-
-  /// Whether a literal can be of this kind; a string with a template may become anything.
-  static bool fits(const json& value, ParamInfo::Kind kind) {
-    if (value.is_string() && value.get_ref<const std::string&>().find("{{") != std::string::npos)
-      return true;
-    const auto all = [&](ParamInfo::Kind element) {
-      return std::all_of(value.begin(), value.end(),
-                         [&](const json& e) { return fits(e, element); });
-    };
-    switch (kind) {
-      case ParamInfo::Kind::any: return true;
-      case ParamInfo::Kind::string: return value.is_string();
-      case ParamInfo::Kind::integer: return value.is_number_integer();
-      case ParamInfo::Kind::boolean: return value.is_boolean();
-      case ParamInfo::Kind::object: return value.is_object();
-      case ParamInfo::Kind::array: return value.is_array();
-      case ParamInfo::Kind::string_array: return value.is_array() && all(ParamInfo::Kind::string);
-      case ParamInfo::Kind::integer_array: return value.is_array() && all(ParamInfo::Kind::integer);
-      case ParamInfo::Kind::string_object: return value.is_object() && all(ParamInfo::Kind::string);
-    }
-    return false;
   }
 
   void check_after(const StepSpec& step, const std::string& pointer) {
@@ -351,25 +318,9 @@ class Validation {
   std::vector<Problem> problems_;
   std::vector<std::vector<std::size_t>> needs_;  // once somebody has asked
   Names step_names_;                             // sorted, as the spec's steps are
-  Names type_names_;
 };
 
 }  // namespace
-
-const char* to_string(ParamInfo::Kind kind) {
-  switch (kind) {
-    case ParamInfo::Kind::any: return "any";
-    case ParamInfo::Kind::string: return "string";
-    case ParamInfo::Kind::integer: return "integer";
-    case ParamInfo::Kind::boolean: return "boolean";
-    case ParamInfo::Kind::object: return "object";
-    case ParamInfo::Kind::array: return "array";
-    case ParamInfo::Kind::string_array: return "string_array";
-    case ParamInfo::Kind::integer_array: return "integer_array";
-    case ParamInfo::Kind::string_object: return "string_object";
-  }
-  return "any";
-}
 
 std::vector<Problem> validate(const FlowDraft& draft, const StepTypes* types) {
   return Validation(draft, types).run();

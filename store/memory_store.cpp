@@ -1,6 +1,7 @@
 #include <pawl/memory_store.hpp>
 #include <pawl/run_document.hpp>
 
+#include "runtime/start_facts.hpp"
 #include "store/record_slot.hpp"
 
 #include <algorithm>
@@ -101,22 +102,24 @@ class MemoryStore final : public Store {
 
  private:
   WriteReply apply(const StartRun& start, std::int64_t now_ms) {
+    WriteReply reply;
     for (auto& [key, model] : runs_) {
       const StoredRun& stored = model.stored;
       if (stored.row.run != start.run) continue;
+      const auto started = model.slots.at({"", RecordSlot::started});
+      std::string difference = explain_parents(started->body, start.body);
       if (stored.flow_digest != start.flow_digest || stored.input != start.input)
-        return refused(
-            make_error(Errc::run_differs,
-                       explain_difference(json::parse(*stored.flow), json::parse(stored.input),
-                                          json::parse(*start.flow), json::parse(start.input)),
-                       start.run));
-      return {WriteStatus::already_exists,
-              key,
-              model.slots.at({"", RecordSlot::started}),
-              false,
-              stored.row.state,
-              {}};
+        difference = explain_difference(json::parse(*stored.flow), json::parse(stored.input),
+                                        json::parse(*start.flow), json::parse(start.input));
+      if (!difference.empty()) return refused(make_error(Errc::run_differs, difference, start.run));
+      if (start.opens && !opens_too(*start.opens, now_ms, reply)) return reply;
+      reply.status = WriteStatus::already_exists;
+      reply.run = key;
+      reply.stored = started;
+      reply.state = stored.row.state;
+      return reply;
     }
+    if (start.opens && !opens_too(*start.opens, now_ms, reply)) return reply;
     const RunKey key = ++file_->last_key;
     ModelRun& model = runs_[key];
     model.stored.row = {key, start.run, start.flow_name, RunState::running, 0, now_ms, 0};
@@ -126,7 +129,21 @@ class MemoryStore final : public Store {
     model.stored.folder = start.folder;
     auto started = std::make_shared<Record>();
     started->kind = RecordKind::started;
-    return {WriteStatus::written, key, add(model, started, now_ms), false, RunState::running, {}};
+    started->body = start.body;
+    reply.status = WriteStatus::written;
+    reply.run = key;
+    reply.stored = add(model, started, now_ms);
+    return reply;
+  }
+
+  bool opens_too(const AppendRecord& opens, std::int64_t now_ms, WriteReply& reply) {
+    WriteReply opened = apply(opens, now_ms);
+    if (opened.status == WriteStatus::refused) {
+      reply = std::move(opened);
+      return false;
+    }
+    reply.opened = std::move(opened.stored);
+    return true;
   }
 
   WriteReply apply(const AppendRecord& append, std::int64_t now_ms) {

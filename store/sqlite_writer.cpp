@@ -3,6 +3,7 @@
 #include <pawl/run_document.hpp>
 
 #include "runtime/mutant.hpp"
+#include "runtime/start_facts.hpp"
 #include "store/record_slot.hpp"
 #include "store/sqlite_reads.hpp"
 
@@ -61,11 +62,28 @@ WriteReply SqliteWriter::apply(const StartRun& start) {
     same->bindNoCopy(1, start.run);
     if (same->executeStep()) return same_or_refused(start, input_digest, *same);
   }
-  const RunKey key = insert_run(start, input_digest);
+  WriteReply reply;
+  if (start.opens && !opens_too(*start.opens, reply)) return reply;
+  reply.status = WriteStatus::written;
+  reply.run = insert_run(start, input_digest);
   auto started = std::make_shared<Record>();
   started->kind = RecordKind::started;
-  insert_event(key, *started);
-  return {WriteStatus::written, key, started, false, RunState::running, {}};
+  started->body = start.body;
+  insert_event(reply.run, *started);
+  reply.stored = std::move(started);
+  return reply;
+}
+
+/// Writes a child's record in its parent. Gives false, and the refusal, if it cannot be.
+bool SqliteWriter::opens_too(const AppendRecord& opens, WriteReply& reply) {
+  if (mutant("child_not_opened")) return true;
+  WriteReply opened = apply(opens);
+  if (opened.status == WriteStatus::refused) {
+    reply = std::move(opened);
+    return false;
+  }
+  reply.opened = std::move(opened.stored);
+  return true;
 }
 
 WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& input_digest,
@@ -76,10 +94,19 @@ WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& in
     return refused(make_error(Errc::corrupt, "the run's row has an unknown state", start.run));
   const bool same_flow_and_input = digest_from(same.getColumn(2)) == start.flow_digest &&
                                    digest_from(same.getColumn(3)) == input_digest;
-  if (same_flow_and_input || mutant("any_start_is_the_same")) {
-    auto started = read_record(connection_, key, "", RecordSlot::started);
-    if (!started) return refused(started.error());
-    return {WriteStatus::already_exists, key, *started, false, static_cast<RunState>(state), {}};
+  auto started = read_record(connection_, key, "", RecordSlot::started);
+  if (!started) return refused(started.error());
+  const std::string other_parent = mutant("any_child_is_the_same")
+                                       ? std::string()
+                                       : explain_parents((*started)->body, start.body);
+  if ((same_flow_and_input && other_parent.empty()) || mutant("any_start_is_the_same")) {
+    WriteReply reply;
+    if (start.opens && !opens_too(*start.opens, reply)) return reply;
+    reply.status = WriteStatus::already_exists;
+    reply.run = key;
+    reply.stored = *started;
+    reply.state = static_cast<RunState>(state);
+    return reply;
   }
   Result<std::optional<StoredRun>> stored = read_run(connection_, key);
   if (!stored) return refused(stored.error());
@@ -87,8 +114,10 @@ WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& in
   return refused(
       make_error(Errc::run_differs,
                  "this run was started otherwise: " +
-                     explain_difference(parsed(*(*stored)->flow), parsed((*stored)->input),
-                                        parsed(*start.flow), parsed(start.input)) +
+                     (other_parent.empty()
+                          ? explain_difference(parsed(*(*stored)->flow), parsed((*stored)->input),
+                                               parsed(*start.flow), parsed(start.input))
+                          : other_parent) +
                      "; choose another id, or repeat the first start",
                  start.run));
 }

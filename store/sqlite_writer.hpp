@@ -36,6 +36,7 @@ class SqliteWriter {
   enum class Objection { none, step_has_output, attempt_ended, run_ended };
 
   Objection objection(const AppendRecord& append, RunState state);
+  bool opens_too(const AppendRecord& opens, WriteReply& reply);
   WriteReply same_or_refused(const StartRun& start, const Digest& input_digest,
                              SQLite::Statement& same);
   WriteReply existing(RunKey run, const std::string& step, std::int64_t slot, const Record& record);

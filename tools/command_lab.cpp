@@ -16,8 +16,9 @@ namespace {
 /// One signal for every step that awaits one: what is mocked under the step's name, else null.
 void send_signals(lab::Scenario& scenario, const json& mocks) {
   for (const auto& run : scenario.runs)
-    for (const auto& [step, signal] : awaited_signals(scenario.flow))
-      scenario.signals.push_back({run.id, {signal, mocks.value(step, json()), "of-" + step}});
+    for (const AwaitedSignal& awaited : awaited_signals(scenario.flow, run.id))
+      scenario.signals.push_back(
+          {awaited.run, {awaited.signal, mocks.value(awaited.step, json()), "of-" + awaited.step}});
 }
 
 Result<lab::Scenario> scenario_of(const LabArguments& arguments) {

@@ -15,6 +15,7 @@ ExitCode exit_code_of(Errc code) {
     case Errc::attempt_ended:
     case Errc::step_failed:
     case Errc::attempts_exhausted:
+    case Errc::child_failed:
     case Errc::unresolved_reference:
     case Errc::cancelled: return ExitCode::failed;
     case Errc::in_doubt:

@@ -21,18 +21,23 @@ using lab::PointVisit;
 
 namespace {
 
-/// Five steps: a fork, a join, and a step whose first attempt fails. Each leaves its key in the
-/// ledger.
+/// Five steps: a fork, one of whose sides is a child's, a join, and a step whose first attempt
+/// fails. Each leaves its key in the ledger.
 const std::string five_steps = R"({"flow": "five", "steps": {
   "a": {"run": "shell", "with": {"argv": ["sh", "-c", "echo $PAWL_KEY >> ledger; echo A"]}},
   "b": {"run": "shell", "after": ["a"], "retry": {"initial_ms": 1},
         "with": {"argv": ["sh", "-c", "if [ ! -e tried ]; then : > tried; exit 1; fi; echo $PAWL_KEY >> ledger; echo B"]}},
-  "c": {"run": "shell", "after": ["a"], "with": {"argv": ["sh", "-c", "echo $PAWL_KEY >> ledger; echo C"]}},
+  "c": {"after": ["a"], "child": {"flow": "inner", "output": "{{steps.c.output}}", "steps": {
+        "c": {"run": "shell", "with": {"argv": ["sh", "-c", "echo $PAWL_KEY >> ledger; echo C"]}}}}},
   "d": {"run": "shell", "with": {"argv": ["sh", "-c", "echo $PAWL_KEY >> ledger; printf %s%s \"$1\" \"$2\"", "d",
         "{{steps.b.output.stdout}}", "{{steps.c.output.stdout}}"]}},
   "e": {"run": "shell", "with": {"argv": ["sh", "-c", "echo $PAWL_KEY >> ledger; cat"], "stdin": "{{steps.d.output.stdout}}"}}},
   "output": "{{steps.e.output.stdout}}"})";
 const std::vector<std::string> step_names{"a", "b", "c", "d", "e"};
+
+std::string key_of(const std::string& step) {
+  return (step == "c" ? "r1.c/" : "r1/") + step;
+}
 
 /// One run in a folder of its own.
 struct Scene {
@@ -70,9 +75,9 @@ void check_end(Scene& scene, const ProcessEnd& last, const std::string& output, 
   std::set<std::string> expected_keys;
   for (const std::string& step : step_names) {
     CAPTURE(step);
-    expected_keys.insert("r1/" + step);
-    CHECK(ledger.count("r1/" + step) >= 1);
-    CHECK(ledger.count("r1/" + step) <= 1 + kills);
+    expected_keys.insert(key_of(step));
+    CHECK(ledger.count(key_of(step)) >= 1);
+    CHECK(ledger.count(key_of(step)) <= 1 + kills);
   }
   CHECK(ledger.keys() == expected_keys);
   CHECK(run_process({PAWL_COMMAND, "verify"}, scene.folder.path()).code == 0);
@@ -112,7 +117,7 @@ TEST_CASE("crash: SIGKILL at every point that a run passes, and the run comes to
     check_end(scene, scene.pawl("after"), output, 1);
     for (const std::string& step : completed) {
       CAPTURE(step);
-      CHECK(scene.ledger().count("r1/" + step) == before.count("r1/" + step));
+      CHECK(scene.ledger().count(key_of(step)) == before.count(key_of(step)));
     }
   }
   // Which points a run passes is known: were one missing, its cases would be missing unseen.

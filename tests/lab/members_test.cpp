@@ -18,12 +18,18 @@ const std::string members = R"({"flow": "members", "input": {"big": true, "good"
   "each": {"map": "{{steps.list.output}}", "run": "act", "max_parallel": 2,
            "with": {"say": "{{item}}"}, "undo": {"run": "act", "with": {"undo": "{{output}}"}, "retry": {"max_attempts": 100}}},
   "sum":  {"value": {"$length": "{{steps.each.output}}"}},
+  "trip": {"child": {"flow": "trip", "input": {"n": 0}, "steps": {
+             "book": {"run": "act", "with": {"say": "{{input.n}}"}, "undo": {"run": "act", "with": {"undo": "book"}, "retry": {"max_attempts": 100}}},
+             "call": {"await": "go", "timeout_ms": 600000, "default": "late"},
+             "pay":  {"run": "act", "after": ["book"], "with": {"say": "{{steps.call.output}}"}}}},
+           "with": {"n": "{{steps.sum.output}}"},
+           "undo": {"run": "act", "with": {"undo": "{{output.pay}}"}, "retry": {"max_attempts": 100}}},
   "big":  {"if": {"equals": ["{{input.big}}", true]}},
   "ask":  {"run": "act", "when": "big", "with": {"say": "?"}, "at_most_once": true, "in_doubt": "fail",
            "default": "nobody knows"},
   "nap":  {"sleep_ms": 3000, "unless": "big"},
   "gate": {"await": "go", "after": ["ask"], "timeout_ms": 600000, "default": "late"},
-  "join": {"run": "act", "after": ["gate", "nap", "sum"], "with": {"say": "{{steps.gate.output?}}"}},
+  "join": {"run": "act", "after": ["gate", "nap", "trip"], "with": {"say": "{{steps.gate.output?}}"}},
   "good": {"if": {"equals": ["{{input.good}}", true]}, "after": ["join"]},
   "bad":  {"fail": "not {{input.good}}", "unless": "good"},
   "last": {"run": "act", "when": "good", "with": {"say": "{{steps.sum.output}}"}}}})";
@@ -41,11 +47,13 @@ lab::Outside outside() {
     if (ending.outcomes.count("r1") == 0) return "the run has come to no end";
     const Outcome& end = ending.outcomes.at("r1");
     for (const Record& record : ending.runs.at(0).records) {
-      const bool has_undo = record.step == "list" || record.step.substr(0, 5) == "each[";
+      const bool has_undo =
+          record.step == "list" || record.step.substr(0, 5) == "each[" || record.step == "trip";
       if (record.kind != RecordKind::output || record.attempt == 0 || !has_undo ||
           record.step.find(":undo") != std::string::npos)
         continue;
-      if (effects->count("r1/" + record.step) == 0) return record.step + " was not done";
+      if (record.step != "trip" && effects->count("r1/" + record.step) == 0)
+        return record.step + " was not done";
       if ((effects->count("r1/" + record.step + ":undo") > 0) == end.succeeded())
         return record.step + " was done in a run that " + std::string(to_string(end.state)) +
                (end.succeeded() ? " and was undone" : " and was not undone");
@@ -67,6 +75,7 @@ lab::Options options() {
 lab::Report explored(const json& input) {
   lab::Scenario scenario{parse_flow(members).value(), {{"r1", input}}, outside, {}};
   scenario.signals.push_back({"r1", {"go", "now", "s1"}});
+  scenario.signals.push_back({"r1.trip", {"go", "there", "s2"}});
   lab::Options some = options();
   const lab::Report report = lab::explore(scenario, some);
   if (some.depth > 1) WARN(report.text());

@@ -24,7 +24,10 @@ lab::Scenario scenario_of(const std::shared_ptr<const RandomFlow>& random, const
   lab::Scenario scenario{flow, {{"r1"}}, [random] {
                            return lab::Outside{[random] {
                              const auto answer = [random](const StepCall& call) {
-                               return random->answer(call.step, call.attempt);
+                               const std::string below = call.run.substr(2);  // r1
+                               return random->answer(
+                                   below.empty() ? call.step : below + "/" + call.step,
+                                   call.attempt);
                              };
                              return Steps{{"t", answer}, {"u", answer}};
                            }};
@@ -66,7 +69,7 @@ TEST_CASE("random flows: after crashes a run comes to what the rules of the lang
     CAPTURE(outcome);
     if (failing.empty()) {
       REQUIRE(outcome.state == RunState::succeeded);
-      REQUIRE(outcome.output == expected.output());
+      REQUIRE(without_child_errors(outcome.output) == without_child_errors(expected.output()));
     } else {
       REQUIRE(outcome.state == RunState::failed);
       REQUIRE(failing.count(part_name_from(outcome.error->step).step) == 1);

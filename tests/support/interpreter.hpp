@@ -20,7 +20,8 @@ struct TaskEnd {
   nlohmann::json error;
 };
 
-/// Given: a step's name, or an element's: `NAME[2]`.
+/// Given: a step's name, or an element's: `NAME[2]`; in a child behind the part of its run's id
+/// that children add: `.NAME.2/STEP`.
 using TaskOutcome = std::function<TaskEnd(const std::string& step)>;
 
 class Interpreter {
@@ -31,8 +32,9 @@ class Interpreter {
 
   /// Given: `signals`, the payload that comes for each signal's name, if any.
   Interpreter(const json& flow, json input, TaskOutcome outcome,
-              std::map<std::string, json> signals)
+              std::map<std::string, json> signals, std::string below = "")
       : flow_(flow),
+        below_(std::move(below)),
         input_(flow.value("input", json::object())),
         outcome_(std::move(outcome)),
         signals_(std::move(signals)) {
@@ -105,10 +107,10 @@ class Interpreter {
   std::optional<json> perform(const std::string& name, const json& step) {
     if (step.contains("fail")) return std::nullopt;
     if (step.contains("map")) return perform_each(name, step);
-    if (step.contains("run")) {
+    if (step.contains("run") || step.contains("child")) {
       std::optional<json> output;
-      if (!step.contains("with") || fill(step["with"], nullptr, true))
-        output = outcome_(name).output;
+      const auto with = fill(step.value("with", json::object()), nullptr, true);
+      if (with) output = outcome_of(step, name, name, *with).output;
       if (output || !step.contains("default")) return output;
       return compute(step["default"], nullptr);
     }
@@ -125,6 +127,15 @@ class Interpreter {
     return compute(step["default"], nullptr);
   }
 
+  /// Given: `run`, what the step's name adds to a child's id.
+  TaskEnd outcome_of(const json& step, const std::string& part, const std::string& run,
+                     const json& with) const {
+    if (!step.contains("child")) return outcome_(below_.empty() ? part : below_ + "/" + part);
+    const Interpreter child(step["child"], with, outcome_, {}, below_ + "." + run);
+    if (child.failing().empty()) return {child.output(), nullptr};
+    return {std::nullopt, "a child's error at " + below_ + part};
+  }
+
   /// A failed element fails the step, unless errors are collected or it has a default.
   std::optional<json> perform_each(const std::string& name, const json& step) {
     const json items = compute(step["map"], nullptr);
@@ -132,7 +143,9 @@ class Interpreter {
     const bool collect = step.contains("on_error") && step["on_error"] == "collect";
     json all = json::array();
     for (std::size_t i = 0; i < items.size(); ++i) {
-      const TaskEnd end = outcome_(name + "[" + std::to_string(i) + "]");
+      const auto with = fill(step.value("with", json::object()), &items[i], true);
+      const std::string part = name + "[" + std::to_string(i) + "]";
+      const TaskEnd end = outcome_of(step, part, name + "." + std::to_string(i), *with);
       if (collect)
         all.push_back(end.output ? json{{"output", *end.output}} : json{{"error", end.error}});
       else if (end.output)
@@ -305,6 +318,7 @@ class Interpreter {
   }
 
   json flow_;
+  std::string below_;
   json input_;
   TaskOutcome outcome_;
   std::map<std::string, json> signals_;

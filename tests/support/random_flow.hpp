@@ -15,12 +15,28 @@
 
 namespace pawl {
 
+/// The same without what children say of their failures: which of their steps was first is open.
+inline json without_child_errors(json value) {
+  if (value.is_object() && value.size() == 1 && value.contains("error")) {
+    const json& error = value["error"];
+    const bool of_child = error.is_string() ? error.get<std::string>().find("a child") == 0
+                                            : error.is_object() && error.contains("code") &&
+                                                  error["code"] == "child_failed";
+    if (of_child) return "a child's error";
+  }
+  if (value.is_structured())
+    for (json& element : value) element = without_child_errors(std::move(element));
+  return value;
+}
+
 /// A flow in which the steps' names have nothing to do with their order.
 class RandomFlow {
  public:
-  explicit RandomFlow(std::uint64_t seed) : seed_(seed), chance_(seed * 31 + 7) {
+  /// Given: `depth`, how many flows stand above this one, which awaits nothing then.
+  explicit RandomFlow(std::uint64_t seed, int depth = 0)
+      : seed_(seed), depth_(depth), chance_(seed * 31 + 7) {
     flow = json{{"flow", "random"}, {"input", {{"n", below(20)}}}, {"steps", json::object()}};
-    const std::size_t size = 1 + below(9);
+    const std::size_t size = 1 + below(depth == 0 ? 9 : 4);
     for (std::size_t i = 0; i < size; ++i) add_step();
     if (below(3) == 0) flow["output"] = json{{"one", reference(true)}, {"in", "{{input.n}}"}};
   }
@@ -29,6 +45,9 @@ class RandomFlow {
   std::vector<Signal> signals;
 
   /// What an attempt of a task answers: the same whenever it is made.
+  ///
+  /// Given: `step`, behind the part of its run's id that children add, if it is in one:
+  /// `.NAME.2/STEP`.
   StepResult answer(const std::string& step, int attempt) const {
     lab::Chance chance(seed_ ^ std::hash<std::string>{}(step));
     const std::uint64_t kind = chance.below(20);
@@ -113,17 +132,13 @@ class RandomFlow {
       case 2:
       case 3: step["value"] = value(); break;
       case 4: step["sleep_ms"] = below(3) == 0 ? operand() : json(below(3000)); break;
-      case 5: await(step); break;
-      default:
-        step["run"] = "t";
-        step["retry"] = {{"max_attempts", 3}, {"initial_ms", 10}};
-        if (below(4) == 0) step["undo"] = {{"run", "u"}, {"with", {{"was", "{{output}}"}}}};
-        if (below(4) == 0) {
-          map(step);
-          break;
-        }
-        if (below(4) == 0) step["default"] = below(2) == 0 ? operand() : json{{"n", operand()}};
-        if (below(2) == 0) step["with"] = {{"x", reference(below(2) == 0)}};
+      case 5:
+        if (depth_ == 0)
+          await(step);
+        else
+          step["sleep_ms"] = below(100);
+        break;
+      default: task(step);
     }
     for (std::uint64_t more = names_.empty() ? 0 : below(3); more > 0; --more) {
       const std::string& name = names_[below(names_.size())];
@@ -141,9 +156,30 @@ class RandomFlow {
     if (is_branch) branches_.push_back(name);
   }
 
+  /// A task or a child, or a map of such.
+  void task(json& step) {
+    const bool is_child = depth_ < 2 && below(4) == 0;
+    if (is_child)
+      step["child"] = RandomFlow(below(1'000'000), depth_ + 1).flow;
+    else
+      step["run"] = "t";
+    if (!is_child) step["retry"] = {{"max_attempts", 3}, {"initial_ms", 10}};
+    if (below(4) == 0) step["undo"] = {{"run", "u"}, {"with", {{"was", "{{output}}"}}}};
+    if (below(4) == 0) {
+      map(step);
+      return;
+    }
+    if (below(4) == 0) step["default"] = below(2) == 0 ? operand() : json{{"n", operand()}};
+    if (below(2) == 0) step["with"] = {{is_child ? "n" : "x", reference(below(2) == 0)}};
+  }
+
   void map(json& step) {
+    const bool is_child = step.contains("child");
     step["map"] = below(3) > 0 ? json{below(9), "x", operand()} : json(reference(true));
-    step["with"] = {{"item", "{{item}}"}, {"index", "{{index}}"}};
+    if (is_child)
+      step["with"] = {{"n", "{{item}}"}};
+    else
+      step["with"] = {{"item", "{{item}}"}, {"index", "{{index}}"}};
     if (below(2) == 0) step["max_parallel"] = 1 + below(3);
     if (below(3) == 0)
       step["on_error"] = "collect";
@@ -164,6 +200,7 @@ class RandomFlow {
   }
 
   std::uint64_t seed_;
+  int depth_;
   lab::Chance chance_;
   std::vector<std::string> names_;
   std::vector<std::string> branches_;

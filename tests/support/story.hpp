@@ -162,6 +162,12 @@ class Story {
     return "cancel " + name(cancel.step, cancel.attempt);
   }
 
+  std::string tell(const StartChild& start) const {
+    return "child " + start.run + " " + start.text;
+  }
+
+  std::string tell(const CancelChild& cancel) const { return "cancel child " + cancel.run; }
+
   std::string tell(const EndRun& end) const {
     std::string text = "end " + std::string(to_string(end.outcome.state));
     if (end.outcome.succeeded()) text += " " + end.outcome.output.dump();

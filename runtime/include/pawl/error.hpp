@@ -32,6 +32,7 @@ enum class Errc {
   // How a run can end or halt.
   step_failed,           ///< a step answered fail()
   attempts_exhausted,    ///< a step's last allowed attempt failed
+  child_failed,          ///< a step is a child flow, whose run failed or was cancelled
   unresolved_reference,  ///< a template names something that is not there
   cancelled,             ///< somebody cancelled the run
   crash_loop,            ///< a step was lost in too many crashes in a row: the run is blocked

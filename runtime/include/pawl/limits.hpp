@@ -14,6 +14,7 @@ struct Limits {
   static constexpr std::size_t input_bytes_max = 4u << 20;  ///< a run's merged input
   static constexpr std::size_t steps_max = 10'000;          ///< steps of one flow
   static constexpr std::size_t elements_max = 10'000;       ///< of an array that a step maps over
+  static constexpr int child_depth_max = 8;                 ///< flows within flows
   static constexpr std::size_t dependencies_max = 1'000;    ///< what one step waits for
   static constexpr std::size_t with_bytes_max = 16u << 20;  ///< a step's resolved parameters
   static constexpr std::size_t output_bytes_max =

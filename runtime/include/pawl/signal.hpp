@@ -26,8 +26,16 @@ Result<Record> signal_record(const Signal& signal);
 /// The name in a signal's record; empty if it is not readable.
 std::string signal_name(const Record& record);
 
-/// The steps of a flow that await a signal, with its name.
-std::vector<std::pair<std::string, std::string>> awaited_signals(const Flow& flow);
+/// A step that awaits a signal.
+struct AwaitedSignal {
+  std::string run;  ///< the run itself, or a child's
+  std::string step;
+  std::string signal;  ///< its name
+};
+
+/// The steps that await a signal in a run of the flow, and in its children's runs; of a map over
+/// children in those of its first three elements.
+std::vector<AwaitedSignal> awaited_signals(const Flow& flow, const std::string& run);
 
 /// Whether a flow awaits a signal of this name.
 ///

@@ -21,19 +21,6 @@ using RunKey = std::int64_t;
 
 // What can be written.
 
-/// Starts a run, unless its id is taken.
-///
-/// Same id, same flow and same input (equal digests) is the same run: already_exists. Anything else
-/// under that id is refused with Errc::run_differs, which says what differs.
-struct StartRun {
-  std::string run;  ///< the run's id
-  std::string flow_name;
-  std::shared_ptr<const std::string> flow;  ///< canonical JSON
-  Digest flow_digest;
-  std::string input;   ///< canonical JSON, defaults merged in
-  std::string folder;  ///< absolute
-};
-
 /// Adds a record to a run, unless it is there already. What counts as the same place:
 ///
 /// - an output: one per step. Other bytes than the stored ones do not replace them; they are kept
@@ -49,6 +36,24 @@ struct AppendRecord {
   RunKey run = 0;
   std::shared_ptr<Record>
       record;  ///< the store fills in seq, epoch and at_ms; leave it alone until it has answered
+};
+
+/// Starts a run, unless its id is taken.
+///
+/// Same id, same flow and same input (equal digests) is the same run: already_exists. Anything else
+/// under that id is refused with Errc::run_differs, which says what differs.
+///
+/// A child's start also adds a record to its parent: both are written, or neither. The same id for
+/// a child of another step, or for a run that is no child, is another run.
+struct StartRun {
+  std::string run;  ///< the run's id
+  std::string flow_name;
+  std::shared_ptr<const std::string> flow;  ///< canonical JSON
+  Digest flow_digest;
+  std::string input;                                 ///< canonical JSON, defaults merged in
+  std::string folder;                                ///< absolute
+  std::string body = {};                             ///< of the `started` record: see StartFacts
+  std::optional<AppendRecord> opens = std::nullopt;  ///< with a child: the record in its parent
 };
 
 /// Notes what an unfinished run waits for, so that it is found when it is due. A hint, derived from
@@ -76,6 +81,8 @@ struct WriteReply {
   RunState state =
       RunState::running;  ///< with StartRun and already_exists: the run's state, as far as noted
   Error error;            ///< with refused
+  std::shared_ptr<const Record> opened =
+      nullptr;  ///< with a child's start: the parent's record as stored
 };
 
 // What can be read.

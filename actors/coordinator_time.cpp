@@ -1,0 +1,79 @@
+// The coordinator's time: waits of its runs, and when it looks for runs that are due.
+#include "actors/actor_manners.hpp"
+#include "actors/coordinator.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+/// No timer is set for longer. A run that waits for longer is parked, and looked at then.
+constexpr std::int64_t timer_ms_max = 10LL * 366 * 86'400'000;
+
+}  // namespace
+
+void Coordinator::carry_out(LiveRun& run, const AwaitTimer& wait) {
+  if (closing_) return;
+  const PlannedStep& step = run.machine->definition(wait.step);
+  if (step.kind == StepKind::task && !config_.performers->has(step.type)) {
+    const Result<Commands> commands = run.machine->apply(StepTypeMissing{wait.step});
+    if (commands) carry_out(run, *commands);
+    return;
+  }
+  const std::int64_t left_ms = std::clamp<std::int64_t>(wait.due_ms - config_.seams.clock->now_ms(),
+                                                        0, std::min(wait.longest_ms, timer_ms_max));
+  const TimePoint at = self_->clock().now() + std::chrono::milliseconds(left_ms);
+  run.timers.push_back(
+      timers_.emplace(at, Timer{run.machine->run().str(), wait.step, wait.attempt}));
+  set_alarm(at);
+}
+
+void Coordinator::park(LiveRun& run, RunState state, std::int64_t due_ms) {
+  ++writes_;
+  // A hint: the records say the same. If it is not written, the run is looked at too early, and
+  // that is all.
+  self_
+      ->request(config_.store, caf::infinite,
+                WritePtr(std::make_shared<const Write>(ParkRun{run.key, state, due_ms})))
+      .then(
+          [this](const WriteAnswer&) {
+            --writes_;
+            answer_close_if_done();
+          },
+          [this](const caf::error&) { --writes_; });
+}
+
+void Coordinator::set_alarm(TimePoint at) {
+  alarm_.set(self_, at, [this] { on_alarm(); });
+}
+
+/// Looks for due runs then, or earlier.
+void Coordinator::scan_in(std::int64_t left_ms) {
+  const TimePoint at = self_->clock().now() + std::chrono::milliseconds(std::clamp<std::int64_t>(
+                                                  left_ms, 0, timer_ms_max));
+  scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
+  set_alarm(*scan_at_);
+}
+
+void Coordinator::on_alarm() {
+  const TimePoint now = self_->clock().now();
+  while (!timers_.empty() && timers_.begin()->first <= now) {
+    const Timer over = timers_.begin()->second;
+    LiveRun& run = live_.at(over.run);  // what is dropped takes its timers along
+    run.timers.erase(std::find(run.timers.begin(), run.timers.end(), timers_.begin()));
+    timers_.erase(timers_.begin());
+    tell(run, TimerOver{over.step, over.attempt});
+  }
+  if (scan_at_ && *scan_at_ <= now) {
+    scan_at_.reset();
+    backlog_ = true;
+    scan_if_room();
+  }
+  if (!timers_.empty()) set_alarm(timers_.begin()->first);
+  if (scan_at_) set_alarm(*scan_at_);
+}
+
+}  // namespace pawl
