@@ -69,7 +69,7 @@ void FlowMachine::issue_child(std::size_t i, Commands& commands) {
 }
 
 void FlowMachine::issue_child_cancels(Commands& commands) {
-  if (count(Phase::child) == 0 || mutant("child_not_cancelled")) return;
+  if (count(Phase::child) == 0) return;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
     if (step.phase != Phase::child || std::exchange(step.cancel_asked, true)) continue;

@@ -96,9 +96,7 @@ WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& in
                                    digest_from(same.getColumn(3)) == input_digest;
   auto started = read_record(connection_, key, "", RecordSlot::started);
   if (!started) return refused(started.error());
-  const std::string other_parent = mutant("any_child_is_the_same")
-                                       ? std::string()
-                                       : explain_parents((*started)->body, start.body);
+  const std::string other_parent = explain_parents((*started)->body, start.body);
   if ((same_flow_and_input && other_parent.empty()) || mutant("any_start_is_the_same")) {
     WriteReply reply;
     if (start.opens && !opens_too(*start.opens, reply)) return reply;

@@ -4,6 +4,9 @@
 
 #include <pawl/lab.hpp>
 
+#include "runtime/child_run.hpp"
+
+#include <algorithm>
 #include <map>
 #include <memory>
 #include <string>
@@ -16,6 +19,13 @@ struct OwnScenario {
   std::string name;
   lab::Scenario scenario;
 };
+
+/// Whether the step is a child, whose run then is there.
+inline bool is_child(const lab::Ending& ending, const std::string& run, const std::string& step) {
+  return std::any_of(ending.runs.begin(), ending.runs.end(), [&](const StoredRun& child) {
+    return child.row.run == child_run_id(run, step);
+  });
+}
 
 /// Steps with effects under their keys; some fail at first, some always.
 inline lab::Outside own_outside() {
@@ -40,13 +50,15 @@ inline lab::Outside own_outside() {
     for (const StoredRun& run : ending.runs)
       for (const Record& record : run.records)
         if (record.kind == RecordKind::output && record.attempt > 0 &&
-            effects->count(run.row.run + "/" + record.step) == 0)
+            effects->count(run.row.run + "/" + record.step) == 0 &&
+            !is_child(ending, run.row.run, record.step))
           return run.row.run + "/" + record.step +
                  " is stored as done, and the world knows nothing of it";
     // A flow of ours fails only where its steps do, or when bad weather has used up its attempts.
     for (const auto& [run, outcome] : ending.outcomes)
       if (outcome.state == RunState::failed && outcome.error->code != Errc::attempts_exhausted &&
-          outcome.error->code != Errc::step_failed && outcome.error->code != Errc::in_doubt)
+          outcome.error->code != Errc::step_failed && outcome.error->code != Errc::in_doubt &&
+          outcome.error->code != Errc::child_failed)
         return run + " failed: " + outcome.error->message;
     return {};
   };
@@ -131,6 +143,20 @@ inline std::vector<OwnScenario> own_scenarios() {
           R"("a": {"run": "s"}, "b": {"run": "s", "after": ["a"], "at_most_once": true, "in_doubt": "fail"},
               "c": {"run": "flaky", "after": ["b"], "at_most_once": true, "retry": {"initial_ms": 10}})",
           {{"r1"}}),
+      make("children",
+           R"("a": {"run": "s"},
+              "c": {"with": {"n": "{{steps.a.output.step}}"}, "undo": {"run": "s"},
+                    "child": {"flow": "inner", "input": {"n": 0}, "steps": {
+                      "x": {"run": "s", "with": {"n": "{{input.n}}"}},
+                      "y": {"run": "flaky", "after": ["x"], "retry": {"initial_ms": 1500, "max_attempts": 9}}}}},
+              "m": {"map": [1, 2], "on_error": "collect", "after": ["c"],
+                    "child": {"flow": "least", "steps": {"z": {"run": "s"}, "w": {"run": "broken", "after": ["z"]}}}})",
+           {{"r1"}}),
+      make("doomed",
+           R"("c": {"child": {"flow": "inner", "steps": {
+                      "x": {"run": "s", "undo": {"run": "s"}}, "nap": {"sleep_ms": 5000, "after": ["x"]}}}},
+              "f": {"run": "tired", "retry": {"max_attempts": 2, "initial_ms": 100}})",
+           {{"r1"}}),
   };
 }
 
