@@ -13,6 +13,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -104,16 +105,33 @@ std::optional<Caught> hunt_faults(std::int64_t& cases) {
   return std::nullopt;
 }
 
-/// A crash at every position, and then somebody cancels.
+/// A crash at every position, and then somebody cancels; or somebody cancels at some moment, and
+/// what was done is being undone when the crash comes.
 std::optional<Caught> hunt_cancels(std::int64_t& cases) {
-  const OwnScenario chain = own_scenarios().front();
+  const std::vector<OwnScenario> all = own_scenarios();
+  const auto undoing = std::find_if(all.begin(), all.end(),
+                                    [](const OwnScenario& own) { return own.name == "undoing"; });
   for (std::size_t position = 0; position < 150; ++position) {
     lab::LabCase lab_case;
     lab_case.lives.resize(2);
     lab_case.lives[0].crash = lab::Crash{position, lab::Loss::kill, 0};
     lab_case.lives[1].weather.cancels = 1000;
     ++cases;
-    if (auto caught = caught_by(lab::replay(chain.scenario, lab_case), "a crash, then a cancel"))
+    if (auto caught =
+            caught_by(lab::replay(all.front().scenario, lab_case), "a crash, then a cancel"))
+      return caught;
+  }
+  for (std::size_t position = 100; position < 500; ++position) {
+    lab::LabCase lab_case;
+    lab_case.lives.resize(2);
+    lab_case.lives[0].seed = position + 1;
+    lab_case.lives[0].weather.cancels = 30;
+    lab_case.lives[0].crash = lab::Crash{position, lab::Loss::kill, 0};
+    lab_case.lives[1].seed = position + 1;
+    lab_case.lives[1].weather.failed_steps = 400;
+    ++cases;
+    if (auto caught = caught_by(lab::replay(undoing->scenario, lab_case),
+                                "a cancel, then a crash while undoing"))
       return caught;
   }
   return std::nullopt;
