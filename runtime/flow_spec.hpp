@@ -2,6 +2,7 @@
 /// sense.
 #pragma once
 
+#include <pawl/in_doubt.hpp>
 #include <pawl/json.hpp>
 #include <pawl/retry_policy.hpp>
 
@@ -23,13 +24,6 @@ enum class StepKind {
   await,   ///< `await`: a signal from outside
   fail,    ///< `fail`: ends its run, and says why
   child,   ///< `child`: another flow, as a run of its own
-};
-
-/// What becomes of a step that may run at most once, when nobody knows whether it has.
-enum class InDoubt {
-  ask,    ///< the run is blocked, for a person to decide
-  fail,   ///< the step fails
-  retry,  ///< the step runs again
 };
 
 /// The member "undo": what undoes a step that succeeded in a run that does not.

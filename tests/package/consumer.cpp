@@ -7,7 +7,11 @@
 #include <pawl/error.hpp>
 #include <pawl/executor.hpp>
 #include <pawl/flow.hpp>
+#include <pawl/flow_builder.hpp>
+#include <pawl/flow_members.hpp>
+#include <pawl/flow_steps.hpp>
 #include <pawl/ids.hpp>
+#include <pawl/in_doubt.hpp>
 #include <pawl/json.hpp>
 #include <pawl/kill_points.hpp>
 #include <pawl/limits.hpp>
