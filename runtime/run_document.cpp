@@ -2,6 +2,7 @@
 
 #include "runtime/child_run.hpp"
 #include "runtime/flow_machine.hpp"
+#include "runtime/run_times.hpp"
 
 #include <algorithm>
 
@@ -84,10 +85,18 @@ json& document_of(json& steps, const FlowMachine& machine, std::size_t i) {
   return owner["elements"][machine.element(i)];
 }
 
-json steps_json(const FlowMachine& machine, const std::vector<Record>& records) {
+json time_json(std::optional<std::int64_t> ms) {
+  return ms ? json(*ms) : json(nullptr);
+}
+
+json steps_json(const FlowMachine& machine, const std::vector<Record>& records,
+                const RunTimes& times) {
   json steps = json::object();
-  for (std::size_t i = 0; i < machine.places(); ++i)
-    document_of(steps, machine, i).update(place_json(machine, i));
+  for (std::size_t i = 0; i < machine.places(); ++i) {
+    json& place = document_of(steps, machine, i);
+    place.update(place_json(machine, i));
+    place["ended_ms"] = time_json(times.places_ended_ms[i]);
+  }
   for (const Record& record : records)
     if (record.end != AttemptEnd::none && record.attempt > 0)
       if (const std::optional<std::size_t> i = machine.find(record.step))
@@ -239,7 +248,10 @@ Result<RunView> view_run(const Flow& flow, const std::string& run, const json& i
   view.document["output"] = output_json(*machine);
   const std::optional<RunError> error = machine->error();
   view.document["error"] = error ? to_json_value(*error) : json(nullptr);
-  view.document["steps"] = steps_json(*machine, records);
+  const RunTimes times = run_times(*machine, records);
+  view.document["started_ms"] = times.started_ms;
+  view.document["ended_ms"] = time_json(times.ended_ms);
+  view.document["steps"] = steps_json(*machine, records, times);
   return view;
 }
 

@@ -28,6 +28,17 @@ namespace {
 
 using ModelRun = MemoryFile::ModelRun;
 
+bool is_wanted(const StoredRun& run, const RunFilter& filter) {
+  const RunRow& row = run.row;
+  return row.key < filter.before && (!filter.state || row.state == *filter.state) &&
+         !(filter.unfinished_only && is_ended(row.state)) &&
+         (filter.flow_name.empty() || row.flow_name == filter.flow_name) &&
+         row.run.compare(0, filter.id_prefix.size(), filter.id_prefix) == 0 &&
+         run.input.find(filter.input_text) != std::string::npos &&
+         row.started_ms >= filter.started_from_ms.value_or(row.started_ms) &&
+         !(filter.started_before_ms && row.started_ms >= *filter.started_before_ms);
+}
+
 class MemoryStore final : public Store {
  public:
   MemoryStore(std::shared_ptr<MemoryFile> file, std::int64_t epoch)
@@ -64,12 +75,8 @@ class MemoryStore final : public Store {
 
   Result<std::vector<RunRow>> list(const RunFilter& filter) override {
     std::vector<RunRow> rows;
-    for (auto at = runs_.rbegin(); at != runs_.rend() && rows.size() < filter.limit; ++at) {
-      const RunRow& row = at->second.stored.row;
-      if (row.key < filter.before && (!filter.state || row.state == *filter.state) &&
-          !(filter.unfinished_only && is_ended(row.state)))
-        rows.push_back(row);
-    }
+    for (auto at = runs_.rbegin(); at != runs_.rend() && rows.size() < filter.limit; ++at)
+      if (is_wanted(at->second.stored, filter)) rows.push_back(at->second.stored.row);
     return rows;
   }
 

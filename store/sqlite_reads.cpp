@@ -4,6 +4,7 @@
 #include <SQLiteCpp/Transaction.h>
 
 #include <cstring>
+#include <limits>
 #include <utility>
 
 namespace pawl {
@@ -32,9 +33,11 @@ constexpr const char* select_record =
     "output_digest, body FROM events WHERE run = ? AND step = ? AND slot = ?";
 constexpr const char* select_list =
     "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms "
-    "FROM runs r JOIN flows f ON f.flow = r.flow "
-    "WHERE r.run < ?1 AND (?2 = 0 OR r.state = ?2) AND (?3 = 0 OR r.state < 7) ORDER BY r.run DESC "
-    "LIMIT ?4";
+    "FROM runs r CROSS JOIN flows f ON f.flow = r.flow "
+    "WHERE r.run < ?1 AND (?2 = 0 OR r.state = ?2) AND (?3 = 0 OR r.state < 7) "
+    "AND r.started_ms >= ?4 AND r.started_ms < ?5 AND (?6 = '' OR f.name = ?6) "
+    "AND (?7 = '' OR substr(r.id, 1, length(?7)) = ?7) AND (?8 = '' OR instr(r.input, ?8) > 0) "
+    "ORDER BY r.run DESC LIMIT ?9";
 constexpr const char* select_due =
     "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms "
     "FROM runs r INDEXED BY runs_due JOIN flows f ON f.flow = r.flow "
@@ -165,7 +168,12 @@ Result<std::vector<RunRow>> read_list(SqliteConnection& connection, const RunFil
   rows->bind(1, filter.before);
   rows->bind(2, filter.state ? static_cast<int>(*filter.state) : 0);
   rows->bind(3, filter.unfinished_only ? 1 : 0);
-  rows->bind(4, static_cast<std::int64_t>(filter.limit));
+  rows->bind(4, filter.started_from_ms.value_or(std::numeric_limits<std::int64_t>::min()));
+  rows->bind(5, filter.started_before_ms.value_or(std::numeric_limits<std::int64_t>::max()));
+  rows->bindNoCopy(6, filter.flow_name);
+  rows->bindNoCopy(7, filter.id_prefix);
+  rows->bindNoCopy(8, filter.input_text);
+  rows->bind(9, static_cast<std::int64_t>(filter.limit));
   return read_rows(rows);
 }
 

@@ -7,6 +7,7 @@
 
 #include "tools/commands.hpp"
 #include "tools/read_run.hpp"
+#include "tools/when.hpp"
 
 #include <chrono>
 #include <utility>
@@ -37,23 +38,43 @@ void show_step(Console& console, const std::string& name, const json& step) {
     console.data("    output: " + printable_text(step["output"].dump(), 300));
 }
 
+Result<RunFilter> filter_from(const ListArguments& arguments) {
+  RunFilter filter;
+  filter.limit = arguments.limit;
+  filter.flow_name = arguments.flow;
+  filter.id_prefix = arguments.id_prefix;
+  filter.input_text = arguments.input_text;
+  if (!arguments.state.empty()) {
+    filter.state = run_state_from(arguments.state);
+    if (!filter.state)
+      return make_error(Errc::invalid_argument,
+                        "no run is ever in the state \"" + arguments.state + "\"");
+  }
+  const std::int64_t now = now_ms();
+  if (!arguments.since.empty()) {
+    const Result<std::int64_t> from_ms = parse_moment("--since", arguments.since, now);
+    if (!from_ms) return from_ms.error();
+    filter.started_from_ms = *from_ms;
+  }
+  if (!arguments.until.empty()) {
+    const Result<std::int64_t> before_ms = parse_moment("--until", arguments.until, now);
+    if (!before_ms) return before_ms.error();
+    filter.started_before_ms = *before_ms;
+  }
+  return filter;
+}
+
 }  // namespace
 
 ExitCode list_command(const Settings& settings, const ListArguments& arguments) {
   Console console(settings);
-  RunFilter filter;
-  filter.limit = arguments.limit;
-  if (!arguments.state.empty()) {
-    filter.state = run_state_from(arguments.state);
-    if (!filter.state)
-      return console.error(make_error(Errc::invalid_argument,
-                                      "no run is ever in the state \"" + arguments.state + "\""));
-  }
+  const Result<RunFilter> filter = filter_from(arguments);
+  if (!filter) return console.error(filter.error());
   Result<std::unique_ptr<StoreView>> store = open_sqlite_reader(settings.store);
   if (!store) return console.error(store.error());
-  const Result<std::vector<RunRow>> rows = (*store)->list(filter);
+  const Result<std::vector<RunRow>> rows = (*store)->list(*filter);
   if (!rows) return console.error(rows.error());
-  std::vector<std::vector<std::string>> lines{{"RUN", "FLOW", "STATE", "STARTED", "TOOK"}};
+  std::vector<std::vector<std::string>> lines{{"RUN", "FLOW", "STATE", "STARTED", "ENDED", "TOOK"}};
   ExitCode code = ExitCode::succeeded;
   for (const RunRow& row : *rows) {
     if (console.json_wanted()) {
@@ -73,7 +94,7 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments) 
       console.document(seen->document);
     } else {
       lines.push_back({row.run, row.flow_name, std::string(to_string(row.state)),
-                       time_text(row.started_ms),
+                       time_text(row.started_ms), row.ended_ms > 0 ? time_text(row.ended_ms) : "",
                        row.ended_ms > 0 ? duration_text(row.ended_ms - row.started_ms) : ""});
     }
   }

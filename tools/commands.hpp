@@ -18,6 +18,11 @@ struct RunArguments {
 
 struct ListArguments {
   std::string state;  ///< a state's name; empty for all
+  std::string flow;   ///< a flow's name; empty for all
+  std::string since;  ///< see when.hpp; empty for no bound
+  std::string until;
+  std::string input_text;
+  std::string id_prefix;
   std::size_t limit = 1000;
 };
 

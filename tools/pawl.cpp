@@ -73,6 +73,14 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   CLI::App* list = add(app, a, chosen, "list", "The store's runs, the newest first",
                        [&a] { return list_command(a.settings, a.list); });
   list->add_option("--state", a.list.state, "Only runs in this state");
+  list->add_option("--flow", a.list.flow, "Only runs of flows of this name");
+  list->add_option("--since", a.list.since,
+                   "Only runs that started then or later: a day (2026-11-24), a moment in UTC "
+                   "(2026-11-24T18:30:00Z) or an age (90s, 30m, 2h, 7d)");
+  list->add_option("--until", a.list.until, "Only runs that started before that: as --since");
+  list->add_option("--input-text", a.list.input_text,
+                   "Only runs whose input, as canonical JSON, contains this text");
+  list->add_option("--id", a.list.id_prefix, "Only runs whose id begins like this");
   list->add_option("--limit", a.list.limit, "At most so many (default: 1000)")
       ->check(CLI::PositiveNumber);
 

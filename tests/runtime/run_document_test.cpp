@@ -50,6 +50,57 @@ TEST_CASE("document: a run under way shows open and ended attempts", "[runtime]"
   CHECK(document["steps"]["ship"]["state"] == "pending");
 }
 
+TEST_CASE("document: the run and its steps carry the times of the records that ended them",
+          "[runtime]") {
+  Story story(flow_text);
+  story.started();
+  story.receipt("reserve", 1, AttemptEnd::failed, 500);
+  story.opened("reserve", 2);
+  story.output("reserve", 2, {{"n", 1}});
+  story.receipt("reserve", 1, AttemptEnd::late);
+  std::int64_t at_ms = 1000;
+  for (Record& record : story.records) record.at_ms = at_ms += 100;
+  const json running = document_of(story);
+  CHECK(running["started_ms"] == 1100);
+  CHECK(running["ended_ms"] == nullptr);
+  CHECK(running["steps"]["reserve"]["ended_ms"] == 1400);
+  CHECK(running["steps"]["charge"]["ended_ms"] == nullptr);
+  CHECK(running["steps"]["ship"]["ended_ms"] == nullptr);
+  story.receipt("charge", 1, AttemptEnd::fatal);
+  story.ended({RunState::failed, nullptr, RunError{Errc::step_failed, "charge", "fatal 1"}});
+  story.records[5].at_ms = 1700;
+  story.records[6].at_ms = 1800;
+  const json failed = document_of(story);
+  CHECK(failed["ended_ms"] == 1800);
+  CHECK(failed["steps"]["charge"]["ended_ms"] == 1700);
+  CHECK(failed["steps"]["ship"]["ended_ms"] == nullptr);
+}
+
+TEST_CASE("document: a step between two attempts has not ended", "[runtime]") {
+  Story story(flow_text);
+  story.started();
+  story.receipt("reserve", 1, AttemptEnd::failed, 500);
+  CHECK(document_of(story)["steps"]["reserve"]["ended_ms"] == nullptr);
+}
+
+TEST_CASE("document: a map that an element failed ended with that element", "[runtime]") {
+  const std::string text = R"({"flow": "f", "steps": {"m": {"map": [1, 2, 3], "run": "x"}}})";
+  Story story(text);
+  story.started();
+  story.output("m[2]", 1);
+  story.receipt("m[1]", 1, AttemptEnd::fatal);
+  story.receipt("m[0]", 1, AttemptEnd::fatal);
+  std::int64_t at_ms = 0;
+  for (Record& record : story.records) record.at_ms = at_ms += 100;
+  const json steps = view_run(parse_flow(text).value(), "r1", json::object(), story.records)
+                         .value()
+                         .document["steps"];
+  CHECK(steps["m"]["ended_ms"] == 300);
+  CHECK(steps["m"]["elements"][0]["ended_ms"] == 400);
+  CHECK(steps["m"]["elements"][1]["ended_ms"] == 300);
+  CHECK(steps["m"]["elements"][2]["ended_ms"] == 200);
+}
+
 TEST_CASE("document: what a flow marks secret is not shown, in the step or in the run's output",
           "[runtime]") {
   const std::string text =

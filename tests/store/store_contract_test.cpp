@@ -1,37 +1,16 @@
 // What every store must do: one suite, over the model and over SQLite.
-#include <pawl/memory_store.hpp>
 #include <pawl/signal.hpp>
-#include <pawl/sqlite_store.hpp>
 
 #include "support/catch.hpp"
+#include "support/store_worlds.hpp"
 #include "support/store_writes.hpp"
-#include "support/temp_folder.hpp"
 
 using namespace pawl;
 
 namespace {
 
-struct Memory {
-  std::shared_ptr<MemoryFile> file = make_memory_file();
-  std::unique_ptr<Store> store = open_memory_store(file);
-
-  std::unique_ptr<Store> open_again() { return open_memory_store(file); }
-};
-
-class NoLock : public OwnerLock {};
-
-struct Sqlite {
-  TempFolder folder;
-  std::unique_ptr<Store> store = open_again();
-
-  std::unique_ptr<Store> open_again() {
-    SqliteStoreOptions options{folder / "pawl.db"};
-    options.take_lock = [](const std::string&) {
-      return Result<std::unique_ptr<OwnerLock>>(std::make_unique<NoLock>());
-    };
-    return open_sqlite_store(options).value();
-  }
-};
+using Memory = MemoryWorld;
+using Sqlite = SqliteWorld;
 
 std::string kinds_of(Store& store, const std::string& run) {
   std::string kinds;

@@ -604,6 +604,79 @@ TEST_CASE("command: list, show and verify speak JSON, one document per line", "[
         "echo");
 }
 
+TEST_CASE("command: list picks runs by flow, id, time and text in the input", "[tools]") {
+  Desk desk;
+  desk.write("other.json", R"({"flow": "other", "steps": {"a": {"run": "echo"}}})");
+  desk.pawl({"run", "flow.json", "--id", "s-1", "--input", R"({"who": "tea"})"});
+  desk.pawl({"run", "flow.json", "--id", "s-2", "--input", R"({"who": "coffee"})"});
+  desk.pawl({"run", "other.json", "--id", "o-1"});
+  const auto listed = [&](std::vector<std::string> options) {
+    options.insert(options.begin(), {"list", "--json"});
+    const ProcessEnd end = desk.pawl(options);
+    CHECK(end.code == 0);
+    std::string ids;
+    std::istringstream lines(end.out);
+    for (std::string line; std::getline(lines, line);)
+      ids += json::parse(line)["run"].get<std::string>() + " ";
+    return ids;
+  };
+  CHECK(listed({"--flow", "small"}) == "s-2 s-1 ");
+  CHECK(listed({"--id", "o-"}) == "o-1 ");
+  CHECK(listed({"--input-text", R"("who":"tea")"}) == "s-1 ");
+  CHECK(listed({"--since", "1h"}) == "o-1 s-2 s-1 ");
+  CHECK(listed({"--since", "2020-01-01", "--until", "2030-02-03T04:05:06Z"}) == "o-1 s-2 s-1 ");
+  CHECK(listed({"--until", "2h"}).empty());
+  CHECK(listed({"--since", "2h", "--flow", "small", "--id", "s-", "--input-text", "coffee"}) ==
+        "s-2 ");
+  const auto [option, words] = GENERATE(table<std::string, std::string>({
+      {"yesterday", "2026-11-24T18:30:00Z"},
+      {"2026-02-30", "is no time"},
+      {"2026-11-24T18:30:60Z", "is no time"},
+      {"2026-11-24 18:30:00", "is no time"},
+      {"1969-01-01", "is no time"},
+      {"7", "7d"},
+      {"d", "is no time"},
+      {"-1d", "is no time"},
+      {"99999999999d", "is no time"},
+  }));
+  CAPTURE(option);
+  const ProcessEnd bad = desk.pawl({"list", "--until=" + option, "--json"});
+  CHECK(bad.code == 2);
+  CHECK(json::parse(bad.out)["error"]["message"].get<std::string>().find(words) !=
+        std::string::npos);
+  CHECK(bad.err.find("--until") != std::string::npos);
+}
+
+TEST_CASE("command: list and show tell when runs and steps began and ended", "[tools]") {
+  Desk desk;
+  desk.pawl({"run", "flow.json", "--id", "r1"});
+  desk.write("f.json", R"({"flow": "f", "steps": {"a": {"await": "go"}}})");
+  REQUIRE(run_process(desk.command({"run", "f.json", "--id", "r2"}), desk.folder.path(),
+                      {{"PAWL_KILL_AT", "store.after_commit//0/1"}})
+              .killed());
+  std::istringstream lines(desk.pawl({"list", "--json"}).out);
+  std::string line;
+  std::getline(lines, line);
+  CHECK(json::parse(line)["run"] == "r2");
+  CHECK(json::parse(line)["started_ms"] > 1'700'000'000'000);
+  CHECK(json::parse(line)["ended_ms"] == nullptr);
+  std::getline(lines, line);
+  const json listed = json::parse(line);
+  CHECK(listed["ended_ms"] >= listed["started_ms"]);
+  const json shown = json::parse(desk.pawl({"show", "r1", "--json"}).out);
+  CHECK(shown["started_ms"] == listed["started_ms"]);
+  CHECK(shown["ended_ms"] == listed["ended_ms"]);
+  CHECK(shown["steps"]["hello"]["ended_ms"] >= shown["started_ms"]);
+  CHECK(shown["steps"]["look"]["ended_ms"] >= shown["steps"]["keep"]["ended_ms"]);
+  CHECK(shown["steps"]["look"]["ended_ms"] <= shown["ended_ms"]);
+  const std::string text = desk.pawl({"list"}).out;
+  CHECK(text.find("STARTED") < text.find("ENDED"));
+  std::size_t times = 0;
+  for (std::size_t at = text.find(" UTC"); at != std::string::npos; at = text.find(" UTC", at + 1))
+    ++times;
+  CHECK(times == 3);  // r2 has not ended
+}
+
 TEST_CASE("command: validate reports every problem, or ok", "[tools]") {
   Desk desk;
   CHECK(desk.pawl({"validate", "flow.json"}).out == "ok\n");

@@ -14,9 +14,10 @@ namespace pawl {
 /// A run as its records tell it.
 struct RunView {
   RunState state = RunState::running;
-  /// `{"run","flow","state","output","error":{"code","step","message"},
-  ///   "steps":{NAME:{"state","attempts","output","error"}}}`
+  /// `{"run","flow","state","started_ms","ended_ms","output","error":{"code","step","message"},
+  ///   "steps":{NAME:{"state","attempts","ended_ms","output","error"}}}`
   ///
+  /// `ended_ms` is null before the end. Times are those of the records.
   /// `attempts` is an array of `{"attempt","end","started_ms","duration_ms"}`, oldest first, with
   /// `due_ms` (when the next attempt is due) and `error` (`{"code","message"}`) where there are
   /// such; an attempt without an end yet has

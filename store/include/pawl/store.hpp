@@ -106,9 +106,17 @@ struct StoredRun {
   std::vector<Record> records;  ///< in their order
 };
 
+/// Which runs to list: those of which all of it holds.
 struct RunFilter {
   std::optional<RunState> state;
   bool unfinished_only = false;
+  std::string flow_name;  ///< the flow's; empty: any
+  std::string id_prefix;  ///< what the id begins with
+  /// What stands in the stored input, byte for byte: canonical JSON, with the flow's defaults and
+  /// without white space. Looks at every input: for people, not for every day's path.
+  std::string input_text;
+  std::optional<std::int64_t> started_from_ms;         ///< started then or later
+  std::optional<std::int64_t> started_before_ms;       ///< started earlier
   RunKey before = std::numeric_limits<RunKey>::max();  ///< only runs with a smaller key
   std::size_t limit = 1000;
 };
