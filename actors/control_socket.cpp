@@ -4,6 +4,7 @@
 #include <pawl/record.hpp>
 #include <pawl/sqlite_store.hpp>
 
+#include "actors/prune_question.hpp"
 #include "actors/real_seams.hpp"
 
 #include <cerrno>
@@ -119,7 +120,8 @@ const char* word(ControlVerb verb) {
   return "";
 }
 
-json answer_to(const std::string& line, const ControlSocket::Serve& serve) {
+json answer_to(const std::string& line, const ControlSocket::Serve& serve,
+               const ControlSocket::Prune& prune) {
   const auto error = [](const Error& why) {
     return json{{"error", {{"code", to_string(why.code)}, {"message", why.message}}}};
   };
@@ -129,6 +131,12 @@ json answer_to(const std::string& line, const ControlSocket::Serve& serve) {
     const auto member = question->find(name);
     return member == question->end() ? nullptr : member->get_ptr<const std::string*>();
   };
+  if (prune && question && question->is_object() && text("ask") != nullptr &&
+      *text("ask") == "prune") {
+    const Result<PruneOptions> options = prune_options_from(*question);
+    const Result<Pruned> pruned = options ? prune(*options) : Result<Pruned>(options.error());
+    return pruned ? prune_answer(*pruned) : error(pruned.error());
+  }
   if (!question || !question->is_object() || text("ask") == nullptr || text("run") == nullptr)
     return error(
         make_error(Errc::invalid_argument, "a question is {\"ask\":VERB,\"run\":RUN}" +
@@ -162,11 +170,37 @@ std::string socket_path_of(const std::string& store_path) {
   return store_path + ".sock";
 }
 
+/// Sends the owner one line, and gives what it answers.
+///
+/// Errors: the owner's own; Errc::io when there is no answer.
+Result<json> exchange(const std::string& store_path, const json& line, int timeout_ms) {
+  const Result<std::string> text = canonical_json(line, line_bytes_max);
+  if (!text) return text.error();
+  Result<std::string> canonical = canonical_store_path(store_path);
+  if (!canonical) return canonical.error();
+  const std::string path = socket_path_of(*canonical);
+  Result<Address> address = address_of(path);
+  if (!address) return address.error();
+  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!socket) return system_error("no socket", path);
+  if (::connect(socket.get(), generic(address->name), sizeof address->name) != 0)
+    return system_error("the store's owner does not listen", path);
+  if (!send_all(socket.get(), *text + "\n"))
+    return system_error("the store's owner does not listen any more", path);
+  json answer = json::parse(read_line(socket.get(), timeout_ms), nullptr, false);
+  if (!answer.is_object()) return make_error(Errc::io, "the store's owner does not answer", path);
+  if (!answer.contains("error")) return answer;
+  const json& error = answer["error"];
+  return make_error(errc_from(error.value("code", "")), error.value("message", ""),
+                    line.value("run", path));
+}
+
 }  // namespace
 
 struct ControlSocket::Shared {
   std::string path;
   Serve serve;
+  Prune prune;
   int line_wait_ms = 0;
   Fd listener;
   Fd stop_read;
@@ -186,7 +220,7 @@ struct ControlSocket::Shared {
         continue;
       }
       const std::string line = read_line(caller.get(), line_wait_ms);
-      if (!line.empty()) send_all(caller.get(), answer_to(line, serve).dump() + "\n");
+      if (!line.empty()) send_all(caller.get(), answer_to(line, serve, prune).dump() + "\n");
     }
   }
 };
@@ -194,10 +228,12 @@ struct ControlSocket::Shared {
 ControlSocket::ControlSocket(std::unique_ptr<Shared> shared) : shared_(std::move(shared)) {}
 
 Result<std::unique_ptr<ControlSocket>> ControlSocket::open(const std::string& store_path,
-                                                           Serve serve, int line_wait_ms) {
+                                                           Serve serve, int line_wait_ms,
+                                                           Prune prune) {
   auto shared = std::make_unique<Shared>();
   shared->path = socket_path_of(store_path);
   shared->serve = std::move(serve);
+  shared->prune = std::move(prune);
   shared->line_wait_ms = line_wait_ms;
   Result<Address> address = address_of(shared->path);
   if (!address) return address.error();
@@ -236,27 +272,18 @@ Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion&
     line["step"] = question.resolution.step;
     line["output"] = question.resolution.output;
   }
-  const Result<std::string> text = canonical_json(line, line_bytes_max);
-  if (!text) return text.error();
-  Result<std::string> canonical = canonical_store_path(store_path);
-  if (!canonical) return canonical.error();
-  const std::string path = socket_path_of(*canonical);
-  Result<Address> address = address_of(path);
-  if (!address) return address.error();
-  const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  if (!socket) return system_error("no socket", path);
-  if (::connect(socket.get(), generic(address->name), sizeof address->name) != 0)
-    return system_error("the store's owner does not listen", path);
-  if (!send_all(socket.get(), *text + "\n"))
-    return system_error("the store's owner does not listen any more", path);
-  const json answer = json::parse(read_line(socket.get(), timeout_ms), nullptr, false);
-  if (!answer.is_object()) return make_error(Errc::io, "the store's owner does not answer", path);
-  if (answer.contains("error")) {
-    const json& error = answer["error"];
-    return make_error(errc_from(error.value("code", "")), error.value("message", ""), question.run);
-  }
-  if (const auto state = run_state_from(answer.value("state", ""))) return *state;
-  return make_error(Errc::io, "the store's owner answers what this pawl does not understand", path);
+  const Result<json> answer = exchange(store_path, line, timeout_ms);
+  if (!answer) return answer.error();
+  if (const auto state = run_state_from(answer->value("state", ""))) return *state;
+  return make_error(Errc::io, "the store's owner answers what this pawl does not understand",
+                    store_path);
+}
+
+Result<Pruned> ask_owner_to_prune(const std::string& store_path, const PruneOptions& options,
+                                  int timeout_ms) {
+  const Result<json> answer = exchange(store_path, prune_question(options), timeout_ms);
+  if (!answer) return answer.error();
+  return pruned_from(*answer);
 }
 
 }  // namespace pawl

@@ -18,11 +18,14 @@ class ControlSocket {
   /// Answers one question; called on the socket's thread.
   using Serve = std::function<Result<RunState>(const ControlQuestion& question)>;
 
+  /// The same for a prune: see prune_question.hpp.
+  using Prune = std::function<Result<Pruned>(const PruneOptions& options)>;
+
   /// Given:  `store_path`, canonical. The caller owns the store, so that an old socket file there
   ///         is nobody's. `line_wait_ms`, how long a caller may take over its line: others wait.
   /// Errors: Errc::io.
   static Result<std::unique_ptr<ControlSocket>> open(const std::string& store_path, Serve serve,
-                                                     int line_wait_ms = 2000);
+                                                     int line_wait_ms = 2000, Prune prune = {});
 
   /// Stops listening and removes the socket's file.
   ~ControlSocket();

@@ -126,6 +126,12 @@ class Coordinator {
   using Request = std::variant<Message<WatchRequest>, Message<NoteRequest>, ChildEnd>;
   using TimePoint = Alarm::TimePoint;
 
+  /// A run that is being read back.
+  struct Arriving {
+    std::vector<Request> requests;  // of those who asked for it
+    std::size_t waiters = 0;        // that it had when the store was asked
+  };
+
   // Runs (coordinator_desk.cpp).
   void adopt(const std::string& id, RunKey key, const std::string& folder,
              std::shared_ptr<FlowMachine> machine);
@@ -200,8 +206,7 @@ class Coordinator {
   CoordinatorConfig config_;
   RecoveryActor recovery_;
   std::unordered_map<std::string, LiveRun> live_;  // by run id
-  std::unordered_map<std::string, std::vector<Request>>
-      arriving_;                            // being read back, and who asked for it
+  std::unordered_map<std::string, Arriving> arriving_;
   std::unordered_set<std::string> halted_;  // blocked or damaged: scans pass them over
   std::unordered_map<std::string, std::size_t> live_children_;  // by parent
   /// Runs, and those of their children, and of theirs, that are blocked or damaged.

@@ -133,8 +133,10 @@ void Coordinator::take(const Request& request, const std::string& id) {
 /// Reads a run back, and serves `request` when it is there.
 void Coordinator::fetch(const std::string& id, std::optional<Request> request) {
   const auto [arriving, is_first] = arriving_.try_emplace(id);
-  if (request) arriving->second.push_back(std::move(*request));
+  if (request) arriving->second.requests.push_back(std::move(*request));
   if (!is_first) return;
+  if (const auto waiting = waiters_.find(id); waiting != waiters_.end())
+    arriving->second.waiters = waiting->second.size();
   auto recover = std::make_shared<RecoverRequest>();
   recover->run = id;
   self_->send(recovery_, Message<RecoverRequest>(std::move(recover)));
@@ -143,15 +145,19 @@ void Coordinator::fetch(const std::string& id, std::optional<Request> request) {
 void Coordinator::on_recovered(const Recovered& recovered) {
   const auto arrived = arriving_.find(recovered.run);
   if (arrived == arriving_.end()) return;
-  const std::vector<Request> requests = std::move(arrived->second);
+  const auto [requests, waiters] = std::move(arrived->second);
   arriving_.erase(arrived);
   if (recovered.error) {
     for (const Request& request : requests) answer(request, *recovered.error);
     const Errc code = recovered.error->code;
     if (code == Errc::engine_lost || code == Errc::fenced) return lose(*recovered.error);
     if (code != Errc::unknown_run) return give_up(recovered.run, *recovered.error);
-    // Whoever waits for it had its start acknowledged after the store was asked.
-    if (waiters_.count(recovered.run) > 0) return fetch(recovered.run, std::nullopt);
+    // Whoever came to wait for it since the store was asked had its start acknowledged. For the
+    // others it was pruned.
+    if (const auto waiting = waiters_.find(recovered.run);
+        waiting != waiters_.end() && waiting->second.size() > waiters)
+      return fetch(recovered.run, std::nullopt);
+    answer_waiters(recovered.run, unfinished(*recovered.error));
     scan_if_room();
     return answer_close_if_done();
   }
@@ -353,8 +359,8 @@ void Coordinator::lose(const Error& error) {
 }
 
 void Coordinator::answer_everybody(const Error& error) {
-  for (const auto& [id, requests] : std::exchange(arriving_, {}))
-    for (const Request& request : requests) answer(request, error);
+  for (const auto& [id, arriving] : std::exchange(arriving_, {}))
+    for (const Request& request : arriving.requests) answer(request, error);
   for (const auto& [id, tickets] : std::exchange(waiters_, {}))
     for (const auto& ticket : tickets) ticket->answer(unfinished(error));
 }

@@ -126,7 +126,7 @@ class Engine::Impl {
 
   /// Serves other processes' questions about this engine's runs.
   void listen(const std::string& store_path) {
-    auto opened = ControlSocket::open(store_path, [core = core_](const ControlQuestion& question) {
+    const auto serve = [core = core_](const ControlQuestion& question) {
       const std::string& run = question.run;
       const auto answer = question.verb == ControlVerb::cancel    ? core->cancel(run)
                           : question.verb == ControlVerb::unblock ? core->unblock(run)
@@ -137,7 +137,14 @@ class Engine::Impl {
       return state ? *state
                    : Result<RunState>(
                          make_error(Errc::busy, "the store does not answer; ask again", run));
-    });
+    };
+    const auto prune = [core = core_](const PruneOptions& options) {
+      const auto pruned = core->prune(options)->wait_for(std::chrono::seconds(5));
+      return pruned
+                 ? *pruned
+                 : Result<Pruned>(make_error(Errc::busy, "the store does not answer; ask again"));
+    };
+    auto opened = ControlSocket::open(store_path, serve, 2000, prune);
     if (opened)
       control_ = std::move(*opened);
     else
@@ -265,6 +272,7 @@ Result<std::vector<Doubt>> Engine::doubts() {
     if (!rows) return rows.error();
     for (const RunRow& row : *rows) {
       Result<std::vector<Doubt>> of_run = doubts(row.run);
+      if (!of_run && of_run.error().code == Errc::unknown_run) continue;  // pruned meanwhile
       if (!of_run) return of_run.error();
       for (Doubt& doubt : *of_run) all.push_back(std::move(doubt));
     }
@@ -278,6 +286,13 @@ Result<std::vector<RunRow>> Engine::list(const RunFilter& filter) {
   return impl_->core()
       .look<std::vector<RunRow>>([filter](StoreView& store) { return store.list(filter); })
       ->wait();
+}
+
+Result<std::size_t> Engine::prune(const PruneOptions& options) {
+  if (impl_->is_closed()) return closed_error();
+  const Result<Pruned> pruned = impl_->core().prune(options)->wait();
+  if (!pruned) return pruned.error();
+  return pruned->runs;
 }
 
 Result<json> Engine::describe(std::string_view run) {

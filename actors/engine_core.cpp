@@ -4,6 +4,7 @@
 
 #include "actors/coordinator.hpp"
 #include "actors/forward_clock.hpp"
+#include "actors/housekeeper.hpp"
 #include "actors/store_actor.hpp"
 #include "runtime/child_run.hpp"
 #include "runtime/nearest_name.hpp"
@@ -74,6 +75,11 @@ EngineCore::EngineCore(caf::actor_system& system, std::unique_ptr<Store> store,
       system.spawn(coordinator, CoordinatorConfig{store_, epoch, options_.seams, reporter_,
                                                   counters_, performers_, gate_, options_.recover,
                                                   options_.live_runs_max, options_.attempts_max});
+  // It does nothing until it is told to.
+  housekeeper_ = system.spawn<caf::lazy_init>(
+      housekeeper, HousekeeperConfig{store_, options_.retention, options_.seams.clock, reporter_});
+  if (options_.retention.max_age_ms || options_.retention.max_runs)
+    caf::anon_send(housekeeper_, std::make_shared<const KeepHouse>());
 }
 
 Error EngineCore::lost() {
@@ -198,6 +204,19 @@ PendingPtr<Result<RunState>> EngineCore::note(std::string_view run, Record recor
   return pending;
 }
 
+PendingPtr<Result<Pruned>> EngineCore::prune(const PruneOptions& options) {
+  auto pending = std::make_shared<Pending<Result<Pruned>>>();
+  if (const Result<void> checked = check(options); !checked) {
+    pending->set(checked.error());
+    return pending;
+  }
+  auto ticket = make_ticket(
+      pending, Result<Pruned>(make_error(Errc::closed, "the engine was closed meanwhile")));
+  caf::anon_send(housekeeper_, Message<PruneRequest>(std::make_shared<PruneRequest>(
+                                   PruneRequest{options, std::move(ticket)})));
+  return pending;
+}
+
 PendingPtr<std::vector<std::string>> EngineCore::close(bool at_once) {
   auto pending = std::make_shared<Pending<std::vector<std::string>>>();
   caf::anon_send(coordinator_, Message<CloseRequest>(std::make_shared<CloseRequest>(CloseRequest{
@@ -207,6 +226,7 @@ PendingPtr<std::vector<std::string>> EngineCore::close(bool at_once) {
 
 void EngineCore::stop() {
   gate_->close();
+  caf::anon_send_exit(housekeeper_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(coordinator_, caf::exit_reason::user_shutdown);
   caf::anon_send_exit(store_, caf::exit_reason::user_shutdown);
   performers_->stop();

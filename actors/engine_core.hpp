@@ -60,6 +60,9 @@ class EngineCore {
   PendingPtr<Result<RunState>> signal(std::string_view run, Signal signal);
   PendingPtr<Result<RunState>> resolve(std::string_view run, const Resolution& resolution);
 
+  /// See `Engine::prune`.
+  PendingPtr<Result<Pruned>> prune(const PruneOptions& options);
+
   /// Stop starting things. Answered with the attempts still under way, as `RUN/STEP`: when there
   /// are none any more, or at once.
   PendingPtr<std::vector<std::string>> close(bool at_once);
@@ -109,6 +112,7 @@ class EngineCore {
   std::shared_ptr<CallbackThread> callbacks_;
   StoreActor store_;
   CoordinatorActor coordinator_;
+  HousekeeperActor housekeeper_;
 };
 
 }  // namespace pawl

@@ -4,6 +4,8 @@
 ///     from         to           message
 ///     Engine       coordinator  StartRequest, WatchRequest, NoteRequest, CloseRequest
 ///     Engine       store        Look
+///     Engine       housekeeper  PruneRequest, KeepHouse
+///     housekeeper  store        WriteGroupPtr (a PruneRuns), answered by WriteGroupAnswer
 ///     coordinator  step runner  DispatchPtr
 ///     coordinator  store        WritePtr, answered by WriteAnswer
 ///     coordinator  recovery     RecoverRequest, ScanRequest
@@ -19,6 +21,7 @@
 /// Expected failures are part of the answers. A caf::error means only that the other actor is gone.
 #pragma once
 
+#include <pawl/retention.hpp>
 #include <pawl/store.hpp>
 
 #include "actors/dispatch.hpp"
@@ -156,6 +159,17 @@ struct CloseRequest {
   std::shared_ptr<Ticket<std::vector<std::string>>> closed;
 };
 
+// Engine to housekeeper.
+
+/// Remove ended runs now, all that may go.
+struct PruneRequest {
+  PruneOptions options;
+  std::shared_ptr<Ticket<Result<Pruned>>> pruned;
+};
+
+/// Remove ended runs now and then, as the engine's options say.
+struct KeepHouse {};
+
 template <class T>
 using Message = std::shared_ptr<const T>;
 
@@ -187,6 +201,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::StartRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::WatchRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::NoteRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::CloseRequest>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::PruneRequest>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::KeepHouse>)
 
 namespace pawl {
 
@@ -201,6 +217,10 @@ using StepRunnerActor = caf::typed_actor<caf::reacts_to<DispatchPtr>,
 
 using RecoveryActor = caf::typed_actor<caf::reacts_to<Message<RecoverRequest>>,
                                        caf::reacts_to<Message<ScanRequest>>, caf::reacts_to<Later>>;
+
+using HousekeeperActor =
+    caf::typed_actor<caf::reacts_to<Message<PruneRequest>>, caf::reacts_to<Message<KeepHouse>>,
+                     caf::reacts_to<Later>>;
 
 using CoordinatorActor =
     caf::typed_actor<caf::reacts_to<Message<StartRequest>>, caf::reacts_to<Message<WatchRequest>>,

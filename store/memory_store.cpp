@@ -1,4 +1,5 @@
 #include <pawl/memory_store.hpp>
+#include <pawl/retention.hpp>
 #include <pawl/run_document.hpp>
 
 #include "runtime/start_facts.hpp"
@@ -188,6 +189,22 @@ class MemoryStore final : public Store {
     row.state = park.state;
     row.due_ms = park.due_ms;
     return {WriteStatus::written, park.run, nullptr, false, row.state, {}};
+  }
+
+  WriteReply apply(const PruneRuns& prune, std::int64_t) {
+    std::vector<RunRow> rows;
+    for (const auto& [key, model] : runs_) rows.push_back(model.stored.row);
+    WriteReply reply;
+    reply.status = WriteStatus::written;
+    std::size_t records = 0;
+    for (const RunRow& row : prunable(std::move(rows), prune)) {
+      reply.more = reply.pruned == prune.runs_max || records >= prune.records_max;
+      if (reply.more) break;
+      records += runs_.at(row.key).stored.records.size();
+      runs_.erase(row.key);
+      ++reply.pruned;
+    }
+    return reply;
   }
 
   WriteReply existing(ModelRun& model, const std::shared_ptr<const Record>& stored,

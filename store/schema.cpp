@@ -94,6 +94,11 @@ Result<void> check_schema(SQLite::Database& db, const std::string& where) {
   return {};
 }
 
+void make_later_indexes(SQLite::Database& db) {
+  db.exec("CREATE INDEX IF NOT EXISTS runs_ended ON runs(ended_ms, run) WHERE state >= 7");
+  db.exec("CREATE INDEX IF NOT EXISTS runs_flow ON runs(flow)");
+}
+
 Result<void> make_schema(SQLite::Database& db, const std::string& where) {
   SQLite::Transaction transaction(db, SQLite::TransactionBehavior::IMMEDIATE);
   // Somebody may have been faster.

@@ -24,6 +24,13 @@ Result<void> check_schema(SQLite::Database& db, const std::string& where);
 /// Errors: throws what SQLite throws.
 bool has_no_tables(SQLite::Database& db);
 
+/// Makes the indexes that files of this format may lack, for they came to it later: every SQLite
+/// keeps them up, an older pawl's too.
+///
+/// Given:  `db`, in a transaction that somebody else commits.
+/// Errors: throws what SQLite throws.
+void make_later_indexes(SQLite::Database& db);
+
 /// Makes the tables if the file has none, and checks what it is otherwise; all or nothing.
 ///
 /// Errors: as `check_schema`. Throws what SQLite throws.

@@ -2,6 +2,7 @@
 
 #include "runtime/mutant.hpp"
 #include "store/batch_points.hpp"
+#include "store/schema.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/sqlite_reads.hpp"
@@ -52,6 +53,7 @@ class SqliteStore final : public Store {
       if (Result<void> emptied = empty_the_log(); !emptied && emptied.error().code != Errc::busy)
         return emptied;
       SQLite::Transaction transaction(connection_->db(), SQLite::TransactionBehavior::IMMEDIATE);
+      make_later_indexes(connection_->db());
       if (!mutant("epoch_not_raised")) StatementUse(connection_->statement(update_epoch))->exec();
       epoch_ = stored_epoch();
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);

@@ -5,6 +5,7 @@
 #include "runtime/mutant.hpp"
 #include "runtime/start_facts.hpp"
 #include "store/record_slot.hpp"
+#include "store/sqlite_pruner.hpp"
 #include "store/sqlite_reads.hpp"
 
 #include <utility>
@@ -13,8 +14,6 @@ namespace pawl {
 
 namespace {
 
-constexpr const char* select_last_event =
-    "SELECT seq, commit_seq, at_ms FROM events ORDER BY seq DESC LIMIT 1";
 constexpr const char* select_flow = "SELECT flow FROM flows WHERE digest = ?";
 constexpr const char* insert_flow_sql = "INSERT INTO flows(digest, name, spec) VALUES(?, ?, ?)";
 constexpr const char* select_same_run =
@@ -47,12 +46,11 @@ WriteReply refused(Error error) {
 
 SqliteWriter::SqliteWriter(SqliteConnection& connection, std::int64_t epoch)
     : connection_(connection), epoch_(epoch) {
-  StatementUse last(connection_.statement(select_last_event));
-  if (!last->executeStep()) return;
-  seq_ = mutant("log_numbers_skip_at_restart") ? last->getColumn(0).getInt64() + 1
-                                               : last->getColumn(0).getInt64();
-  commit_seq_ = last->getColumn(1).getInt64();
-  last_at_ms_ = last->getColumn(2).getInt64();
+  const LogEnd end = read_log_end(connection_);
+  const bool skips = end.seq > 0 && mutant("log_numbers_skip_at_restart");
+  seq_ = skips ? end.seq + 1 : end.seq;
+  commit_seq_ = end.commit_seq;
+  last_at_ms_ = end.at_ms;
 }
 
 WriteReply SqliteWriter::apply(const StartRun& start) {
@@ -234,6 +232,15 @@ WriteReply SqliteWriter::apply(const ParkRun& park) {
   note_parked(park.run, park.state,
               mutant("due_time_forgotten") ? park.due_ms + 1'000'000'000'000 : park.due_ms);
   return {WriteStatus::written, park.run, nullptr, false, park.state, {}};
+}
+
+WriteReply SqliteWriter::apply(const PruneRuns& prune) {
+  const Pruned pruned = prune_runs(connection_, prune, {seq_, commit_seq_, now_ms_});
+  WriteReply reply;
+  reply.status = WriteStatus::written;
+  reply.pruned = pruned.runs;
+  reply.more = pruned.more;
+  return reply;
 }
 
 void SqliteWriter::note_parked(RunKey run, RunState state, std::int64_t due_ms) {

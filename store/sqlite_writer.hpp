@@ -24,12 +24,13 @@ class SqliteWriter {
     ++commit_seq_;
   }
 
-  /// When the last event that was in the file at the beginning was written; 0 if there was none.
+  /// When the last event that was ever written before the beginning was; 0 if there was none.
   std::int64_t last_at_ms() const { return last_at_ms_; }
 
   WriteReply apply(const StartRun& start);
   WriteReply apply(const AppendRecord& append);
   WriteReply apply(const ParkRun& park);
+  WriteReply apply(const PruneRuns& prune);
 
  private:
   /// Why a record may not be written where it would have to be, if it is not there already.
@@ -50,7 +51,7 @@ class SqliteWriter {
 
   SqliteConnection& connection_;
   std::int64_t epoch_;
-  std::int64_t seq_ = 0;         // of the last event in the file
+  std::int64_t seq_ = 0;         // of the last event that was ever in the file
   std::int64_t commit_seq_ = 0;  // of the transaction that is being written
   std::int64_t now_ms_ = 0;
   std::int64_t last_at_ms_ = 0;

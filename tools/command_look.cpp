@@ -79,11 +79,11 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments) 
   for (const RunRow& row : *rows) {
     if (console.json_wanted()) {
       Result<std::optional<StoredRun>> stored = (*store)->load(row.key);
-      if (!stored || !*stored) {
-        code = console.error(stored ? make_error(Errc::corrupt, "the run's flow is gone", row.run)
-                                    : stored.error());
+      if (!stored) {
+        code = console.error(stored.error());
         continue;
       }
+      if (!*stored) continue;  // pruned meanwhile
       const Result<ReadRun> run = understand(std::move(**stored));
       Result<RunView> seen = run ? view(*run) : Result<RunView>(run.error());
       if (!seen) {

@@ -26,6 +26,12 @@ struct ListArguments {
   std::size_t limit = 1000;
 };
 
+struct PruneArguments {
+  std::string older_than;           ///< an age, see when.hpp; empty for any
+  std::optional<std::size_t> keep;  ///< so many of those that ended last stay
+  bool dry_run = false;
+};
+
 struct SignalArguments {
   std::string name;
   std::string payload;  ///< JSON, or @FILE, or @- for stdin; empty for null
@@ -76,6 +82,9 @@ ExitCode signal_command(const Settings& settings, const std::string& run,
                         const SignalArguments& arguments);
 ExitCode resolve_command(const Settings& settings, const std::string& run,
                          const ResolveArguments& arguments);
+
+// command_prune.cpp
+ExitCode prune_command(const Settings& settings, const PruneArguments& arguments);
 
 // command_lab.cpp
 ExitCode crash_test_command(const Settings& settings, const LabArguments& arguments);

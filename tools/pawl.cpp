@@ -29,6 +29,7 @@ struct Arguments {
   Settings& settings;
   RunArguments run;
   ListArguments list;
+  PruneArguments prune;
   SignalArguments signal;
   ResolveArguments resolve;
   LabArguments lab;
@@ -128,6 +129,14 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   add(app, a, chosen, "doubts", "Effects that may have happened twice, or are undecided", [&a] {
     return doubts_command(a.settings, a.id);
   })->add_option("RUN", a.id, "Only of this run");
+
+  CLI::App* prune = add(app, a, chosen, "prune", "Remove ended runs with all of their records",
+                        [&a] { return prune_command(a.settings, a.prune); });
+  prune->add_option("--older-than", a.prune.older_than,
+                    "Only runs that ended longer ago: 90s, 30m, 2h, 7d");
+  prune->add_option("--keep", a.prune.keep, "But for so many runs, those that ended last")
+      ->check(CLI::NonNegativeNumber);
+  prune->add_flag("--dry-run", a.prune.dry_run, "Only say which runs would go");
 
   add(app, a, chosen, "verify", "Check a store file", [&a] { return verify_command(a.settings); });
 

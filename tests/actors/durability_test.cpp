@@ -319,7 +319,7 @@ TEST_CASE("durability: when the coordinator dies its actors end too, whatever th
   world.run();
   arm_points(nullptr);
   CHECK(run.wait().error->code == Errc::engine_lost);
-  CHECK(world.system().registry().running() == 1);  // the store
+  CHECK(world.system().registry().running() == 2);  // the store and the housekeeper
   CHECK(world.core().close(false)->value().has_value());
 }
 

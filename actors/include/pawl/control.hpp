@@ -4,6 +4,7 @@
 #include <pawl/error.hpp>
 #include <pawl/json.hpp>
 #include <pawl/resolution.hpp>
+#include <pawl/retention.hpp>
 #include <pawl/run_state.hpp>
 #include <pawl/signal.hpp>
 
@@ -29,5 +30,13 @@ struct ControlQuestion {
 /// Errors:  theirs; Errc::io when no owner listens, or it does not answer within `timeout_ms`.
 Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion& question,
                            int timeout_ms);
+
+/// Asks the engine that owns the store to remove ended runs, as `Engine::prune` does.
+///
+/// Given:  `options`, whose `limit` should be small: others wait for the owner's ear meanwhile.
+/// Errors: as `ask_owner`; Errc::busy when it takes the owner more than a few seconds, in which
+///         case it goes on all the same.
+Result<Pruned> ask_owner_to_prune(const std::string& store_path, const PruneOptions& options,
+                                  int timeout_ms);
 
 }  // namespace pawl

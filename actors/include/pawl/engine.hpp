@@ -7,6 +7,7 @@
 #include <pawl/executor.hpp>
 #include <pawl/flow.hpp>
 #include <pawl/observer.hpp>
+#include <pawl/retention.hpp>
 #include <pawl/run_state.hpp>
 #include <pawl/steps.hpp>
 #include <pawl/store.hpp>
@@ -56,6 +57,10 @@ struct EngineOptions {
   /// cancel`).
   bool control_socket = true;
 
+  /// Which ended runs the engine keeps; all of them unless it is told. The others are removed now
+  /// and then, a portion at a time, so that nobody waits for it.
+  Retention retention = {};
+
   /// See SqliteStoreOptions.
   int lock_wait_ms = 300;
   int checkpoint_pages = 4000;
@@ -101,7 +106,8 @@ class Run {
   /// Waits until the run has ended, or cannot go on without a person (blocked).
   ///
   /// Returns: the end; or with a state that is no end, why the wait is over: `error.code` is what
-  ///          blocks the run, or closed, engine_lost or fenced.
+  ///          blocks the run, or closed, engine_lost or fenced, or unknown_run if it was pruned
+  ///          meanwhile.
   Outcome wait() const;
 
   /// The same, but no longer than `timeout_ms`; nothing if the deadline passes. The run goes on.
@@ -213,6 +219,15 @@ class Engine {
 
   /// Runs of the store, the newest first.
   Result<std::vector<RunRow>> list(const RunFilter& filter = {});
+
+  /// Removes ended runs with all of their records, for good: see retention.hpp. A transaction per
+  /// portion, between which others write. Once a run is removed its id is free: a start under it is
+  /// a new run, whose steps have the keys of the old one's.
+  ///
+  /// Returns: how many were removed.
+  /// Errors:  Errc::invalid_argument where nothing says what may go; those of the store: what was
+  ///          removed before stays removed.
+  Result<std::size_t> prune(const PruneOptions& options);
 
   /// The run's document: see run_document.hpp.
   ///

@@ -62,7 +62,8 @@ struct StepNameKind {
   static std::string complaint(std::string_view text);
 };
 
-/// A run's id: chosen by the caller or generated; unique in its store, for ever.
+/// A run's id: chosen by the caller or generated; unique among the runs that its store has. Once a
+/// run was pruned, its id is free again.
 using RunId = Name<RunIdKind>;
 
 /// A step's name: its key in the flow's `steps`.

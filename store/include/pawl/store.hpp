@@ -64,7 +64,21 @@ struct ParkRun {
   std::int64_t due_ms = 0;  ///< 0: now
 };
 
-using Write = std::variant<StartRun, AppendRecord, ParkRun>;
+/// Removes ended runs with all of their records, those that ended first before the others, and
+/// flows that no run uses any more: see retention.hpp. An unfinished run is never removed. Always
+/// `written`; written twice it may remove further runs.
+///
+/// The id of a removed run is free again. Numbers of runs and records are not: later ones are
+/// higher than all that there ever were.
+struct PruneRuns {
+  std::int64_t ended_before_ms = std::numeric_limits<std::int64_t>::max();
+  std::size_t keep_newest = 0;  ///< of the runs that have ended, those that ended last
+  // How much may go in one transaction, so that others need not wait for long.
+  std::size_t runs_max = 256;
+  std::size_t records_max = 20'000;  ///< once so many are removed, no further run is
+};
+
+using Write = std::variant<StartRun, AppendRecord, ParkRun, PruneRuns>;
 
 enum class WriteStatus {
   written,         ///< it is durable, and new
@@ -83,6 +97,8 @@ struct WriteReply {
   Error error;            ///< with refused
   std::shared_ptr<const Record> opened =
       nullptr;  ///< with a child's start: the parent's record as stored
+  std::size_t pruned = 0;  ///< with PruneRuns: the runs that were removed
+  bool more = false;       ///< with PruneRuns: there may be more that could go
 };
 
 // What can be read.
@@ -165,7 +181,8 @@ class Store : public StoreView {
   /// The number of this ownership: higher than that of every owner before.
   virtual std::int64_t epoch() const = 0;
 
-  /// The time on the last record that was there when the store was opened; 0 for an empty store.
+  /// The time on the last record that was ever written before the store was opened; 0 if there was
+  /// none.
   virtual std::int64_t opened_at_ms() const = 0;
 
   /// The size of the log's file, which is not cut when its content has gone to the main file; 0 for

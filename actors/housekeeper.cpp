@@ -1,0 +1,98 @@
+#include "actors/housekeeper.hpp"
+
+#include "actors/actor_manners.hpp"
+
+#include <caf/duration.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace pawl {
+
+namespace {
+
+using Self = HousekeeperActor::stateful_pointer<HousekeeperState>;
+using Then = std::function<void(const Result<Pruned>&)>;
+
+/// What nobody waits for lets others write in peace.
+constexpr std::chrono::milliseconds unhurried{50};
+constexpr std::chrono::milliseconds at_once{0};
+
+/// Removes a portion, and the next ones. A portion whose outcome is unknown is not repeated:
+/// whoever wants it asks again.
+void prune(Self self, const PruneOptions& options, std::size_t removed,
+           std::chrono::milliseconds pause, const Then& then) {
+  const PruneRuns portion = next_portion(options, removed);
+  self->request(self->state.config.store, caf::infinite,
+                WriteGroupPtr(std::make_shared<const std::vector<Write>>(1, Write(portion))))
+      .then(
+          [=](const WriteGroupAnswer& answer) {
+            if (!answer->has_value()) return then(answer->error());
+            const WriteReply& reply = (*answer)->front();
+            const Pruned sum{removed + reply.pruned, reply.more};
+            if (!sum.more || reply.pruned == 0 || sum.runs >= options.limit) return then(sum);
+            later(self, pause, [=] { prune(self, options, sum.runs, pause, then); });
+          },
+          [=](const caf::error&) {
+            then(make_error(Errc::engine_lost, "the store's actor is gone"));
+          });
+}
+
+/// What the retention wants gone now.
+std::vector<PruneOptions> wanted(const Retention& retention, std::int64_t now_ms) {
+  std::vector<PruneOptions> all;
+  if (retention.max_age_ms) all.push_back({now_ms - *retention.max_age_ms, std::nullopt});
+  if (retention.max_runs) all.push_back({std::nullopt, *retention.max_runs});
+  return all;
+}
+
+void keep_house(Self self);
+
+void prune_all(Self self, std::vector<PruneOptions> all) {
+  if (all.empty()) {
+    const std::int64_t pause_ms =
+        std::max<std::int64_t>(1, self->state.config.retention.check_every_ms);
+    return later(self, std::chrono::milliseconds(pause_ms), [self] { keep_house(self); });
+  }
+  const PruneOptions next = all.back();
+  all.pop_back();
+  prune(self, next, 0, unhurried, [self, all](const Result<Pruned>& pruned) {
+    const std::shared_ptr<Reporter>& reporter = self->state.config.reporter;
+    if (!pruned)
+      reporter->log(LogLevel::warning, "ended runs are kept for now, for they cannot be removed: " +
+                                           pruned.error().text());
+    else if (pruned->runs > 0)
+      reporter->log(LogLevel::info, std::to_string(pruned->runs) + " ended runs were removed");
+    // An engine that was overtaken, or has lost its store, has no house to keep.
+    const bool is_over = !pruned && (pruned.error().code == Errc::fenced ||
+                                     pruned.error().code == Errc::engine_lost);
+    if (!is_over) prune_all(self, all);
+  });
+}
+
+void keep_house(Self self) {
+  const HousekeeperConfig& config = self->state.config;
+  prune_all(self, wanted(config.retention, config.clock->now_ms()));
+}
+
+}  // namespace
+
+HousekeeperActor::behavior_type housekeeper(
+    HousekeeperActor::stateful_pointer<HousekeeperState> self, HousekeeperConfig config) {
+  self->state.config = std::move(config);
+  set_manners(self, self->state.config.reporter, HousekeeperState::name);
+  return {
+      [self](const Message<PruneRequest>& request) {
+        prune(self, request->options, 0, at_once,
+              [request](const Result<Pruned>& pruned) { request->pruned->answer(pruned); });
+      },
+      [self](const Message<KeepHouse>&) { keep_house(self); },
+      [](const Later& work) { (*work)(); },
+  };
+}
+
+}  // namespace pawl

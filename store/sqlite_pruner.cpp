@@ -1,0 +1,123 @@
+#include "store/sqlite_pruner.hpp"
+
+#include "runtime/mutant.hpp"
+
+#include <SQLiteCpp/Column.h>
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace pawl {
+
+namespace {
+
+// The states 7 to 9 are those of ended runs: see run_state.hpp.
+constexpr const char* select_newest_to_go =
+    "SELECT ended_ms, run FROM runs INDEXED BY runs_ended WHERE state >= 7 AND state <= 9 "
+    "ORDER BY ended_ms DESC, run DESC LIMIT 1 OFFSET ?";
+constexpr const char* select_to_go =
+    "SELECT run, flow FROM runs INDEXED BY runs_ended WHERE state >= 7 AND state <= 9 "
+    "AND ended_ms < ?1 AND (ended_ms < ?2 OR (ended_ms = ?2 AND run <= ?3)) ORDER BY ended_ms, run "
+    "LIMIT ?4";
+constexpr const char* delete_records = "DELETE FROM events WHERE run = ?";
+constexpr const char* delete_run = "DELETE FROM runs WHERE run = ?";
+constexpr const char* delete_unused_flow =
+    "DELETE FROM flows WHERE flow = ?1 "
+    "AND NOT EXISTS (SELECT 1 FROM runs INDEXED BY runs_flow WHERE flow = ?1)";
+constexpr const char* select_last_event =
+    "SELECT seq, commit_seq, at_ms FROM events ORDER BY seq DESC LIMIT 1";
+constexpr const char* select_noted = "SELECT value FROM meta WHERE key = ?";
+constexpr const char* insert_note = "INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)";
+
+constexpr const char* last_seq = "last_seq";
+constexpr const char* last_commit_seq = "last_commit_seq";
+constexpr const char* last_at_ms = "last_at_ms";
+
+/// A negative OFFSET would be none at all, and keep nothing.
+std::int64_t sql_number(std::size_t number) {
+  constexpr std::size_t largest = std::numeric_limits<std::int64_t>::max();
+  return static_cast<std::int64_t>(std::min(number, largest));
+}
+
+std::int64_t noted(SqliteConnection& connection, const char* key) {
+  StatementUse value(connection.statement(select_noted));
+  value->bindNoCopy(1, key);
+  return value->executeStep() ? value->getColumn(0).getInt64() : 0;
+}
+
+void note_value(SqliteConnection& connection, const char* key, std::int64_t number) {
+  StatementUse value(connection.statement(insert_note));
+  value->bindNoCopy(1, key);
+  value->bind(2, number);
+  value->exec();
+}
+
+int remove_by_key(SqliteConnection& connection, const char* sql, std::int64_t key) {
+  StatementUse removal(connection.statement(sql));
+  removal->bind(1, key);
+  return removal->exec();
+}
+
+/// Runs that may go, the first portion of them: key and flow.
+std::vector<std::pair<RunKey, std::int64_t>> runs_to_go(SqliteConnection& connection,
+                                                        const PruneRuns& prune) {
+  std::vector<std::pair<RunKey, std::int64_t>> runs;
+  std::pair<std::int64_t, RunKey> newest{std::numeric_limits<std::int64_t>::max(), 0};
+  if (prune.keep_newest > 0 && !mutant("newest_not_kept")) {
+    StatementUse boundary(connection.statement(select_newest_to_go));
+    boundary->bind(1, sql_number(prune.keep_newest));
+    if (!boundary->executeStep()) return runs;
+    newest = {boundary->getColumn(0).getInt64(), boundary->getColumn(1).getInt64()};
+  }
+  StatementUse rows(connection.statement(select_to_go));
+  rows->bind(1, prune.ended_before_ms);
+  rows->bind(2, newest.first);
+  rows->bind(3, newest.second);
+  rows->bind(4, sql_number(prune.runs_max));
+  while (rows->executeStep())
+    runs.emplace_back(rows->getColumn(0).getInt64(), rows->getColumn(1).getInt64());
+  return runs;
+}
+
+}  // namespace
+
+Pruned prune_runs(SqliteConnection& connection, const PruneRuns& prune, const LogEnd& now) {
+  Pruned pruned;
+  const auto runs = runs_to_go(connection, prune);
+  pruned.more = runs.size() == prune.runs_max;
+  std::set<std::int64_t> flows;
+  std::size_t records = 0;
+  for (const auto& [run, flow] : runs) {
+    if (records >= prune.records_max) {
+      pruned.more = true;
+      break;
+    }
+    records += static_cast<std::size_t>(remove_by_key(connection, delete_records, run));
+    remove_by_key(connection, delete_run, run);
+    flows.insert(flow);
+    ++pruned.runs;
+  }
+  for (const std::int64_t flow : flows) remove_by_key(connection, delete_unused_flow, flow);
+  if (pruned.runs > 0 && !mutant("numbers_go_back_after_prune")) {
+    note_value(connection, last_seq, now.seq);
+    note_value(connection, last_commit_seq, now.commit_seq);
+    note_value(connection, last_at_ms, now.at_ms);
+  }
+  return pruned;
+}
+
+LogEnd read_log_end(SqliteConnection& connection) {
+  LogEnd end{noted(connection, last_seq), noted(connection, last_commit_seq),
+             noted(connection, last_at_ms)};
+  StatementUse last(connection.statement(select_last_event));
+  if (!last->executeStep()) return end;
+  end.seq = std::max(end.seq, last->getColumn(0).getInt64());
+  end.commit_seq = std::max(end.commit_seq, last->getColumn(1).getInt64());
+  end.at_ms = std::max(end.at_ms, last->getColumn(2).getInt64());
+  return end;
+}
+
+}  // namespace pawl
