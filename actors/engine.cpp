@@ -209,15 +209,17 @@ Result<Engine> Engine::open(std::unique_ptr<Store> store, Steps steps, EngineOpt
   return Engine(std::make_unique<Impl>(std::move(store), std::move(steps), std::move(options)));
 }
 
-Result<Run> Engine::start(const Flow& flow, std::string_view run, json input) {
-  Run started = submit(flow, run, std::move(input));
+Result<Run> Engine::start(const Flow& flow, std::string_view run, json input,
+                          const StartOptions& options) {
+  Run started = submit(flow, run, std::move(input), options);
   if (Result<void> result = started.started(); !result) return result.error();
   return started;
 }
 
-Run Engine::submit(const Flow& flow, std::string_view run, json input) {
+Run Engine::submit(const Flow& flow, std::string_view run, json input,
+                   const StartOptions& options) {
   if (impl_->is_closed()) return impl_->core().refused(run, closed_error());
-  return impl_->core().submit(flow, run, input);
+  return impl_->core().submit(flow, run, input, options);
 }
 
 Result<Run> Engine::find(std::string_view run) {

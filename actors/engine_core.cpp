@@ -8,6 +8,7 @@
 #include "actors/store_actor.hpp"
 #include "runtime/child_run.hpp"
 #include "runtime/nearest_name.hpp"
+#include "runtime/start_facts.hpp"
 #include "runtime/validate.hpp"
 
 #include <caf/exit_reason.hpp>
@@ -106,8 +107,10 @@ std::shared_ptr<Ticket<Outcome>> EngineCore::end_ticket(
 }
 
 Result<Message<StartRequest>> EngineCore::make_request(
-    const Flow& flow, const RunId& run, const json& input,
+    const Flow& flow, const RunId& run, const json& input, const StartOptions& options,
     const std::shared_ptr<Run::State>& state) const {
+  if (const Result<void> checked = check_labels(options.labels); !checked)
+    return make_error(checked.error().code, checked.error().message, run.str());
   if (!input.is_object())
     return make_error(Errc::invalid_input,
                       std::string("a run's input is an object, not ") + input.type_name(),
@@ -128,22 +131,23 @@ Result<Message<StartRequest>> EngineCore::make_request(
   auto request = std::make_shared<StartRequest>(
       StartRequest{flow, nullptr, std::move(merged), nullptr, nullptr});
   // The plan owns its text, and the start shares it.
-  request->start = std::make_shared<const Write>(
-      StartRun{run.str(), flow.name(),
-               std::shared_ptr<const std::string>(flow.plan(), &flow.plan()->canonical),
-               flow.digest(), std::move(*text), options_.folder});
+  request->start = std::make_shared<const Write>(StartRun{
+      run.str(), flow.name(),
+      std::shared_ptr<const std::string>(flow.plan(), &flow.plan()->canonical), flow.digest(),
+      std::move(*text), options_.folder, start_body(StartFacts{options.labels})});
   request->started = started_ticket(state);
   request->end = end_ticket(state);
   return Message<StartRequest>(std::move(request));
 }
 
-Run EngineCore::submit(const Flow& flow, std::string_view run, const json& input) {
+Run EngineCore::submit(const Flow& flow, std::string_view run, const json& input,
+                       const StartOptions& options) {
   Result<RunId> id =
       run.empty() ? generate_run_id(options_.seams.clock->now_ms(), options_.seams.random->next())
                   : RunId::parse(run);
   if (!id) return refused(run, id.error());
   const auto state = make_state(id->str());
-  Result<Message<StartRequest>> request = make_request(flow, *id, input, state);
+  Result<Message<StartRequest>> request = make_request(flow, *id, input, options, state);
   if (!request) return refused(id->str(), request.error());
   caf::anon_send(coordinator_, std::move(*request));
   return Run(state);

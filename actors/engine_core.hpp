@@ -49,7 +49,8 @@ class EngineCore {
              std::shared_ptr<const Steps> steps, EngineOptions options,
              std::shared_ptr<CallbackThread> callbacks);
 
-  Run submit(const Flow& flow, std::string_view run, const json& input);
+  Run submit(const Flow& flow, std::string_view run, const json& input,
+             const StartOptions& options = {});
 
   /// A handle for which nothing was asked: its wait is over with `error`.
   Run refused(std::string_view run, const Error& error) const;
@@ -97,6 +98,7 @@ class EngineCore {
 
   static Error lost();
   Result<Message<StartRequest>> make_request(const Flow& flow, const RunId& run, const json& input,
+                                             const StartOptions& options,
                                              const std::shared_ptr<Run::State>& state) const;
   std::shared_ptr<Run::State> make_state(const std::string& run) const;
   std::shared_ptr<Ticket<Result<void>>> started_ticket(

@@ -1,6 +1,8 @@
 #include <pawl/flow.hpp>
 #include <pawl/store_conformance.hpp>
 
+#include "runtime/start_facts.hpp"
+
 #include <exception>
 #include <utility>
 
@@ -329,6 +331,23 @@ void check_numbers_after_prune(Bench& bench) {
                "a pruned record's number is used again by the next owner");
 }
 
+void check_start_bodies(Bench& bench) {
+  Write labelled = start("r1");
+  std::get<StartRun>(labelled).body = start_body({{{"team", "tea"}}});
+  bench.put(labelled);
+  bench.put(start("r2"));
+  bench.demand_status(bench.put(start("r1")), WriteStatus::already_exists,
+                      "the same start with another body");
+  bench.demand(bench.load("r1").records.front().body == std::get<StartRun>(labelled).body,
+               "the first start's body is not kept as it was given");
+  RunFilter filter;
+  filter.labels = {{"team", "tea"}};
+  const auto found = bench.store().list(filter).value();
+  bench.demand(
+      found.size() == 1 && found.front().run == "r1" && found.front().labels == filter.labels,
+      "a run is not found by its labels");
+}
+
 struct NamedCheck {
   const char* name;
   void (*check)(Bench&);
@@ -345,6 +364,7 @@ constexpr NamedCheck all_checks[] = {
     {"bytes come back as they were given", check_bytes},
     {"a new owner finds everything and fences the old one", check_owners},
     {"an unknown run is unknown", check_unknown},
+    {"what a start says besides stays, and labels find it", check_start_bodies},
     {"a prune removes ended runs, by age and count, and no others", check_prune},
     {"a pruned run is gone, and its id is free", check_pruned_ids},
     {"numbers and times go on after a prune", check_numbers_after_prune},

@@ -3,6 +3,7 @@
 #include "runtime/child_run.hpp"
 #include "runtime/flow_machine.hpp"
 #include "runtime/run_times.hpp"
+#include "runtime/start_facts.hpp"
 
 #include <algorithm>
 
@@ -248,6 +249,9 @@ Result<RunView> view_run(const Flow& flow, const std::string& run, const json& i
   view.document["output"] = output_json(*machine);
   const std::optional<RunError> error = machine->error();
   view.document["error"] = error ? to_json_value(*error) : json(nullptr);
+  const Result<StartFacts> facts = start_facts_of(records);
+  if (!facts) return make_error(facts.error().code, facts.error().message, run);
+  view.document["labels"] = facts->labels;
   const RunTimes times = run_times(*machine, records);
   view.document["started_ms"] = times.started_ms;
   view.document["ended_ms"] = time_json(times.ended_ms);

@@ -6,28 +6,56 @@
 
 namespace pawl {
 
+namespace {
+
+Error unreadable() {
+  return make_error(Errc::corrupt, "what is stored of a start is not readable");
+}
+
+Result<ParentStep> parent_from(const json& value) {
+  const bool fits = value.is_object() && value.value("run", json()).is_string() &&
+                    value.value("step", json()).is_string() &&
+                    value.value("depth", json()).is_number_integer();
+  if (!fits) return unreadable();
+  return ParentStep{value["run"].get<std::string>(), value["step"].get<std::string>(),
+                    value["depth"].get<int>()};
+}
+
+}  // namespace
+
 std::string start_body(const StartFacts& facts) {
-  if (!facts.parent) return {};
-  const ParentStep& parent = *facts.parent;
-  return json{{"parent", {{"depth", parent.depth}, {"run", parent.run}, {"step", parent.step}}}}
-      .dump();
+  json body = json::object();
+  if (!facts.labels.empty()) body["labels"] = facts.labels;
+  if (facts.parent)
+    body["parent"] = {{"depth", facts.parent->depth},
+                      {"run", facts.parent->run},
+                      {"step", facts.parent->step}};
+  return body.empty() ? std::string() : body.dump();
 }
 
 Result<StartFacts> start_facts_from(std::string_view body) {
   StartFacts facts;
   if (body.empty()) return facts;
   const json value = json::parse(body, nullptr, false);
-  const auto unreadable = [] { return make_error(Errc::corrupt, "a run's start is not readable"); };
   if (!value.is_object()) return unreadable();
-  const auto found = value.find("parent");
-  if (found == value.end()) return facts;
-  const bool fits = found->is_object() && found->value("run", json()).is_string() &&
-                    found->value("step", json()).is_string() &&
-                    found->value("depth", json()).is_number_integer();
-  if (!fits) return unreadable();
-  facts.parent = ParentStep{(*found)["run"].get<std::string>(), (*found)["step"].get<std::string>(),
-                            (*found)["depth"].get<int>()};
+  const json labels = value.value("labels", json::object());
+  if (!labels.is_object()) return unreadable();
+  for (const auto& [key, label] : labels.items()) {
+    if (!label.is_string()) return unreadable();
+    facts.labels.emplace(key, label.get<std::string>());
+  }
+  if (const auto found = value.find("parent"); found != value.end()) {
+    Result<ParentStep> parent = parent_from(*found);
+    if (!parent) return parent.error();
+    facts.parent = std::move(*parent);
+  }
   return facts;
+}
+
+Result<StartFacts> start_facts_of(const std::vector<Record>& records) {
+  for (const Record& record : records)
+    if (record.kind == RecordKind::started) return start_facts_from(record.body);
+  return StartFacts{};
 }
 
 std::string explain_parents(std::string_view stored, std::string_view later) {

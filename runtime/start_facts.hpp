@@ -1,11 +1,14 @@
-/// StartFacts: what a run's `started` record says of where the run comes from.
+/// StartFacts: what a run's `started` record says besides that the run began.
 #pragma once
 
 #include <pawl/error.hpp>
+#include <pawl/labels.hpp>
+#include <pawl/record.hpp>
 
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace pawl {
 
@@ -20,17 +23,26 @@ struct ParentStep {
   }
 };
 
+/// Every member may be absent.
 struct StartFacts {
+  Labels labels;                     ///< no part of what makes a run the same run
   std::optional<ParentStep> parent;  ///< with a child's run
 };
 
-/// The facts as a record's body: `{"parent":{"run","step","depth"}}`; empty without any.
+/// The facts as the body of a `started` record: canonical JSON, an object without the members that
+/// say nothing; empty if none says anything.
 std::string start_body(const StartFacts& facts);
 
-/// Reads `start_body` back.
+/// Reads a body back. An empty one says nothing; members that this version does not know are passed
+/// over.
 ///
 /// Errors: Errc::corrupt.
 Result<StartFacts> start_facts_from(std::string_view body);
+
+/// The facts of the run that has these records; none if there is no `started` record.
+///
+/// Errors: Errc::corrupt.
+Result<StartFacts> start_facts_of(const std::vector<Record>& records);
 
 /// How two starts under one id differ in what they are children of; empty if they do not.
 ///

@@ -35,6 +35,7 @@ bool is_wanted(const StoredRun& run, const RunFilter& filter) {
          !(filter.unfinished_only && is_ended(row.state)) &&
          (filter.flow_name.empty() || row.flow_name == filter.flow_name) &&
          row.run.compare(0, filter.id_prefix.size(), filter.id_prefix) == 0 &&
+         has_labels(row.labels, filter.labels) &&
          run.input.find(filter.input_text) != std::string::npos &&
          row.started_ms >= filter.started_from_ms.value_or(row.started_ms) &&
          !(filter.started_before_ms && row.started_ms >= *filter.started_before_ms);
@@ -138,6 +139,9 @@ class MemoryStore final : public Store {
     auto started = std::make_shared<Record>();
     started->kind = RecordKind::started;
     started->body = start.body;
+    // The starter is the engine: what it wrote is readable.
+    if (const Result<StartFacts> facts = start_facts_from(start.body))
+      model.stored.row.labels = facts->labels;
     reply.status = WriteStatus::written;
     reply.run = key;
     reply.stored = add(model, started, now_ms);

@@ -1,5 +1,7 @@
 #include "store/sqlite_reads.hpp"
 
+#include "runtime/start_facts.hpp"
+
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Transaction.h>
 
@@ -31,9 +33,11 @@ constexpr const char* select_record =
     "SELECT seq, step, kind, attempt_end, attempt, epoch, at_ms, started_ms, duration_ms, due_ms, "
     "input_digest, "
     "output_digest, body FROM events WHERE run = ? AND step = ? AND slot = ?";
+// The slot 1 is that of the `started` record: see record_slot.hpp.
 constexpr const char* select_list =
-    "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms "
+    "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms, s.body "
     "FROM runs r CROSS JOIN flows f ON f.flow = r.flow "
+    "LEFT JOIN events s ON s.run = r.run AND s.step = '' AND s.slot = 1 "
     "WHERE r.run < ?1 AND (?2 = 0 OR r.state = ?2) AND (?3 = 0 OR r.state < 7) "
     "AND r.started_ms >= ?4 AND r.started_ms < ?5 AND (?6 = '' OR f.name = ?6) "
     "AND (?7 = '' OR substr(r.id, 1, length(?7)) = ?7) AND (?8 = '' OR instr(r.input, ?8) > 0) "
@@ -106,6 +110,9 @@ Result<StoredRun> run_from(SqliteConnection& connection, SQLite::Statement& foun
     if (!record) return record.error();
     run.records.push_back(std::move(*record));
   }
+  Result<StartFacts> facts = start_facts_of(run.records);
+  if (!facts) return make_error(facts.error().code, facts.error().message, run.row.run);
+  run.row.labels = std::move(facts->labels);
   return run;
 }
 
@@ -173,8 +180,19 @@ Result<std::vector<RunRow>> read_list(SqliteConnection& connection, const RunFil
   rows->bindNoCopy(6, filter.flow_name);
   rows->bindNoCopy(7, filter.id_prefix);
   rows->bindNoCopy(8, filter.input_text);
-  rows->bind(9, static_cast<std::int64_t>(filter.limit));
-  return read_rows(rows);
+  // Labels are looked at here: SQLite need not know JSON.
+  const std::int64_t all = -1;
+  rows->bind(9, filter.labels.empty() ? static_cast<std::int64_t>(filter.limit) : all);
+  std::vector<RunRow> runs;
+  while (runs.size() < filter.limit && rows->executeStep()) {
+    Result<RunRow> row = row_from(*rows);
+    if (!row) return row.error();
+    Result<StartFacts> facts = start_facts_from(rows->getColumn(7).getString());
+    if (!facts) return make_error(facts.error().code, facts.error().message, row->run);
+    row->labels = std::move(facts->labels);
+    if (has_labels(row->labels, filter.labels)) runs.push_back(std::move(*row));
+  }
+  return runs;
 }
 
 Result<std::vector<RunRow>> read_due(SqliteConnection& connection, std::int64_t now_ms,

@@ -6,9 +6,11 @@
 #include <pawl/verify.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/read_labels.hpp"
 #include "tools/read_run.hpp"
 #include "tools/when.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -50,6 +52,9 @@ Result<RunFilter> filter_from(const ListArguments& arguments) {
       return make_error(Errc::invalid_argument,
                         "no run is ever in the state \"" + arguments.state + "\"");
   }
+  Result<Labels> labels = read_labels(arguments.labels);
+  if (!labels) return labels.error();
+  filter.labels = std::move(*labels);
   const std::int64_t now = now_ms();
   if (!arguments.since.empty()) {
     const Result<std::int64_t> from_ms = parse_moment("--since", arguments.since, now);
@@ -74,7 +79,8 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments) 
   if (!store) return console.error(store.error());
   const Result<std::vector<RunRow>> rows = (*store)->list(*filter);
   if (!rows) return console.error(rows.error());
-  std::vector<std::vector<std::string>> lines{{"RUN", "FLOW", "STATE", "STARTED", "ENDED", "TOOK"}};
+  std::vector<std::vector<std::string>> lines{
+      {"RUN", "FLOW", "STATE", "STARTED", "ENDED", "TOOK", "LABELS"}};
   ExitCode code = ExitCode::succeeded;
   for (const RunRow& row : *rows) {
     if (console.json_wanted()) {
@@ -95,9 +101,14 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments) 
     } else {
       lines.push_back({row.run, row.flow_name, std::string(to_string(row.state)),
                        time_text(row.started_ms), row.ended_ms > 0 ? time_text(row.ended_ms) : "",
-                       row.ended_ms > 0 ? duration_text(row.ended_ms - row.started_ms) : ""});
+                       row.ended_ms > 0 ? duration_text(row.ended_ms - row.started_ms) : "",
+                       labels_text(row.labels)});
     }
   }
+  const bool labelled = std::any_of(rows->begin(), rows->end(),
+                                    [](const RunRow& row) { return !row.labels.empty(); });
+  if (!labelled)
+    for (std::vector<std::string>& line : lines) line.pop_back();
   if (!console.json_wanted())
     for (const std::string& line : table(lines)) console.data(line);
   return code;
@@ -119,6 +130,7 @@ ExitCode show_command(const Settings& settings, const std::string& id) {
                "): " + document["state"].get<std::string>());
   console.data("  started " + time_text(row.started_ms) + " in " + run->stored.folder +
                (row.ended_ms > 0 ? ", took " + duration_text(row.ended_ms - row.started_ms) : ""));
+  if (!row.labels.empty()) console.data("  labels: " + labels_text(row.labels));
   if (!document["error"].is_null()) {
     const std::string step = document["error"]["step"].get<std::string>();
     console.data("  " + document["error"]["code"].get<std::string>() +

@@ -9,6 +9,7 @@
 #include "tools/interrupt.hpp"
 #include "tools/progress.hpp"
 #include "tools/read_json.hpp"
+#include "tools/read_labels.hpp"
 #include "tools/read_run.hpp"
 
 #include <spdlog/sinks/stdout_sinks.h>
@@ -202,8 +203,11 @@ ExitCode run_command(const Settings& settings, const RunArguments& arguments) {
     return shop.console.error(make_error(Errc::invalid_input, "--input must be a JSON object"));
   if (const Result<RunId> id = RunId::parse(arguments.run); !arguments.run.empty() && !id)
     return shop.console.error(id.error());
+  const Result<Labels> labels = read_labels(arguments.labels);
+  if (!labels) return shop.console.error(labels.error());
   if (Result<void> opened = shop.open(); !opened) return shop.console.error(opened.error());
-  const Result<Run> run = shop.engine->start(*flow, arguments.run, std::move(*input));
+  const Result<Run> run =
+      shop.engine->start(*flow, arguments.run, std::move(*input), StartOptions{*labels});
   if (!run) return shop.console.error(run.error());
   shop.wait_for({*run});
   const Result<json> document = shop.describe(*run);

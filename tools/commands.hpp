@@ -7,13 +7,15 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace pawl::tools {
 
 struct RunArguments {
-  std::string flow;   ///< the flow's file
-  std::string run;    ///< the run's id; empty for a generated one
-  std::string input;  ///< JSON, or @FILE, or @- for stdin; empty for none
+  std::string flow;                 ///< the flow's file
+  std::string run;                  ///< the run's id; empty for a generated one
+  std::string input;                ///< JSON, or @FILE, or @- for stdin; empty for none
+  std::vector<std::string> labels;  ///< KEY=VALUE
 };
 
 struct ListArguments {
@@ -23,6 +25,7 @@ struct ListArguments {
   std::string until;
   std::string input_text;
   std::string id_prefix;
+  std::vector<std::string> labels;  ///< KEY=VALUE
   std::size_t limit = 1000;
 };
 

@@ -13,6 +13,7 @@
 #include <iostream>
 #include <string>
 #include <unistd.h>
+#include <vector>
 
 namespace {
 
@@ -58,6 +59,10 @@ void add_talk(CLI::App* sub, Settings& settings) {
   sub->add_flag("-v,--verbose", settings.verbosity, "The engine's log on stderr; -vv: all of it");
 }
 
+void add_labels(CLI::App* sub, std::vector<std::string>& labels, const std::string& help) {
+  sub->add_option("--label", labels, help)->allow_extra_args(false);
+}
+
 void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   CLI::App* run = add(app, a, chosen, "run", "Start a run, or go on with it, and wait for its end",
                       [&a] { return run_command(a.settings, a.run); });
@@ -65,6 +70,7 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   run->add_option("--id", a.run.run,
                   "The run's id; default: a generated one. The same id is the same run");
   run->add_option("--input", a.run.input, "The run's input: JSON, or @FILE, or @- for stdin");
+  add_labels(run, a.run.labels, "Pins a label to the run, KEY=VALUE; may be given many times");
   add_talk(run, a.settings);
 
   CLI::App* resume = add(app, a, chosen, "resume", "Go on with every unfinished run, and wait",
@@ -82,6 +88,7 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   list->add_option("--input-text", a.list.input_text,
                    "Only runs whose input, as canonical JSON, contains this text");
   list->add_option("--id", a.list.id_prefix, "Only runs whose id begins like this");
+  add_labels(list, a.list.labels, "Only runs with this label, KEY=VALUE; may be given many times");
   list->add_option("--limit", a.list.limit, "At most so many (default: 1000)")
       ->check(CLI::PositiveNumber);
 

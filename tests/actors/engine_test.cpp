@@ -138,6 +138,27 @@ TEST_CASE("engine: many runs at once, from many threads", "[actors]") {
   CHECK(stats.to_json_value()["ended_runs"]["succeeded"] == 400);
 }
 
+TEST_CASE("engine: labels are given at the start, shown, found, and no part of the run's identity",
+          "[actors]") {
+  Engine engine = Engine::open(open_memory_store(make_memory_file()), {{"add", add}}).value();
+  const StartOptions tea{{{"team", "tea"}}};
+  CHECK(engine.start(flow_of(chain), "r1", {{"n", 1}}, tea).value().wait().succeeded());
+  CHECK(engine.submit(flow_of(chain), "r2", {{"n", 1}}).wait().succeeded());
+  const StartOptions coffee{{{"team", "coffee"}}};
+  CHECK(engine.start(flow_of(chain), "r1", {{"n", 1}}, coffee).value().wait().succeeded());
+  CHECK(engine.describe("r1").value()["labels"] == json{{"team", "tea"}});
+  CHECK(engine.describe("r2").value()["labels"] == json::object());
+  RunFilter filter;
+  filter.labels = tea.labels;
+  CHECK(engine.list(filter).value().size() == 1);
+  CHECK(engine.list(filter).value().at(0).run == "r1");
+  filter.labels = coffee.labels;
+  CHECK(engine.list(filter).value().empty());
+  const StartOptions bad{{{"two words", "x"}}};
+  CHECK(engine.start(flow_of(chain), "r3", {{"n", 1}}, bad).error().code == Errc::invalid_argument);
+  CHECK(engine.find("r3").error().code == Errc::unknown_run);
+}
+
 TEST_CASE("engine: runs are listed and described", "[actors]") {
   Engine engine = Engine::open(open_memory_store(make_memory_file()), {{"add", add}}).value();
   engine.start(flow_of(chain), "r1", {{"n", 1}}).value().wait();

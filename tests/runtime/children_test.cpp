@@ -210,7 +210,7 @@ TEST_CASE("child: a run whose id is too long for its children's is refused", "[r
 }
 
 TEST_CASE("child: what a start says of its parent comes back", "[runtime]") {
-  const StartFacts facts{ParentStep{"r1", "each[2]", 3}};
+  const StartFacts facts{{}, ParentStep{"r1", "each[2]", 3}};
   const Result<StartFacts> read = start_facts_from(start_body(facts));
   REQUIRE(read.has_value());
   CHECK(read->parent == facts.parent);

@@ -1,4 +1,5 @@
 // Which runs a store lists: one suite, over the model and over SQLite.
+#include "runtime/start_facts.hpp"
 #include "support/catch.hpp"
 #include "support/store_worlds.hpp"
 #include "support/store_writes.hpp"
@@ -83,6 +84,50 @@ LIST_TEST("by text in the stored input, byte for byte") {
   CHECK(with("\xc3\xbc%") == "r2 ");
   CHECK(with("{") == "r3 r2 r1 ");
   CHECK(with("%tea%").empty());
+}
+
+LIST_TEST("by labels, with their values") {
+  TestType world;
+  const auto put_labelled = [&](const std::string& run, const Labels& labels) {
+    Write start = start_run(run);
+    std::get<StartRun>(start).body = start_body({labels});
+    return put(*world.store, start);
+  };
+  put_labelled("r1", {{"team", "tea"}, {"env", "prod"}});
+  put_labelled("r2", {{"team", "tea"}, {"env", "test"}});
+  put_labelled("r3", {});
+  put_labelled("r4", {{"team", "coffee"}, {"note", R"("team":"tea")"}});
+  put_labelled("r5", {{"team", "tea"}});
+  RunFilter filter;
+  filter.labels = {{"team", "tea"}};
+  CHECK(ids(*world.store, filter) == "r5 r2 r1 ");
+  filter.limit = 2;
+  CHECK(ids(*world.store, filter) == "r5 r2 ");
+  filter.before = world.store->load("r5").value()->row.key;
+  CHECK(ids(*world.store, filter) == "r2 r1 ");
+  filter.labels["env"] = "prod";
+  CHECK(ids(*world.store, filter) == "r1 ");
+  filter.labels = {{"team", ""}};
+  CHECK(ids(*world.store, filter).empty());
+
+  CHECK(world.store->list({}).value().at(1).labels.at("team") == "coffee");
+  CHECK(world.store->list({}).value().at(2).labels.empty());
+  CHECK(world.store->load("r1").value()->row.labels.size() == 2);
+  CHECK(world.open_again()->load("r1").value()->row.labels.size() == 2);
+}
+
+LIST_TEST("a start under other labels is the same run, and those of the first start stand") {
+  TestType world;
+  Write start = start_run("r1");
+  std::get<StartRun>(start).body = start_body({{{"team", "tea"}}});
+  put(*world.store, start);
+  for (const std::string& body : {std::string(), start_body({{{"team", "coffee"}}})}) {
+    std::get<StartRun>(start).body = body;
+    const WriteReply again = put(*world.store, start);
+    CHECK(again.status == WriteStatus::already_exists);
+    CHECK(again.stored->body == start_body({{{"team", "tea"}}}));
+  }
+  CHECK(world.store->list({}).value().at(0).labels == Labels{{"team", "tea"}});
 }
 
 LIST_TEST("of all filters at once, and page by page") {

@@ -130,7 +130,7 @@ PRUNE_TEST("what a dry run names is what goes") {
     put_ended(*world.store, "r" + std::to_string(++n), ended_ms);
   put(*world.store, start_run("open"), 500);
   for (const std::int64_t before_ms : {100'000, 5001, 5000})
-    for (const std::size_t keep : {0, 1, 3, 9}) {
+    for (const std::size_t keep : {0U, 1U, 3U, 9U}) {
       PruneRuns prune;
       prune.ended_before_ms = before_ms;
       prune.keep_newest = keep;

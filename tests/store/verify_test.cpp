@@ -79,6 +79,7 @@ TEST_CASE("verify: each kind of damage is found and named", "[store]") {
        "state_differs:done "},
       {"UPDATE events SET kind = 77 WHERE step = 'b'", "run_unreadable:done "},
       {"UPDATE runs SET state = 77 WHERE id = 'half'", "run_unreadable:half "},
+      {"UPDATE events SET body = '[7]' WHERE kind = 1 AND run = 1", "run_unreadable:done "},
       {"DELETE FROM runs WHERE id = 'half'", "orphans: "},
       {"UPDATE events SET commit_seq = 1 WHERE seq = 5", "order_broken: "},
       {"UPDATE events SET at_ms = 1 WHERE seq = 9", "order_broken: "},

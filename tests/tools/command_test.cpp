@@ -647,6 +647,36 @@ TEST_CASE("command: list picks runs by flow, id, time and text in the input", "[
   CHECK(bad.err.find("--until") != std::string::npos);
 }
 
+TEST_CASE("command: labels are pinned by run, and shown and found by list", "[tools]") {
+  Desk desk;
+  CHECK(desk.pawl({"run", "--label", "team=tea", "--label", "a=b=c", "flow.json", "--id", "r1"})
+            .code == 0);
+  CHECK(desk.pawl({"list"}).out.find("team=tea") != std::string::npos);
+  desk.pawl({"run", "flow.json", "--id", "r2"});
+  CHECK(desk.pawl({"run", "flow.json", "--id", "r1", "--label", "team=coffee"}).code == 0);
+  const json shown = json::parse(desk.pawl({"show", "r1", "--json"}).out);
+  CHECK(shown["labels"] == json{{"team", "tea"}, {"a", "b=c"}});
+  CHECK(desk.pawl({"show", "r1"}).out.find("labels: a=b=c, team=tea") != std::string::npos);
+  const json found = json::parse(desk.pawl({"list", "--json", "--label", "team=tea"}).out);
+  CHECK(found["run"] == "r1");
+  CHECK(found["labels"] == shown["labels"]);
+  CHECK(desk.pawl({"list", "--json", "--label", "team=tea", "--label", "a=x"}).out.empty());
+  CHECK(desk.pawl({"list", "--label", "team=coffee"}).out.find("LABELS") == std::string::npos);
+  const auto [label, words] = GENERATE(table<std::string, std::string>({
+      {"team", "KEY=VALUE"},
+      {"=tea", "a key consists of"},
+      {"two words=x", "a key consists of"},
+      {"team=coffee", "given twice"},
+      {"x=" + std::string(300, 'x'), "at most"},
+  }));
+  const ProcessEnd bad = desk.pawl(
+      {"run", "flow.json", "--id", "r3", "--label", "team=tea", "--label", label, "--json"});
+  CHECK(bad.code == 2);
+  CHECK(json::parse(bad.out)["error"]["message"].get<std::string>().find(words) !=
+        std::string::npos);
+  CHECK(desk.pawl({"show", "r3"}).code == 2);
+}
+
 TEST_CASE("command: list and show tell when runs and steps began and ended", "[tools]") {
   Desk desk;
   desk.pawl({"run", "flow.json", "--id", "r1"});

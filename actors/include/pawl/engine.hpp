@@ -6,6 +6,7 @@
 #include <pawl/error.hpp>
 #include <pawl/executor.hpp>
 #include <pawl/flow.hpp>
+#include <pawl/labels.hpp>
 #include <pawl/observer.hpp>
 #include <pawl/retention.hpp>
 #include <pawl/run_state.hpp>
@@ -68,6 +69,11 @@ struct EngineOptions {
   EventListener on_event = {};
   LogSink on_log = {};
   EngineSeams seams = {};
+};
+
+/// What may be said of a run at its start.
+struct StartOptions {
+  Labels labels = {};  ///< for finding it again: `RunFilter::labels`
 };
 
 /// Numbers about an engine, since it was opened.
@@ -155,15 +161,17 @@ class Engine {
   ///
   /// Given:  `run`, its id, or empty for a generated one; `input`, merged over the flow's defaults.
   ///         The same id with the same flow and input is the same run, finished or not: nothing is
-  ///         started twice.
-  /// Errors: Errc::invalid_argument (the id), Errc::invalid_input, Errc::too_large,
+  ///         started twice. `options` are no part of that: those of the first start stand.
+  /// Errors: Errc::invalid_argument (the id, a label), Errc::invalid_input, Errc::too_large,
   ///         Errc::run_differs, Errc::invalid_flow (a step type that this engine has not).
   ///         With Errc::io, Errc::full and Errc::busy it is unknown whether the run was started:
   ///         start it again under the same id.
-  Result<Run> start(const Flow& flow, std::string_view run = {}, json input = json::object());
+  Result<Run> start(const Flow& flow, std::string_view run = {}, json input = json::object(),
+                    const StartOptions& options = {});
 
   /// The same without waiting: `Run::started` tells the rest.
-  Run submit(const Flow& flow, std::string_view run = {}, json input = json::object());
+  Run submit(const Flow& flow, std::string_view run = {}, json input = json::object(),
+             const StartOptions& options = {});
 
   /// A handle on a run of this store, which goes on if it is unfinished.
   ///

@@ -20,9 +20,11 @@ struct Limits {
   static constexpr std::size_t output_bytes_max =
       4u << 20;  ///< a step's or a run's output as JSON text
   static constexpr std::size_t error_bytes_max =
-      4u << 10;                                       ///< an error's message; longer ones are cut
-  static constexpr std::size_t name_bytes_max = 128;  ///< flow, step, type names and run ids
-  static constexpr std::size_t problems_max = 200;    ///< problems listed of one flow
+      4u << 10;                                        ///< an error's message; longer ones are cut
+  static constexpr std::size_t name_bytes_max = 128;   ///< flow, step, type names and run ids
+  static constexpr std::size_t labels_max = 32;        ///< of a run
+  static constexpr std::size_t label_bytes_max = 256;  ///< a label's value; its key is a name
+  static constexpr std::size_t problems_max = 200;     ///< problems listed of one flow
   static constexpr std::int64_t delay_ms_max =
       366LL * 86'400'000;  ///< timeouts and backoff: one leap year
   static constexpr std::int64_t time_ms_max =

@@ -68,8 +68,9 @@ struct Record {
   Digest input_digest;           ///< of the resolved parameters' canonical JSON; with the output of
                                  ///< an await, of the id of the signal that it took
   Digest output_digest;          ///< of the output's canonical JSON
-  /// Canonical JSON: the output, an error `{"code","message"}`, the end (with `undoing` the one to
-  /// come) `{"state","output","error"}`, or a signal `{"name","payload"}`.
+  /// Canonical JSON: what is known of a start (see start_facts.hpp; empty if nothing is), the
+  /// output, an error `{"code","message"}`, the end (with `undoing` the one to come)
+  /// `{"state","output","error"}`, or a signal `{"name","payload"}`.
   std::string body;
 
   // Filled by the store.

@@ -3,6 +3,7 @@
 
 #include <pawl/digest.hpp>
 #include <pawl/error.hpp>
+#include <pawl/labels.hpp>
 #include <pawl/record.hpp>
 #include <pawl/run_state.hpp>
 
@@ -41,7 +42,8 @@ struct AppendRecord {
 /// Starts a run, unless its id is taken.
 ///
 /// Same id, same flow and same input (equal digests) is the same run: already_exists. Anything else
-/// under that id is refused with Errc::run_differs, which says what differs.
+/// under that id is refused with Errc::run_differs, which says what differs. Labels are no part of
+/// it: those of a repeated start count for nothing.
 ///
 /// A child's start also adds a record to its parent: both are written, or neither. The same id for
 /// a child of another step, or for a run that is no child, is another run.
@@ -111,6 +113,7 @@ struct RunRow {
   std::int64_t due_ms = 0;
   std::int64_t started_ms = 0;
   std::int64_t ended_ms = 0;  ///< 0 while the run is unfinished
+  Labels labels = {};         ///< those of the start; `list` and `load` fill them in
 };
 
 struct StoredRun {
@@ -131,8 +134,9 @@ struct RunFilter {
   /// What stands in the stored input, byte for byte: canonical JSON, with the flow's defaults and
   /// without white space. Looks at every input: for people, not for every day's path.
   std::string input_text;
-  std::optional<std::int64_t> started_from_ms;         ///< started then or later
-  std::optional<std::int64_t> started_before_ms;       ///< started earlier
+  std::optional<std::int64_t> started_from_ms;    ///< started then or later
+  std::optional<std::int64_t> started_before_ms;  ///< started earlier
+  Labels labels;                                  ///< what it has, among others, with these values
   RunKey before = std::numeric_limits<RunKey>::max();  ///< only runs with a smaller key
   std::size_t limit = 1000;
 };
