@@ -131,10 +131,10 @@ Result<Message<StartRequest>> EngineCore::make_request(
   auto request = std::make_shared<StartRequest>(
       StartRequest{flow, nullptr, std::move(merged), nullptr, nullptr});
   // The plan owns its text, and the start shares it.
-  request->start = std::make_shared<const Write>(StartRun{
-      run.str(), flow.name(),
-      std::shared_ptr<const std::string>(flow.plan(), &flow.plan()->canonical), flow.digest(),
-      std::move(*text), options_.folder, start_body(StartFacts{options.labels})});
+  request->start = std::make_shared<const Write>(
+      StartRun{run.str(), flow.name(),
+               std::shared_ptr<const std::string>(flow.plan(), &flow.plan()->canonical),
+               flow.digest(), std::move(*text), options_.folder, start_body({options.labels, {}})});
   request->started = started_ticket(state);
   request->end = end_ticket(state);
   return Message<StartRequest>(std::move(request));

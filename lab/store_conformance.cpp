@@ -1,6 +1,8 @@
 #include <pawl/flow.hpp>
 #include <pawl/store_conformance.hpp>
 
+#include "lab/store_bench.hpp"
+#include "lab/store_prune_checks.hpp"
 #include "runtime/start_facts.hpp"
 
 #include <exception>
@@ -9,107 +11,6 @@
 namespace pawl::lab {
 
 namespace {
-
-/// One check at work: its place, and what it found.
-class Bench {
- public:
-  explicit Bench(StoreUnderTest under_test)
-      : under_test_(std::move(under_test)), store_(under_test_.open()) {}
-
-  void open_again() {
-    older_ = std::move(store_);
-    store_ = under_test_.open();
-  }
-
-  Store& store() { return *store_; }
-
-  Store& older() { return *older_; }
-
-  WriteReply put(const Write& write, std::int64_t now_ms = 1000) {
-    return put_in(*store_, write, now_ms);
-  }
-
-  WriteReply put_in(Store& store, const Write& write, std::int64_t now_ms = 1000) {
-    Result<std::vector<WriteReply>> replies = store.write({&write}, now_ms);
-    if (replies && replies->size() == 1) return replies->front();
-    WriteReply none;
-    none.error =
-        replies ? make_error(Errc::internal, "not one reply for one write") : replies.error();
-    return none;
-  }
-
-  StoredRun load(const std::string& run) {
-    Result<std::optional<StoredRun>> loaded = store_->load(run);
-    if (loaded && *loaded) return **loaded;
-    demand(false, "the run " + run + " cannot be loaded");
-    return {};
-  }
-
-  void demand(bool holds, const std::string& message) {
-    if (!holds && complaint_.empty()) complaint_ = message;
-  }
-
-  void demand_status(const WriteReply& reply, WriteStatus status, const std::string& what) {
-    static constexpr const char* names[] = {"written", "already_exists", "refused"};
-    demand(reply.status == status, what + " was answered with " +
-                                       names[static_cast<int>(reply.status)] + " instead of " +
-                                       names[static_cast<int>(status)]);
-  }
-
-  const std::string& complaint() const { return complaint_; }
-
- private:
-  StoreUnderTest under_test_;
-  std::unique_ptr<Store> store_;
-  std::unique_ptr<Store> older_;
-  std::string complaint_;
-};
-
-Write start(const std::string& run, const std::string& input = "{}",
-            const std::string& type = "x") {
-  const Flow flow = parse_flow(R"({"flow": "f", "steps": {"a": {"run": ")" + type +
-                               R"("}, "b": {"run": "x", "after": ["a"]}}})")
-                        .value();
-  return StartRun{run,           flow.name(), std::make_shared<const std::string>(flow.canonical()),
-                  flow.digest(), input,       "/folder"};
-}
-
-Write append(RunKey run, Record record) {
-  return AppendRecord{run, std::make_shared<Record>(std::move(record))};
-}
-
-Record output(const std::string& step, int attempt, const std::string& body) {
-  Record record;
-  record.kind = RecordKind::output;
-  record.end = AttemptEnd::succeeded;
-  record.step = step;
-  record.attempt = attempt;
-  record.body = body;
-  record.output_digest = digest_of(body);
-  return record;
-}
-
-Record receipt(const std::string& step, int attempt, AttemptEnd end) {
-  Record record;
-  record.kind = RecordKind::receipt;
-  record.end = end;
-  record.step = step;
-  record.attempt = attempt;
-  record.body = error_body(Errc::step_failed, "why");
-  return record;
-}
-
-Record about_run(RecordKind kind) {
-  Record record;
-  record.kind = kind;
-  return record;
-}
-
-Record ended() {
-  Record record = about_run(RecordKind::ended);
-  record.body = to_json_value(Outcome{RunState::succeeded, nullptr, std::nullopt}).dump();
-  return record;
-}
 
 void check_starts(Bench& bench) {
   const WriteReply first = bench.put(start("r1", R"({"n":1})"), 5000);
@@ -262,75 +163,6 @@ void check_unknown(Bench& bench) {
                "a record of an unknown run is not refused as unknown_run");
 }
 
-std::string ids_of(Store& store) {
-  std::string ids;
-  for (const RunRow& row : store.list({}).value()) ids += (ids.empty() ? "" : " ") + row.run;
-  return ids;
-}
-
-/// Runs e1, e2, e3, ... that ended at 1000, 2000, 3000, ...
-void put_ended(Bench& bench, int runs) {
-  for (int i = 1; i <= runs; ++i) {
-    const RunKey run = bench.put(start("e" + std::to_string(i)), i * 1000).run;
-    bench.put(append(run, output("a", 1, "1")), i * 1000);
-    bench.put(append(run, ended()), i * 1000);
-  }
-}
-
-void check_prune(Bench& bench) {
-  put_ended(bench, 5);
-  bench.put(start("open"), 6000);
-  PruneRuns prune;
-  prune.ended_before_ms = 3000;
-  const WriteReply by_age = bench.put(prune, 7000);
-  bench.demand_status(by_age, WriteStatus::written, "a prune");
-  bench.demand(by_age.pruned == 2 && ids_of(bench.store()) == "open e5 e4 e3",
-               "a prune by age does not remove the runs that had ended before, and no others");
-  prune = {};
-  prune.keep_newest = 2;
-  bench.demand(bench.put(prune, 7000).pruned == 1 && ids_of(bench.store()) == "open e5 e4",
-               "a prune by count does not keep those that ended last, and no others");
-  prune.keep_newest = 0;
-  prune.runs_max = 1;
-  const WriteReply bounded = bench.put(prune, 7000);
-  bench.demand(bounded.pruned == 1 && bounded.more && ids_of(bench.store()) == "open e5",
-               "a prune of at most one run does not remove the one that ended first");
-  prune.runs_max = 256;
-  bench.put(prune, 7000);
-  bench.demand(ids_of(bench.store()) == "open", "a prune removes an unfinished run, or not all");
-  bench.demand(bench.put(prune, 7000).pruned == 0, "a prune of nothing removes something");
-  bench.demand(bench.store().count_unfinished().value() == 1,
-               "an unfinished run is not counted after a prune");
-}
-
-void check_pruned_ids(Bench& bench) {
-  put_ended(bench, 1);
-  const RunKey before = bench.load("e1").row.key;
-  bench.put(PruneRuns{});
-  bench.demand(!bench.store().load("e1").value().has_value() &&
-                   !bench.store().load(before).value().has_value(),
-               "a pruned run is found");
-  const WriteReply late = bench.put(append(before, receipt("a", 1, AttemptEnd::late)));
-  bench.demand(late.status == WriteStatus::refused && late.error.code == Errc::unknown_run,
-               "a record of a pruned run is not refused as unknown_run");
-  const WriteReply again = bench.put(start("e1", R"({"n":2})"));
-  bench.demand_status(again, WriteStatus::written, "a start under a pruned run's id");
-  bench.demand(again.run > before, "a run's key is used again after a prune");
-  bench.demand(bench.load("e1").records.size() == 1, "a new run has a pruned run's records");
-}
-
-void check_numbers_after_prune(Bench& bench) {
-  put_ended(bench, 2);
-  const std::int64_t last = bench.load("e2").records.back().seq;
-  bench.put(PruneRuns{}, 9000);
-  bench.open_again();
-  bench.demand(bench.store().opened_at_ms() >= 2000,
-               "time goes back for the next owner after a prune");
-  const WriteReply next = bench.put(start("next"), 9000);
-  bench.demand(next.stored && next.stored->seq > last,
-               "a pruned record's number is used again by the next owner");
-}
-
 void check_start_bodies(Bench& bench) {
   Write labelled = start("r1");
   std::get<StartRun>(labelled).body = start_body({{{"team", "tea"}}});
@@ -346,6 +178,26 @@ void check_start_bodies(Bench& bench) {
   bench.demand(
       found.size() == 1 && found.front().run == "r1" && found.front().labels == filter.labels,
       "a run is not found by its labels");
+}
+
+void check_child_starts(Bench& bench) {
+  const RunKey parent = bench.put(start("p")).run;
+  const Write child = child_start("p.a", "p", parent, "a");
+  const WriteReply first = bench.put(child);
+  bench.demand_status(first, WriteStatus::written, "a child's start");
+  bench.demand(first.opened && first.opened->kind == RecordKind::opened &&
+                   bench.load("p").records.size() == 2,
+               "a child's start leaves no record in its parent");
+  bench.demand(bench.load("p.a").row.parent == "p", "a child's parent is not told");
+  bench.demand_status(bench.put(child), WriteStatus::already_exists, "the same child again");
+  bench.demand(bench.load("p").records.size() == 2, "a child that is there opens its step again");
+  const WriteReply other = bench.put(start("p.a"));
+  bench.demand(other.status == WriteStatus::refused && other.error.code == Errc::run_differs,
+               "a run under a child's id is not refused as run_differs");
+  const WriteReply lost = bench.put(child_start("q.a", "q", parent + 100, "a"));
+  bench.demand(
+      lost.status == WriteStatus::refused && !bench.store().load("q.a").value().has_value(),
+      "a child whose parent is unknown is written");
 }
 
 struct NamedCheck {
@@ -365,8 +217,10 @@ constexpr NamedCheck all_checks[] = {
     {"a new owner finds everything and fences the old one", check_owners},
     {"an unknown run is unknown", check_unknown},
     {"what a start says besides stays, and labels find it", check_start_bodies},
+    {"a child's start opens its parent's step, or nothing is written", check_child_starts},
     {"a prune removes ended runs, by age and count, and no others", check_prune},
     {"a pruned run is gone, and its id is free", check_pruned_ids},
+    {"a child is pruned with its parent", check_pruned_children},
     {"numbers and times go on after a prune", check_numbers_after_prune},
 };
 

@@ -237,6 +237,11 @@ bool on_one_line(const std::string& a, const std::string& b) {
          (lower.size() == upper.size() || lower[upper.size()] == '/');
 }
 
+json parent_json(const StartFacts& facts) {
+  if (!facts.parent) return nullptr;
+  return {{"run", facts.parent->run}, {"step", facts.parent->step}};
+}
+
 }  // namespace
 
 Result<RunView> view_run(const Flow& flow, const std::string& run, const json& input,
@@ -252,6 +257,7 @@ Result<RunView> view_run(const Flow& flow, const std::string& run, const json& i
   const Result<StartFacts> facts = start_facts_of(records);
   if (!facts) return make_error(facts.error().code, facts.error().message, run);
   view.document["labels"] = facts->labels;
+  view.document["parent"] = parent_json(*facts);
   const RunTimes times = run_times(*machine, records);
   view.document["started_ms"] = times.started_ms;
   view.document["ended_ms"] = time_json(times.ended_ms);

@@ -27,9 +27,8 @@ std::string start_body(const StartFacts& facts) {
   json body = json::object();
   if (!facts.labels.empty()) body["labels"] = facts.labels;
   if (facts.parent)
-    body["parent"] = {{"depth", facts.parent->depth},
-                      {"run", facts.parent->run},
-                      {"step", facts.parent->step}};
+    body["parent"] = {
+        {"depth", facts.parent->depth}, {"run", facts.parent->run}, {"step", facts.parent->step}};
   return body.empty() ? std::string() : body.dump();
 }
 

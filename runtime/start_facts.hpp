@@ -25,8 +25,8 @@ struct ParentStep {
 
 /// Every member may be absent.
 struct StartFacts {
-  Labels labels;                     ///< no part of what makes a run the same run
-  std::optional<ParentStep> parent;  ///< with a child's run
+  Labels labels = {};                     ///< no part of what makes a run the same run
+  std::optional<ParentStep> parent = {};  ///< with a child's run
 };
 
 /// The facts as the body of a `started` record: canonical JSON, an object without the members that

@@ -140,8 +140,10 @@ class MemoryStore final : public Store {
     started->kind = RecordKind::started;
     started->body = start.body;
     // The starter is the engine: what it wrote is readable.
-    if (const Result<StartFacts> facts = start_facts_from(start.body))
+    if (const Result<StartFacts> facts = start_facts_from(start.body)) {
       model.stored.row.labels = facts->labels;
+      if (facts->parent) model.stored.row.parent = facts->parent->run;
+    }
     reply.status = WriteStatus::written;
     reply.run = key;
     reply.stored = add(model, started, now_ms);
@@ -204,11 +206,22 @@ class MemoryStore final : public Store {
     for (const RunRow& row : prunable(std::move(rows), prune)) {
       reply.more = reply.pruned == prune.runs_max || records >= prune.records_max;
       if (reply.more) break;
-      records += runs_.at(row.key).stored.records.size();
-      runs_.erase(row.key);
+      records += erase_with_children(row.key);
       ++reply.pruned;
     }
     return reply;
+  }
+
+  std::size_t erase_with_children(RunKey key) {
+    const StoredRun& stored = runs_.at(key).stored;
+    const std::string run = stored.row.run;
+    std::size_t records = stored.records.size();
+    runs_.erase(key);
+    std::vector<RunKey> children;
+    for (const auto& [other, model] : runs_)
+      if (model.stored.row.parent == run) children.push_back(other);
+    for (const RunKey child : children) records += erase_with_children(child);
+    return records;
   }
 
   WriteReply existing(ModelRun& model, const std::shared_ptr<const Record>& stored,

@@ -20,8 +20,8 @@ PruneRuns next_portion(const PruneOptions& options, std::size_t removed) {
 }
 
 std::vector<RunRow> prunable(std::vector<RunRow> runs, const PruneRuns& prune) {
-  const auto is_unfinished = [](const RunRow& run) { return !is_ended(run.state); };
-  runs.erase(std::remove_if(runs.begin(), runs.end(), is_unfinished), runs.end());
+  const auto stays = [](const RunRow& run) { return !is_ended(run.state) || !run.parent.empty(); };
+  runs.erase(std::remove_if(runs.begin(), runs.end(), stays), runs.end());
   std::sort(runs.begin(), runs.end(), [](const RunRow& a, const RunRow& b) {
     return std::pair(a.ended_ms, a.key) < std::pair(b.ended_ms, b.key);
   });

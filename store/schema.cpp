@@ -97,6 +97,10 @@ Result<void> check_schema(SQLite::Database& db, const std::string& where) {
 void make_later_indexes(SQLite::Database& db) {
   db.exec("CREATE INDEX IF NOT EXISTS runs_ended ON runs(ended_ms, run) WHERE state >= 7");
   db.exec("CREATE INDEX IF NOT EXISTS runs_flow ON runs(flow)");
+  db.exec(
+      "CREATE TABLE IF NOT EXISTS children(run INTEGER PRIMARY KEY REFERENCES runs, "
+      "parent INTEGER NOT NULL REFERENCES runs) STRICT");
+  db.exec("CREATE INDEX IF NOT EXISTS children_parent ON children(parent)");
 }
 
 Result<void> make_schema(SQLite::Database& db, const std::string& where) {

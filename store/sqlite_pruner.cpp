@@ -17,11 +17,16 @@ namespace {
 // The states 7 to 9 are those of ended runs: see run_state.hpp.
 constexpr const char* select_newest_to_go =
     "SELECT ended_ms, run FROM runs INDEXED BY runs_ended WHERE state >= 7 AND state <= 9 "
+    "AND NOT EXISTS (SELECT 1 FROM children WHERE children.run = runs.run) "
     "ORDER BY ended_ms DESC, run DESC LIMIT 1 OFFSET ?";
 constexpr const char* select_to_go =
     "SELECT run, flow FROM runs INDEXED BY runs_ended WHERE state >= 7 AND state <= 9 "
-    "AND ended_ms < ?1 AND (ended_ms < ?2 OR (ended_ms = ?2 AND run <= ?3)) ORDER BY ended_ms, run "
+    "AND ended_ms < ?1 AND (ended_ms < ?2 OR (ended_ms = ?2 AND run <= ?3)) "
+    "AND NOT EXISTS (SELECT 1 FROM children WHERE children.run = runs.run) ORDER BY ended_ms, run "
     "LIMIT ?4";
+constexpr const char* select_children =
+    "SELECT run, flow FROM runs WHERE run IN (SELECT run FROM children WHERE parent = ?)";
+constexpr const char* delete_child = "DELETE FROM children WHERE run = ?";
 constexpr const char* delete_records = "DELETE FROM events WHERE run = ?";
 constexpr const char* delete_run = "DELETE FROM runs WHERE run = ?";
 constexpr const char* delete_unused_flow =
@@ -61,10 +66,24 @@ int remove_by_key(SqliteConnection& connection, const char* sql, std::int64_t ke
   return removal->exec();
 }
 
-/// Runs that may go, the first portion of them: key and flow.
-std::vector<std::pair<RunKey, std::int64_t>> runs_to_go(SqliteConnection& connection,
-                                                        const PruneRuns& prune) {
-  std::vector<std::pair<RunKey, std::int64_t>> runs;
+using RunAndFlow = std::pair<RunKey, std::int64_t>;
+
+/// The run and all below it.
+std::vector<RunAndFlow> with_children(SqliteConnection& connection, const RunAndFlow& run) {
+  std::vector<RunAndFlow> tree{run};
+  for (std::size_t next = 0; next < tree.size(); ++next) {
+    if (mutant("children_not_pruned")) break;
+    StatementUse rows(connection.statement(select_children));
+    rows->bind(1, tree[next].first);
+    while (rows->executeStep())
+      tree.emplace_back(rows->getColumn(0).getInt64(), rows->getColumn(1).getInt64());
+  }
+  return tree;
+}
+
+/// Runs that may go, the first portion of them.
+std::vector<RunAndFlow> runs_to_go(SqliteConnection& connection, const PruneRuns& prune) {
+  std::vector<RunAndFlow> runs;
   std::pair<std::int64_t, RunKey> newest{std::numeric_limits<std::int64_t>::max(), 0};
   if (prune.keep_newest > 0 && !mutant("newest_not_kept")) {
     StatementUse boundary(connection.statement(select_newest_to_go));
@@ -95,9 +114,12 @@ Pruned prune_runs(SqliteConnection& connection, const PruneRuns& prune, const Lo
       pruned.more = true;
       break;
     }
-    records += static_cast<std::size_t>(remove_by_key(connection, delete_records, run));
-    remove_by_key(connection, delete_run, run);
-    flows.insert(flow);
+    for (const auto& [part, its_flow] : with_children(connection, {run, flow})) {
+      records += static_cast<std::size_t>(remove_by_key(connection, delete_records, part));
+      remove_by_key(connection, delete_child, part);
+      remove_by_key(connection, delete_run, part);
+      flows.insert(its_flow);
+    }
     ++pruned.runs;
   }
   for (const std::int64_t flow : flows) remove_by_key(connection, delete_unused_flow, flow);

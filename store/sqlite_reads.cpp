@@ -93,6 +93,11 @@ Result<Record> record_from(SQLite::Statement& row) {
   return record;
 }
 
+void fill_in(RunRow& row, StartFacts facts) {
+  row.labels = std::move(facts.labels);
+  if (facts.parent) row.parent = std::move(facts.parent->run);
+}
+
 /// The run whose row the statement is at, with all of its records.
 Result<StoredRun> run_from(SqliteConnection& connection, SQLite::Statement& found) {
   StoredRun run;
@@ -112,7 +117,7 @@ Result<StoredRun> run_from(SqliteConnection& connection, SQLite::Statement& foun
   }
   Result<StartFacts> facts = start_facts_of(run.records);
   if (!facts) return make_error(facts.error().code, facts.error().message, run.row.run);
-  run.row.labels = std::move(facts->labels);
+  fill_in(run.row, std::move(*facts));
   return run;
 }
 
@@ -189,7 +194,7 @@ Result<std::vector<RunRow>> read_list(SqliteConnection& connection, const RunFil
     if (!row) return row.error();
     Result<StartFacts> facts = start_facts_from(rows->getColumn(7).getString());
     if (!facts) return make_error(facts.error().code, facts.error().message, row->run);
-    row->labels = std::move(facts->labels);
+    fill_in(*row, std::move(*facts));
     if (has_labels(row->labels, filter.labels)) runs.push_back(std::move(*row));
   }
   return runs;

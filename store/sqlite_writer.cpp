@@ -22,6 +22,7 @@ constexpr const char* select_same_run =
 constexpr const char* insert_run_sql =
     "INSERT INTO runs(id, flow, input, input_digest, folder, state, due_ms, started_ms, ended_ms) "
     "VALUES(?, ?, ?, ?, ?, ?, 0, ?, 0)";
+constexpr const char* insert_child = "INSERT INTO children(run, parent) VALUES(?, ?)";
 constexpr const char* select_state = "SELECT state FROM runs WHERE run = ?";
 constexpr const char* select_slot = "SELECT 1 FROM events WHERE run = ? AND step = ? AND slot = ?";
 constexpr const char* insert_event_sql =
@@ -64,6 +65,7 @@ WriteReply SqliteWriter::apply(const StartRun& start) {
   if (start.opens && !opens_too(*start.opens, reply)) return reply;
   reply.status = WriteStatus::written;
   reply.run = insert_run(start, input_digest);
+  if (start.opens) note_child(reply.run, start.opens->run);
   auto started = std::make_shared<Record>();
   started->kind = RecordKind::started;
   started->body = start.body;
@@ -116,6 +118,13 @@ WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& in
                           : other_parent) +
                      "; choose another id, or repeat the first start",
                  start.run));
+}
+
+void SqliteWriter::note_child(RunKey run, RunKey parent) {
+  StatementUse child(connection_.statement(insert_child));
+  child->bind(1, run);
+  child->bind(2, parent);
+  child->exec();
 }
 
 std::int64_t SqliteWriter::flow_key(const StartRun& start) {

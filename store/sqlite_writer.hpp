@@ -41,6 +41,9 @@ class SqliteWriter {
   WriteReply same_or_refused(const StartRun& start, const Digest& input_digest,
                              SQLite::Statement& same);
   WriteReply existing(RunKey run, const std::string& step, std::int64_t slot, const Record& record);
+  /// Only for prunes: who else needs to know reads it in the child's first record.
+  void note_child(RunKey run, RunKey parent);
+
   std::int64_t flow_key(const StartRun& start);
   RunKey insert_run(const StartRun& start, const Digest& input_digest);
   bool insert_event(RunKey run, Record& record);

@@ -68,6 +68,9 @@ TEST_CASE("document: the run's labels are shown, and damaged ones are told as da
   CHECK(view().value().document["labels"] == json::object());
   story.records[0].body = start_body({{{"team", "tea"}}});
   CHECK(view().value().document["labels"] == json{{"team", "tea"}});
+  CHECK(view().value().document["parent"].is_null());
+  story.records[0].body = start_body({{}, ParentStep{"p", "each[2]", 1}});
+  CHECK(view().value().document["parent"] == json{{"run", "p"}, {"step", "each[2]"}});
   story.records[0].body = "nonsense";
   CHECK(view().error().code == Errc::corrupt);
 }

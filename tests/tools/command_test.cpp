@@ -647,6 +647,20 @@ TEST_CASE("command: list picks runs by flow, id, time and text in the input", "[
   CHECK(bad.err.find("--until") != std::string::npos);
 }
 
+TEST_CASE("command: a child's run tells its parent, and is pruned with it", "[tools]") {
+  Desk desk;
+  desk.write("family.json", R"({"flow": "family", "steps": {
+    "c": {"child": {"flow": "small", "steps": {"v": {"value": 1}}}}}})");
+  CHECK(desk.pawl({"run", "family.json", "--id", "p"}).code == 0);
+  CHECK(desk.pawl({"show", "p.c"}).out.find("child of run p, step c") != std::string::npos);
+  const json shown = json::parse(desk.pawl({"show", "p.c", "--json"}).out);
+  CHECK(shown["parent"] == json{{"run", "p"}, {"step", "c"}});
+  const json dry = json::parse(desk.pawl({"prune", "--keep", "0", "--dry-run", "--json"}).out);
+  CHECK(dry["runs"] == json::array({"p"}));
+  CHECK(desk.pawl({"prune", "--keep", "0"}).code == 0);
+  CHECK(desk.pawl({"list"}).out.find("p.c") == std::string::npos);
+}
+
 TEST_CASE("command: labels are pinned by run, and shown and found by list", "[tools]") {
   Desk desk;
   CHECK(desk.pawl({"run", "--label", "team=tea", "--label", "a=b=c", "flow.json", "--id", "r1"})

@@ -1,4 +1,5 @@
-/// Retention: which ended runs a store need not keep. An unfinished run stays whatever its age.
+/// Retention: which ended runs a store need not keep. An unfinished run stays whatever its age. A
+/// child's run goes with its parent's, never before it, and counts as a part of it.
 #pragma once
 
 #include <pawl/error.hpp>
@@ -40,8 +41,8 @@ Result<void> check(const PruneOptions& options);
 /// The next transaction's worth of a prune that has removed `removed` runs so far.
 PruneRuns next_portion(const PruneOptions& options, std::size_t removed);
 
-/// The ones of `runs`, which are all of a store, that a prune without bounds on its size removes,
-/// in their order.
+/// The ones of `runs`, which are all of a store as `list` gives them, that a prune without bounds
+/// on its size removes, in their order. Children, which go with their parents, are not among them.
 std::vector<RunRow> prunable(std::vector<RunRow> runs, const PruneRuns& prune);
 
 }  // namespace pawl

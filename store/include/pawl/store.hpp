@@ -98,7 +98,7 @@ struct WriteReply {
       RunState::running;  ///< with StartRun and already_exists: the run's state, as far as noted
   Error error;            ///< with refused
   std::shared_ptr<const Record> opened =
-      nullptr;  ///< with a child's start: the parent's record as stored
+      nullptr;             ///< with a child's start: the parent's record as stored
   std::size_t pruned = 0;  ///< with PruneRuns: the runs that were removed
   bool more = false;       ///< with PruneRuns: there may be more that could go
 };
@@ -114,6 +114,7 @@ struct RunRow {
   std::int64_t started_ms = 0;
   std::int64_t ended_ms = 0;  ///< 0 while the run is unfinished
   Labels labels = {};         ///< those of the start; `list` and `load` fill them in
+  std::string parent = {};    ///< with a child's run: its parent's; filled in as the labels are
 };
 
 struct StoredRun {

@@ -1,0 +1,13 @@
+/// What a store's prunes must keep and must not.
+#pragma once
+
+#include "lab/store_bench.hpp"
+
+namespace pawl::lab {
+
+void check_prune(Bench& bench);
+void check_pruned_ids(Bench& bench);
+void check_numbers_after_prune(Bench& bench);
+void check_pruned_children(Bench& bench);
+
+}  // namespace pawl::lab
