@@ -3,6 +3,7 @@
 #include "runtime/child_run.hpp"
 #include "runtime/flow_machine.hpp"
 #include "runtime/run_times.hpp"
+#include "runtime/shown_output.hpp"
 #include "runtime/start_facts.hpp"
 
 #include <algorithm>
@@ -43,27 +44,6 @@ json attempt_json(const Record& record) {
 std::size_t step_of(const FlowMachine& machine, std::size_t place) {
   while (machine.role(place) != Role::step) place = machine.owner(place);
   return place;
-}
-
-/// A step's output without what it marks secret; of a map that is marked in each element.
-json shown_output(const PlannedStep& step, const json& output, Role role) {
-  // An undo answers with whatever it was given.
-  const auto of_output = [](const Secret& secret) { return secret.root == "output"; };
-  if (role == Role::undo)
-    return std::any_of(step.secrets.begin(), step.secrets.end(), of_output) ? json("[secret]")
-                                                                            : output;
-  if (role == Role::element || step.kind != StepKind::map || !output.is_array())
-    return redacted(output, step.secrets, "output");
-  json shown = json::array();
-  for (const json& element : output) {
-    json one = element;
-    if (step.collect && one.is_object() && one.contains("output"))
-      one["output"] = redacted(one["output"], step.secrets, "output");
-    else if (!step.collect)
-      one = redacted(one, step.secrets, "output");
-    shown.push_back(std::move(one));
-  }
-  return shown;
 }
 
 json place_json(const FlowMachine& machine, std::size_t i) {
@@ -113,16 +93,7 @@ json steps_json(const FlowMachine& machine, const std::vector<Record>& records,
 
 json output_json(const FlowMachine& machine) {
   if (!machine.outcome() || !machine.outcome()->succeeded()) return nullptr;
-  json output = redacted(machine.outcome()->output, machine.plan().secrets, "output");
-  if (machine.plan().output) return output;
-  // Without an `output` of its own the run shows its last steps' outputs, and hides what they hide.
-  for (const std::size_t i : machine.plan().terminal) {
-    const PlannedStep& planned = machine.plan().steps[i];
-    if (!machine.step_output(i)) continue;  // excluded
-    json& shown = output[planned.name.str()];
-    shown = shown_output(planned, shown, Role::step);
-  }
-  return output;
+  return shown_run_output(machine.plan(), machine.outcome()->output);
 }
 
 std::string duration_text(std::int64_t ms) {
