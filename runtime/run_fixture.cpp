@@ -40,11 +40,18 @@ std::string quoted(const std::string& text) {
 }
 
 /// `"NAME": VALUE`, or `"NAME_text": "..."` for text that would come back as other bytes.
-std::string json_member(const std::string& name, const std::string& text) {
+///
+/// Given: `indent`, as in `json::dump`.
+std::string json_member(const std::string& name, const std::string& text, int indent = -1) {
   const Result<json> value = parse_json(text, fixture_bytes_max);
   const bool comes_back =
       value && depth_of(*value) + levels_around <= Limits::json_depth_max && value->dump() == text;
-  return comes_back ? quoted(name) + ": " + text : quoted(name + "_text") + ": " + quoted(text);
+  if (!comes_back) return quoted(name + "_text") + ": " + quoted(text);
+  std::string shown = indent < 0 ? text : value->dump(indent);
+  // Lines end between members only: within strings they are escaped.
+  for (auto at = shown.find('\n'); at != std::string::npos; at = shown.find('\n', at + 1))
+    shown.insert(at + 1, "  ");
+  return quoted(name) + ": " + shown;
 }
 
 /// A record's members, in the order in which a person reads them.
@@ -253,8 +260,8 @@ std::string fixture_text(const RunFixture& fixture) {
   std::string text = "{\n  \"fixture\": " + std::to_string(fixture_version);
   text += ",\n  \"run\": " + quoted(fixture.run);
   if (!fixture.folder.empty()) text += ",\n  \"folder\": " + quoted(fixture.folder);
-  text += ",\n  " + json_member("flow", fixture.flow.canonical());
-  text += ",\n  " + json_member("input", fixture.input.dump());
+  text += ",\n  " + json_member("flow", fixture.flow.canonical(), 2);
+  text += ",\n  " + json_member("input", fixture.input.dump(), 2);
   text += ",\n  \"records\": [";
   for (const Record& record : fixture.records)
     text += (&record == &fixture.records.front() ? "\n    " : ",\n    ") + line_of(record);

@@ -72,6 +72,10 @@ ExitCode why_command(const Settings& settings, const std::string& run, const std
 ExitCode doubts_command(const Settings& settings, const std::string& run);
 ExitCode verify_command(const Settings& settings);
 
+// command_change.cpp
+ExitCode diff_command(const Settings& settings, const std::string& run, const std::string& flow);
+ExitCode export_command(const Settings& settings, const std::string& run, bool redact);
+
 // command_flow.cpp
 ExitCode validate_command(const Settings& settings, const std::string& flow);
 ExitCode graph_command(const Settings& settings, const std::string& flow,

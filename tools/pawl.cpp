@@ -38,6 +38,7 @@ struct Arguments {
   std::string id;
   std::string step;
   std::string format = "dot";
+  bool redact = false;
 };
 
 using Command = std::function<ExitCode()>;
@@ -165,6 +166,19 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
       [&a] { return steps_command(a.settings); }, false);
 }
 
+/// Commands about runs and other versions of their flows.
+void add_change_commands(CLI::App& app, Arguments& a, Command& chosen) {
+  CLI::App* diff = add(app, a, chosen, "diff", "Whether what a run has done fits another flow",
+                       [&a] { return diff_command(a.settings, a.id, a.flow); });
+  diff->add_option("RUN", a.id, "The run's id")->required();
+  diff->add_option("FLOW", a.flow, "The other flow's file")->required();
+
+  CLI::App* exported = add(app, a, chosen, "export", "A run as a fixture, for tests of its flow",
+                           [&a] { return export_command(a.settings, a.id, a.redact); });
+  exported->add_option("RUN", a.id, "The run's id")->required();
+  exported->add_flag("--redact", a.redact, "Without what the flow marks secret");
+}
+
 /// The lab's commands. Their steps are mocked: they touch no store and perform nothing.
 void add_lab_commands(CLI::App& app, Arguments& a, Command& chosen) {
   const auto add_common = [&a](CLI::App* sub) {
@@ -226,6 +240,7 @@ ExitCode run_chosen(int argc, char** argv, Settings& settings) {
   Arguments arguments(settings);
   Command chosen;
   add_commands(app, arguments, chosen);
+  add_change_commands(app, arguments, chosen);
   add_lab_commands(app, arguments, chosen);
   try {
     app.parse(argc, argv);

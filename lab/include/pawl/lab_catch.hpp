@@ -5,6 +5,7 @@
 #pragma once
 
 #include <pawl/lab.hpp>
+#include <pawl/lab_replay.hpp>
 
 #if __has_include(<catch2/catch_test_macros.hpp>)
 #include <catch2/catch_test_macros.hpp>
@@ -28,6 +29,13 @@ template <>
 struct StringMaker<pawl::lab::Report> {
   static std::string convert(const pawl::lab::Report& report) {
     return "\n" + report.text() + "\n";
+  }
+};
+
+template <>
+struct StringMaker<pawl::lab::Replay> {
+  static std::string convert(const pawl::lab::Replay& replay) {
+    return "\n" + replay.text() + "\n";
   }
 };
 
@@ -70,6 +78,18 @@ class Breaks final : public PAWL_LAB_MATCHER_BASE<Report> {
 
 inline Breaks breaks(std::string invariant) {
   return Breaks(std::move(invariant));
+}
+
+/// Matches a run that fits a flow: `CHECK_THAT(lab::replay("r1.fixture.json", flow), lab::fits())`.
+class Fits final : public PAWL_LAB_MATCHER_BASE<Replay> {
+ public:
+  bool match(const Replay& replay) const override { return replay.fits(); }
+
+  std::string describe() const override { return "fits"; }
+};
+
+inline Fits fits() {
+  return {};
 }
 
 /// Random cases with the seeds from `first` on, for `GENERATE_COPY(lab::random_cases(scenario, 1,
