@@ -261,6 +261,19 @@ std::vector<std::size_t> topological_order(const std::vector<std::vector<std::si
   return order;
 }
 
+/// What a child's flow hides of its run is hidden of the step too, which has the same output.
+void add_secrets_of(const Plan& child, std::vector<Secret>& secrets) {
+  for (const Secret& secret : child.secrets)
+    secrets.push_back({secret.root == "input" ? "with" : secret.root, secret.path});
+  if (child.output) return;
+  for (const std::size_t i : child.terminal)
+    for (Secret secret : child.steps[i].secrets) {
+      if (secret.root != "output") continue;
+      secret.path.insert(secret.path.begin(), child.steps[i].name.str());
+      secrets.push_back(std::move(secret));
+    }
+}
+
 std::shared_ptr<const Plan> make_plan(FlowDraft draft) {
   auto plan = std::make_shared<Plan>();
   plan->flow = draft.spec.name;
@@ -308,6 +321,7 @@ std::shared_ptr<const Plan> make_plan(FlowDraft draft) {
     for (const std::size_t need : firm_needs[from]) step.firm_needs.push_back(place[need]);
     step.timeout_ms = spec.timeout_ms;
     step.secrets = parse_secrets(spec.secret, {"with", "output"});
+    if (const auto& child = work_of(step).child) add_secrets_of(*child, step.secrets);
     plan->steps.push_back(std::move(step));
   }
   for (std::size_t i = 0; i < plan->steps.size(); ++i)

@@ -152,22 +152,33 @@ class Comparison {
     if (old == run_.flow.plan()->index.end())
       return find(name, Kind::step_new, false, "the run's flow has no such step");
     const PlannedStep& before = run_.flow.plan()->steps[old->second];
-    const bool other_type = before.kind != step.kind || before.type != step.type;
+    const bool other_type = before.kind != step.kind || before.type != step.type ||
+                            !work_of(before).child != !work_of(step).child;
+    const bool other_child = !other_type && differs(work_of(before).child, work_of(step).child);
     if (other_type)
       find(name, Kind::type_differs, begun_.count(name) > 0,
            "it was " + what_it_is(before) + ", and is " + what_it_is(step));
+    else if (other_child)
+      find(name, Kind::type_differs, begun_.count(name) > 0,
+           "its child's flow is another; whether the child's run fits it is a question of its own");
     else
       compare_parts(name);
     compare_value(old->second, flow_.plan()->index.at(name));
     compare_needs(before, step);
-    if (!broken(name) && !other_type) compare_members(name);
+    if (!broken(name) && !other_type && !other_child) compare_members(name);
+  }
+
+  static bool differs(const std::shared_ptr<const Plan>& before,
+                      const std::shared_ptr<const Plan>& now) {
+    return before && now && before->digest != now->digest;
   }
 
   /// The step's attempts, those of its elements and of their undos.
   void compare_parts(const std::string& step) {
     for (std::size_t i = 0; i < before_.places(); ++i) {
       const std::string& part = before_.name(i);
-      if (before_.definition(i).kind != StepKind::task || before_.attempts(i) == 0 ||
+      const StepKind kind = before_.definition(i).kind;
+      if ((kind != StepKind::task && kind != StepKind::child) || before_.attempts(i) == 0 ||
           part_name_from(part).step != step)
         continue;
       if (broken(step)) return;  // one is enough
@@ -295,7 +306,8 @@ class Comparison {
 
   void compare_signals() {
     std::set<std::string> awaited;
-    for (const auto& [step, signal] : awaited_signals(flow_)) awaited.insert(signal);
+    for (const AwaitedSignal& wait : awaited_signals(flow_, run_.run))
+      if (wait.run == run_.run) awaited.insert(wait.signal);
     for (const Record& record : run_.records)
       if (record.kind == RecordKind::signal && awaited.insert(signal_name(record)).second)
         find("", Kind::signal_unawaited, false,

@@ -58,18 +58,24 @@ void hide_literals(json& owner, const char* member, const std::vector<PathSegmen
   if (const json* place = follow(*found, path)) hide_literals(*const_cast<json*>(place));
 }
 
-/// The flow with what it marks secret and holds itself hidden: defaults, parameters, values.
-Result<Flow> hide_in_flow(const Flow& flow) {
-  json document = json::parse(flow.canonical());
-  for (const Secret& secret : flow.plan()->secrets)
+void hide_in_document(json& document, const Plan& plan) {
+  for (const Secret& secret : plan.secrets)
     if (secret.root == "input") hide_literals(document, "input", secret.path);
-  for (const PlannedStep& step : flow.plan()->steps)
+  for (const PlannedStep& step : plan.steps) {
+    json& text = document["steps"][step.name.str()];
     for (const Secret& secret : step.secrets) {
-      json& text = document["steps"][step.name.str()];
       if (secret.root == "with") hide_literals(text, "with", secret.path);
       if (secret.root != "output") continue;
       for (const char* member : {"value", "default"}) hide_literals(text, member, secret.path);
     }
+    if (const auto& child = work_of(step).child) hide_in_document(text["child"], *child);
+  }
+}
+
+/// The flow with what it marks secret and holds itself hidden: defaults, parameters, values.
+Result<Flow> hide_in_flow(const Flow& flow) {
+  json document = json::parse(flow.canonical());
+  hide_in_document(document, *flow.plan());
   return parse_flow(document.dump());
 }
 

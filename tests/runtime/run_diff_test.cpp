@@ -159,6 +159,31 @@ TEST_CASE("diff: another decision, value or array does not fit", "[runtime]") {
         "differs; value_differs! each");
 }
 
+TEST_CASE("diff: another flow of a child, or another input of its run, does not fit", "[runtime]") {
+  const auto flow = [](const std::string& n, const std::string& type, const std::string& kind) {
+    return flow_of(R"("c": {"child": {"flow": "g", "description": ")" + n +
+                   R"(", "input": {"n": 0}, "steps": {"x": {"run": ")" + type +
+                   R"("}}}, "with": {"n": )" + n + "}" + kind + "}");
+  };
+  const std::string own = flow("1", "x", "");
+  Story story(own);
+  story.started();
+  story.opened("c", 1);
+  story.output("c", 1, 10);
+  const RunFixture run = fixture_of(story, own);
+  CHECK(told(run, own) == "fits");
+  CHECK(told(run, flow("1", "y", "")) == "differs; type_differs! c");
+  CHECK(told(run, flow_of(R"("c": {"run": "x"})")) ==
+        "differs; record_refused! c; type_differs! c");
+  const RunDiff diff = diff_run(run, parse_flow(flow_of(R"("c": {"child": {"flow": "g",
+    "description": "1", "input": {"n": 0}, "steps": {"x": {"run": "x"}}}, "with": {"n": 2}})"))
+                                         .value())
+                           .value();
+  REQUIRE(diff.findings.size() == 1);
+  CHECK(diff.findings[0].kind == DiffFinding::Kind::parameters_differ);
+  CHECK(diff.findings[0].message == "its attempts had other parameters at /n");
+}
+
 TEST_CASE("diff: an input that the new flow needs and the run has not does not fit", "[runtime]") {
   const RunFixture run = under_way();
   const std::string d = R"("d": {"run": "x", "with": {"m": "{{input.m}}"}, "after": ["c"]})";

@@ -220,6 +220,20 @@ TEST_CASE("fixture: what a flow marks secret can be left out, and the rest still
   CHECK(view_run(shown.flow, "r1", shown.input, shown.records).has_value());
 }
 
+TEST_CASE("fixture: what a child's flow marks secret is left out of its parent too", "[runtime]") {
+  const std::string flow = R"({"flow": "f", "steps": {"c": {"with": {"pin": "0815"}, "child": {
+    "flow": "g", "secret": ["input.pin"], "input": {"pin": "4711"}, "steps": {
+      "x": {"run": "x", "secret": ["output.token"]}}}}}})";
+  Story story(flow);
+  story.started();
+  story.opened("c", 1);
+  story.output("c", 1, {{"x", {{"token", "hush"}, {"n", 1}}}});
+  const std::string text = fixture_text(
+      redacted({parse_flow(flow).value(), "r1", json::object(), "", story.records}).value());
+  for (const char* secret : {"0815", "4711", "hush"}) CHECK(text.find(secret) == std::string::npos);
+  CHECK(text.find(R"("n":1)") != std::string::npos);
+}
+
 TEST_CASE("fixture: a run that decided by a secret cannot be redacted", "[runtime]") {
   const std::string text = R"({"flow": "f", "steps": {
     "a": {"run": "x", "secret": ["output"]},

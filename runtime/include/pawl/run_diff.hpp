@@ -17,7 +17,7 @@ struct DiffFinding {
     record_refused,       ///< the first record that cannot follow with the new flow
     step_gone,            ///< the new flow has no such step
     step_new,             ///< the run's flow has no such step
-    type_differs,         ///< other code performs it, or it is no task any more
+    type_differs,         ///< other code or another flow performs it, or it is no task any more
     parameters_differ,    ///< an attempt would have had other parameters
     value_differs,        ///< the engine would have computed another output
     input_missing,        ///< the new flow needs what the run's input has not
