@@ -116,6 +116,7 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   dispatch->failures = start.failures;
   dispatch->retry = step.retry;
   dispatch->at_most_once = step.at_most_once;
+  dispatch->expected_input = start.input_digest;
   dispatch->timeout_ms = step.timeout_ms;
   dispatch->cancellation = std::make_shared<Cancellation>();
   StepCall& call = dispatch->call;

@@ -20,6 +20,7 @@ EngineEvent event_of(EventKind kind, const Dispatch& dispatch) {
   event.kind = kind;
   event.run = dispatch.call.run;
   event.step = dispatch.call.step;
+  event.type = dispatch.type;
   event.attempt = dispatch.call.attempt;
   return event;
 }

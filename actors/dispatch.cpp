@@ -31,6 +31,8 @@ Result<void> begin_body(Dispatch& dispatch, const EngineSeams& seams) {
   const std::int64_t now_us = seams.clock->steady_us();
   dispatch.began_us.store(now_us == 0 ? 1 : now_us, std::memory_order_release);
   if (!input) return input.error();
+  if (dispatch.expected_input != Digest{} && dispatch.input_digest != dispatch.expected_input)
+    return make_error(Errc::inputs_differ, "they are not those of its earlier attempts");
   return {};
 }
 

@@ -26,6 +26,7 @@ struct Dispatch {
   int failures = 0;
   RetryPolicy retry;
   bool at_most_once = false;
+  Digest expected_input;  ///< of the attempts before; zero if none told
   std::int64_t timeout_ms = 0;
   std::optional<Error>
       refused;  ///< why the attempt cannot be performed: its parameters did not resolve
@@ -43,7 +44,8 @@ using DispatchPtr = std::shared_ptr<Dispatch>;
 
 /// Notes that the body is about to run.
 ///
-/// Errors: what makes the parameters unfit to be stored.
+/// Errors: what makes the parameters unfit to be stored; Errc::inputs_differ: they are not those of
+///         the attempts before.
 Result<void> begin_body(Dispatch& dispatch, const EngineSeams& seams);
 
 /// The facts of an attempt that ends now.

@@ -29,6 +29,7 @@ std::string words(const EngineEvent& event) {
   std::string text(to_string(event.kind));
   if (!event.run.empty()) text += " run=" + event.run;
   if (!event.step.empty()) text += " step=" + event.step;
+  if (!event.type.empty()) text += " type=" + event.type;
   if (event.attempt > 0) text += " attempt=" + std::to_string(event.attempt);
   if (event.end != AttemptEnd::none) text += " end=" + std::string(to_string(event.end));
   if (event.kind == EventKind::run_ended) text += " state=" + std::string(to_string(event.state));

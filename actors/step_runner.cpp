@@ -25,6 +25,7 @@ EngineEvent event_of(const Dispatch& dispatch, EventKind kind) {
   event.kind = kind;
   event.run = dispatch.call.run;
   event.step = dispatch.call.step;
+  event.type = dispatch.type;
   event.attempt = dispatch.call.attempt;
   return event;
 }

@@ -154,6 +154,15 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
                     ? make_error(Errc::internal, "")
                     : error_from_body(record.body);
   close_attempt(step);
+  if (record.input_digest != Digest{}) step.input_digest = record.input_digest;
+  if (record.end == AttemptEnd::fatal && error.code == Errc::inputs_differ) {
+    step.error = std::move(error);
+    if (halted(step))
+      stop(step);
+    else
+      move_to(step, Phase::blocked);
+    return {};
+  }
   const bool may_repeat =
       !step.definition->at_most_once || step.definition->in_doubt == InDoubt::retry;
   if (!may_repeat && record.end != AttemptEnd::fatal && error.code == Errc::in_doubt) {
@@ -331,7 +340,7 @@ StartAttempt FlowMachine::start_command(std::size_t i) {
   Step& step = steps_[i];
   step.started = true;
   ++running_;
-  return StartAttempt{i, step.attempt, step.failures};
+  return StartAttempt{i, step.attempt, step.failures, step.input_digest};
 }
 
 }  // namespace pawl

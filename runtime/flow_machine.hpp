@@ -239,6 +239,7 @@ class FlowMachine {
     std::size_t missing = 0;  // needed steps without an output
     int attempt = 0;          // the open one, or the last one that ended
     int failures = 0;         // ended attempts that count towards max_attempts
+    Digest input_digest;      // of the parameters that its attempts had; zero if none told
     int lost_in_row = 0;      // lost attempts since the run last made progress
     std::size_t lost_at_progress = 0;
     std::int64_t opened_epoch = 0;

@@ -88,6 +88,11 @@ RunError FlowMachine::why_blocked(std::size_t i) const {
     return RunError{Errc::in_doubt, name(i),
                     step.error->message +
                         "; find out, then give its output, or unblock the run to run it again"};
+  if (step.error && step.error->code == Errc::inputs_differ)
+    return RunError{Errc::inputs_differ, name(i),
+                    step.error->message +
+                        "; nothing was done. Find out what has changed, then unblock the run to go "
+                        "on with these parameters, or give its output"};
   if (step.role == Role::undo && step.lost_in_row < Limits::lost_attempts_max)
     return RunError{
         Errc::undo_failed, name(i),

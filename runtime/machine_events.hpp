@@ -46,7 +46,8 @@ using Event = std::variant<Recorded, Resumed, TimerOver, StepTypeMissing, EndPos
 struct StartAttempt {
   std::size_t step;
   int attempt;
-  int failures;  ///< counted attempts that failed before
+  int failures;         ///< counted attempts that failed before
+  Digest input_digest;  ///< of the parameters that attempts before had; zero if none told
 };
 
 /// Wait, then tell `TimerOver` with the same step and attempt. The wait ends at `due_ms` but never

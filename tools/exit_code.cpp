@@ -19,6 +19,7 @@ ExitCode exit_code_of(Errc code) {
     case Errc::unresolved_reference:
     case Errc::cancelled: return ExitCode::failed;
     case Errc::in_doubt:
+    case Errc::inputs_differ:
     case Errc::undo_failed:
     case Errc::crash_loop:
     case Errc::unknown_step_type:

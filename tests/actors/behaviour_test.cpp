@@ -161,7 +161,7 @@ TEST_CASE("time: an engine describes each attempt with the times of its record",
   CHECK(stored.records[2].duration_ms == 40);
 }
 
-TEST_CASE("log: the lines of an attempt's start and end name its run, step and number",
+TEST_CASE("log: the lines of an attempt's start and end name its run, step, type and number",
           "[actors]") {
   World world(
       Steps{
@@ -181,13 +181,44 @@ TEST_CASE("log: the lines of an attempt's start and end name its run, step and n
   }
   std::sort(started.begin(), started.end());
   std::sort(ended.begin(), ended.end());
-  CHECK(started == std::vector<std::string>{"step_started run=r1 step=a attempt=1",
-                                            "step_started run=r1 step=a attempt=2",
-                                            "step_started run=r2 step=b attempt=1",
-                                            "step_started run=r2 step=b attempt=2"});
-  CHECK(ended ==
-        std::vector<std::string>{"attempt_ended run=r1 step=a attempt=1 end=failed: not yet",
-                                 "attempt_ended run=r2 step=b attempt=1 end=failed: not yet"});
+  CHECK(started == std::vector<std::string>{"step_started run=r1 step=a type=x attempt=1",
+                                            "step_started run=r1 step=a type=x attempt=2",
+                                            "step_started run=r2 step=b type=x attempt=1",
+                                            "step_started run=r2 step=b type=x attempt=2"});
+  CHECK(ended == std::vector<std::string>{
+                     "attempt_ended run=r1 step=a type=x attempt=1 end=failed: not yet",
+                     "attempt_ended run=r2 step=b type=x attempt=1 end=failed: not yet"});
+}
+
+TEST_CASE(
+    "recovery: an attempt with other parameters than the one before is refused before its body",
+    "[actors]") {
+  const auto file = make_memory_file();
+  {
+    const auto store = open_memory_store(file);
+    const RunKey run = put(*store, start_run("r1", {{"n", 1}})).run;
+    Record receipt = receipt_record("a", 1, AttemptEnd::failed);
+    receipt.input_digest = digest_of(R"({"n":2})");
+    receipt.due_ms = HandClock::start_ms;
+    put(*store, append(run, receipt));
+  }
+  int bodies = 0;
+  const Steps steps{{"x", [&](const StepCall&) { return ++bodies, done(1); }}};
+  World world(steps, seed(), file);
+  const Run run = world.core().watch("r1");
+  REQUIRE(world.run_to_rest());
+  CHECK(bodies == 0);
+  const Outcome blocked = run.wait();
+  CHECK(blocked.error->code == Errc::inputs_differ);
+  CHECK(blocked.error->step == "a");
+  CHECK(blocked.error->message.find("the step's parameters: they are not those of its earlier "
+                                    "attempts; nothing was done.") == 0);
+  // Whoever unblocks it has seen them.
+  const auto unblocked = world.core().unblock("r1");
+  REQUIRE(world.run_to_rest());
+  CHECK(unblocked->value()->has_value());
+  CHECK(bodies == 2);
+  CHECK(open_memory_view(file)->load("r1").value()->row.state == RunState::succeeded);
 }
 
 TEST_CASE("recovery: a run whose flow cannot be read any more is told as corrupt, and others go on",

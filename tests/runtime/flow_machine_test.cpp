@@ -326,6 +326,22 @@ TEST_CASE(
   CHECK(story.opened("a", 11) == "start a#11");
 }
 
+TEST_CASE("machine: the parameters of an attempt are those that the next ones must have",
+          "[runtime]") {
+  Story story(one);
+  story.started();
+  CHECK(story.resumed() == "start a#1");
+  story.receipt_with("a", 1, AttemptEnd::failed, Errc::step_failed, 1);
+  story.over("a", 2);
+  CHECK(story.opened("a", 2) == "start a#2 like " + digest_of("1").hex());
+  CHECK(story.receipt_with("a", 2, AttemptEnd::fatal, Errc::inputs_differ, 2) == "");
+  CHECK(story.machine.state() == RunState::blocked);
+  CHECK(story.machine.error()->code == Errc::inputs_differ);
+  CHECK(story.unblocked() == "wait a#3 until 0 at most 0");
+  story.over("a", 3);
+  CHECK(story.opened("a", 3) == "start a#3 like " + digest_of("2").hex());
+}
+
 TEST_CASE("machine: crashes between which the run gets on are no loop", "[runtime]") {
   json steps{{"slow", {{"run", "x"}}}};
   for (int i = 0; i < 15; ++i) steps["s" + std::to_string(100 + i)] = {{"run", "x"}};

@@ -38,6 +38,15 @@ class Story {
     return take(std::move(receipt), epoch);
   }
 
+  /// A receipt of an attempt that had these parameters.
+  std::string receipt_with(const std::string& step, int attempt, AttemptEnd end, Errc code,
+                           const json& with) {
+    Record receipt = record(RecordKind::receipt, end, step, attempt);
+    receipt.body = error_body(code, "why");
+    receipt.input_digest = digest_of(with.dump());
+    return take(std::move(receipt), 1);
+  }
+
   std::string opened(const std::string& step, int attempt, std::int64_t epoch = 1) {
     return take(record(RecordKind::opened, AttemptEnd::none, step, attempt), epoch);
   }
@@ -141,7 +150,8 @@ class Story {
     const Result<json> with = machine.parameters(start.step);
     return "start " + name(start.step, start.attempt) +
            (with ? (with->empty() ? "" : " " + with->dump())
-                 : " " + std::string(to_string(with.error().code)));
+                 : " " + std::string(to_string(with.error().code))) +
+           (start.input_digest == Digest{} ? "" : " like " + start.input_digest.hex());
   }
 
   std::string tell(const AwaitTimer& wait) const {

@@ -35,6 +35,7 @@ struct EngineEvent {
   EventKind kind = EventKind::run_started;
   std::string run;
   std::string step;              ///< empty where no step is concerned
+  std::string type;              ///< with an attempt that code performs: the step type
   int attempt = 0;               ///< 0 where no attempt is concerned
   std::int64_t duration_ms = 0;  ///< of the attempt's body; with run_ended: of the run
   AttemptEnd end = AttemptEnd::none;

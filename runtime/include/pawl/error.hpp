@@ -37,8 +37,9 @@ enum class Errc {
   cancelled,             ///< somebody cancelled the run
   crash_loop,            ///< a step was lost in too many crashes in a row: the run is blocked
   in_doubt,              ///< nobody knows whether the effect of an at_most_once step happened
-  undo_failed,           ///< what a step did could not be undone: the run is blocked
-  unknown_step_type,     ///< this program has no such step type: the run is blocked
+  inputs_differ,      ///< an attempt had other parameters than the one before: the run is blocked
+  undo_failed,        ///< what a step did could not be undone: the run is blocked
+  unknown_step_type,  ///< this program has no such step type: the run is blocked
 
   // The store.
   in_use,        ///< another engine owns the store
