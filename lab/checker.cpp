@@ -313,6 +313,8 @@ class Check {
     if (definition != nullptr && (code == Errc::attempts_exhausted || code == Errc::step_failed) &&
         definition->has_default)
       breach("own_steps_follow", id + "/" + step + " failed its run although it has a default");
+    if (definition != nullptr && definition->asks && facts.end->state == RunState::failed)
+      breach("a_person_is_asked", id + "/" + step + " failed its run and asked nobody");
     if (code != Errc::attempts_exhausted) return;
     const auto failures = facts.failures.find(step);
     const int counted = failures == facts.failures.end() ? 0 : failures->second;

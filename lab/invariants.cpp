@@ -27,6 +27,7 @@ const std::vector<std::string_view>& invariants() {
       "signals_count_once",
       "runs_at_most_once",
       "max_parallel_is_kept",
+      "a_person_is_asked",
       "what_was_done_is_undone",
       "undone_in_reverse",
       "child_and_parent_agree",

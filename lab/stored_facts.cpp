@@ -84,8 +84,17 @@ bool needs_a_person(const Plan& plan, const StoredFacts& facts) {
     return unclear && definition != nullptr && definition->at_most_once &&
            definition->in_doubt == InDoubt::ask;
   };
+  const auto asks = [&](const Record& record) {
+    if (!ends_attempt(record) || facts.outputs.count(record.step) > 0) return false;
+    const PlannedStep* const definition = definition_of(plan, part_name_from(record.step));
+    if (definition == nullptr || !definition->asks) return false;
+    const auto failures = facts.failures.find(record.step);
+    return record.end == AttemptEnd::fatal ||
+           (failures != facts.failures.end() && failures->second >= definition->retry.max_attempts);
+  };
   const std::vector<Record>& records = facts.run->records;
-  return std::any_of(facts.lost.begin(), facts.lost.end(), lost_too_often) ||
+  return std::any_of(records.begin(), records.end(), asks) ||
+         std::any_of(facts.lost.begin(), facts.lost.end(), lost_too_often) ||
          std::any_of(records.begin(), records.end(), in_doubt) || undo_needs_a_person(plan, facts);
 }
 

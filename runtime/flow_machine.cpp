@@ -237,7 +237,8 @@ void FlowMachine::take_unblocked(const Record& record) {
       continue;
     steps_[i].lost_in_row = 0;
     steps_[i].in_doubt = false;
-    if (steps_[i].role == Role::undo) steps_[i].failures = 0;
+    if (steps_[i].role == Role::undo || steps_[i].asks) steps_[i].failures = 0;
+    steps_[i].asks = false;
     wait_for_next(i, 0);
   }
 }

@@ -235,6 +235,7 @@ class FlowMachine {
     std::size_t elements_ended = 0;     // of a map
     std::int64_t output_seq = 0;        // its output's place in the log; 0 if it took a default
     bool in_doubt = false;              // with blocked: see InDoubt
+    bool asks = false;                  // with blocked: it has failed for good
     Phase phase = Phase::pending;
     std::size_t missing = 0;  // needed steps without an output
     int attempt = 0;          // the open one, or the last one that ended

@@ -17,6 +17,7 @@ void FlowMachine::succeed(std::size_t i, std::shared_ptr<const json> value, cons
   if (record.attempt > 0) step.error.reset();  // with a default it says why
   if (record.attempt > 0 || is_given) step.output_seq = record.seq;
   step.in_doubt = false;
+  step.asks = false;
   if (step.role == Role::element) return end_element(i);
   if (step.role == Role::undo) return undo_next();
   ++steps_succeeded_;
@@ -25,14 +26,23 @@ void FlowMachine::succeed(std::size_t i, std::shared_ptr<const json> value, cons
   settle(i, record);
 }
 
-/// The step's last attempt has failed: it takes its default, or the run fails.
+/// The step's last attempt has failed: a person is asked, or it takes its default, or the run
+/// fails.
 void FlowMachine::give_up_task(std::size_t i, Errc code, Error error) {
+  Step& step = steps_[i];
+  if (step.definition->asks && (resumed_ || !mutant("asking_forgotten_at_restart"))) {
+    error.code = code;
+    step.error = std::move(error);
+    if (halted(step)) return stop(step);
+    step.asks = true;
+    return move_to(step, Phase::blocked);
+  }
   const bool has_default =
-      steps_[i].definition->has_default && (resumed_ || !mutant("default_forgotten_at_restart"));
+      step.definition->has_default && (resumed_ || !mutant("default_forgotten_at_restart"));
   if (!has_default) return fail_step(i, code, std::move(error));
-  move_to(steps_[i], Phase::computing);
-  steps_[i].asked = false;  // what was asked for was something else
-  steps_[i].error = std::move(error);
+  move_to(step, Phase::computing);
+  step.asked = false;  // what was asked for was something else
+  step.error = std::move(error);
   ready_.push_back(i);
 }
 

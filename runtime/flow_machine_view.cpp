@@ -88,6 +88,10 @@ RunError FlowMachine::why_blocked(std::size_t i) const {
     return RunError{Errc::in_doubt, name(i),
                     step.error->message +
                         "; find out, then give its output, or unblock the run to run it again"};
+  if (step.asks)
+    return RunError{
+        step.error->code, name(i),
+        step.error->message + "; see to it, then unblock the run to try again, or give its output"};
   if (step.error && step.error->code == Errc::inputs_differ)
     return RunError{Errc::inputs_differ, name(i),
                     step.error->message +

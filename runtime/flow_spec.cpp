@@ -41,9 +41,9 @@ constexpr KindMember kind_members[] = {
 
 /// Of a step of which nobody knows what it is.
 Names all_members() {
-  Names known{"after",        "when",       "unless", "secret",       "description",
-              "with",         "timeout_ms", "retry",  "default",      "map",
-              "max_parallel", "on_error",   "undo",   "at_most_once", "in_doubt"};
+  Names known{"after",      "when",         "unless",   "secret",    "description",  "with",
+              "timeout_ms", "retry",        "default",  "map",       "max_parallel", "on_error",
+              "undo",       "at_most_once", "in_doubt", "on_failure"};
   for (const KindMember& member : kind_members) known.push_back(member.name);
   return known;
 }
@@ -53,8 +53,8 @@ Names known_members(StepKind kind) {
   for (const KindMember& member : kind_members)
     if (member.kind == kind) known.push_back(member.name);
   if (kind == StepKind::task)
-    known.insert(known.end(),
-                 {"with", "timeout_ms", "retry", "default", "map", "undo", "at_most_once"});
+    known.insert(known.end(), {"with", "timeout_ms", "retry", "default", "map", "undo",
+                               "at_most_once", "on_failure"});
   if (kind == StepKind::child) known.insert(known.end(), {"with", "default", "map", "undo"});
   if (kind == StepKind::await) known.insert(known.end(), {"timeout_ms", "default"});
   return known;
@@ -134,6 +134,9 @@ void read_task(Members& members, StepSpec& step, const std::string& pointer,
   std::size_t choice = 0;
   members.read_word("in_doubt", {"ask", "fail", "retry"}, choice);
   step.in_doubt = static_cast<InDoubt>(choice);
+  std::size_t ask = 0;
+  members.read_word("on_failure", {"fail", "ask"}, ask);
+  step.asks = ask == 1;
   read_map(members, step);
 }
 

@@ -45,6 +45,7 @@ struct StepSpec {
   bool collect = false;             // of a map: "on_error" is "collect"
   bool at_most_once = false;        // of a task or a map
   InDoubt in_doubt = InDoubt::ask;  // with at_most_once
+  bool asks = false;                // of a task or a map: "on_failure" is "ask"
   std::optional<UndoSpec> undo;     // of a task, a map or a child
   json body;           // with a branch the condition, with a value the value, with a sleep
                        // the time, a whole number or a template

@@ -42,8 +42,9 @@ struct PlannedStep {
   std::vector<Secret> secrets;
   bool at_most_once = false;
   InDoubt in_doubt = InDoubt::ask;
-  std::size_t max_parallel = 0;             ///< of a map; 0: no bound
-  bool collect = false;                     ///< of a map: failed elements do not fail it
+  bool asks = false;             ///< of a task: a person sees to it when it fails for good
+  std::size_t max_parallel = 0;  ///< of a map; 0: no bound
+  bool collect = false;          ///< of a map: failed elements do not fail it
   std::shared_ptr<const PlannedStep> each;  ///< of a map: a task or a child, done with each element
   std::shared_ptr<const PlannedStep> undo;  ///< of a task or a child: a task that undoes it
   std::shared_ptr<const Plan> child;        ///< of a child: its flow

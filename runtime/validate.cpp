@@ -73,6 +73,9 @@ class Validation {
     if (step.collect && step.fallback)
       complain(pointer + "/default", "never_used",
                "with \"default\" a failed element is no error: leave out \"on_error\"");
+    if (step.asks && step.fallback)
+      complain(pointer + "/default", "never_used",
+               "with \"on_failure\": \"ask\" a person is asked: leave out one of them");
     if (step.kind == StepKind::await && document["await"].is_string()) check_await(step, pointer);
     check_secrets(step.secret, pointer + "/secret", {"with", "output"});
     if (step.retry.initial_ms > step.retry.max_ms)

@@ -157,6 +157,7 @@ TEST_CASE("flow builder: every member of a step is written as JSON has it", "[ru
            "retry": {"max_attempts": 9}}})",
        task("a", "t").undo(undo("u").with({}).timeout_ms(5).retry({9}).description("d"))},
       {R"({"run": "t", "at_most_once": true})", task("a", "t").at_most_once()},
+      {R"({"run": "t", "on_failure": "ask"})", task("a", "t").ask_on_failure()},
       {R"({"run": "t", "at_most_once": true, "in_doubt": "ask"})",
        task("a", "t").at_most_once(InDoubt::ask)},
       {R"({"run": "t", "at_most_once": true, "in_doubt": "fail"})",

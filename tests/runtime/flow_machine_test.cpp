@@ -342,6 +342,53 @@ TEST_CASE("machine: the parameters of an attempt are those that the next ones mu
   CHECK(story.opened("a", 3) == "start a#3 like " + digest_of("2").hex());
 }
 
+TEST_CASE("machine: a step that asks when it fails blocks its run until a person sees to it",
+          "[runtime]") {
+  const std::string flow = R"({"flow": "f", "steps": {
+    "a": {"run": "x", "on_failure": "ask", "retry": {"max_attempts": 1}},
+    "b": {"run": "x", "after": ["a"]}, "c": {"run": "x"}}})";
+  Story story(flow);
+  story.started();
+  CHECK(story.resumed() == "start a#1; start c#1");
+  CHECK(story.receipt("a", 1, AttemptEnd::failed) == "");
+  CHECK(story.machine.state() == RunState::running);  // c goes on
+  story.output("c", 1);
+  CHECK(story.machine.state() == RunState::blocked);
+  CHECK(story.machine.error()->code == Errc::attempts_exhausted);
+  CHECK(story.machine.error()->message ==
+        "failed 1; see to it, then unblock the run to try again, or give its output");
+  CHECK(story.unblocked() == "wait a#2 until 0 at most 0");
+  story.over("a", 2);
+  CHECK(story.opened("a", 2) == "start a#2");
+  CHECK(story.receipt("a", 2, AttemptEnd::fatal) == "");
+  CHECK(story.machine.error()->code == Errc::step_failed);
+
+  Story after(flow);
+  for (const Record& record : story.records)
+    REQUIRE(after.machine.apply(Recorded{record}).has_value());
+  CHECK(after.resumed() == "");
+  CHECK(after.machine.state() == RunState::blocked);
+  CHECK(after.wrote("a", 7) == "start b#1");
+  CHECK(after.machine.state() == RunState::running);
+}
+
+TEST_CASE("machine: a run that fails or is cancelled asks nobody", "[runtime]") {
+  Story story(R"({"flow": "f", "steps": {"a": {"run": "x", "on_failure": "ask"},
+                                         "b": {"run": "x"}}})");
+  story.started();
+  story.resumed();
+  const bool cancelled = GENERATE(true, false);
+  if (cancelled)
+    story.cancelled();
+  else
+    story.receipt("b", 1, AttemptEnd::fatal);
+  const std::string end = story.receipt("a", 1, AttemptEnd::fatal);
+  if (cancelled)
+    CHECK(story.receipt("b", 1, AttemptEnd::cancelled) == "end cancelled");
+  else
+    CHECK(end == "end failed step_failed b");
+}
+
 TEST_CASE("machine: crashes between which the run gets on are no loop", "[runtime]") {
   json steps{{"slow", {{"run", "x"}}}};
   for (int i = 0; i < 15; ++i) steps["s" + std::to_string(100 + i)] = {{"run", "x"}};

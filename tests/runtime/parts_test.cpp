@@ -389,6 +389,10 @@ TEST_CASE("parts: what makes no sense is refused with its place", "[runtime]") {
   CHECK(problem(R"("a": {"run": "x", "at_most_once": 1})") == "/steps/a/at_most_once wrong_kind");
   CHECK(problem(R"("a": {"map": [1], "run": "x", "on_error": "collect", "default": 1})") ==
         "/steps/a/default never_used");
+  CHECK(problem(R"("a": {"run": "x", "on_failure": "ask", "default": 1})") ==
+        "/steps/a/default never_used");
+  CHECK(problem(R"("a": {"run": "x", "on_failure": "wait"})") ==
+        "/steps/a/on_failure unknown_word");
 }
 
 TEST_CASE("parts: a run's document shows elements and undos within their steps", "[runtime]") {

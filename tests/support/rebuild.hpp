@@ -128,6 +128,8 @@ class Rebuilder {
       task.at_most_once(choice(whole["in_doubt"]));
     else if (member == "at_most_once")
       task.at_most_once();
+    else if (member == "on_failure" && value == "ask")
+      task.ask_on_failure();
     else
       return member == "in_doubt";
     return true;

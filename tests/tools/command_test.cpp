@@ -647,6 +647,27 @@ TEST_CASE("command: list picks runs by flow, id, time and text in the input", "[
   CHECK(bad.err.find("--until") != std::string::npos);
 }
 
+TEST_CASE("command: a step that asks when it fails waits for a person, who mends and unblocks",
+          "[tools]") {
+  Desk desk;
+  desk.write("ask.json", R"({"flow": "ask", "steps": {"look": {"run": "file.read",
+    "with": {"path": "there.txt"}, "on_failure": "ask", "retry": {"max_attempts": 1}}}})");
+  const ProcessEnd blocked = desk.pawl({"run", "ask.json", "--id", "r1"});
+  CHECK(blocked.code == 4);
+  CHECK(blocked.err.find("then unblock the run to try again, or give its output") !=
+        std::string::npos);
+  desk.write("there.txt", "found");
+  CHECK(desk.pawl({"unblock", "r1"}).code == 0);
+  CHECK(desk.pawl({"resume"}).code == 0);
+  desk.write("ask.json", R"({"flow": "ask", "steps": {"look": {"run": "file.read",
+    "with": {"path": "gone.txt"}, "on_failure": "ask", "retry": {"max_attempts": 1}}}})");
+  CHECK(desk.pawl({"run", "ask.json", "--id", "r2"}).code == 4);
+  CHECK(desk.pawl({"resolve", "r2", "look", "--output", "7"}).code == 0);
+  const ProcessEnd resolved = desk.pawl({"resume", "--json"});
+  CHECK(resolved.code == 0);
+  CHECK(resolved.out.find("7") != std::string::npos);
+}
+
 TEST_CASE("command: a child's run tells its parent, and is pruned with it", "[tools]") {
   Desk desk;
   desk.write("family.json", R"({"flow": "family", "steps": {

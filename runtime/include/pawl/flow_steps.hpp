@@ -97,6 +97,9 @@ class TaskOf : public WorkOf<Self> {
 
   Self& retry(const RetryPolicy& policy) { return this->put_retry(policy), this->self(); }
 
+  /// The member `on_failure`, as `"ask"`.
+  Self& ask_on_failure() { return this->put("on_failure", "ask"), this->self(); }
+
   Self& at_most_once() { return this->put("at_most_once", true), this->self(); }
 
   /// With the member `in_doubt`.
