@@ -12,7 +12,6 @@
 
 #include <caf/actor_cast.hpp>
 
-#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -63,6 +62,7 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 
 void Coordinator::begin(CoordinatorConfig config) {
   config_ = std::move(config);
+  queue_ = TurnQueue<DispatchPtr>(config_.at_once_max);
   self_->monitor(config_.store);
   recovery_ = self_->spawn<caf::monitored>(
       recovery, RecoveryConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_),
@@ -128,7 +128,7 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   call.folder = run.folder;
   call.cancellation = dispatch->cancellation;
   run.running[start.step] = dispatch;
-  queue_.push_back(std::move(dispatch));
+  queue_.push(step.type, std::move(dispatch));
   start_queued();
 }
 
@@ -151,9 +151,7 @@ void Coordinator::carry_out(LiveRun& run, const CancelAttempt& cancel) {
   if (found == run.running.end()) return;
   const DispatchPtr dispatch = found->second;
   dispatch->cancellation->set(Cancellation::Reason::cancelled);
-  const auto queued = std::find(queue_.begin(), queue_.end(), dispatch);
-  if (queued == queue_.end()) return;  // a step runner has it, and will tell
-  queue_.erase(queued);
+  if (!queue_.remove(dispatch->type, dispatch)) return;  // a step runner has it, and will tell
   run.running.erase(found);
   write_about(
       run, conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::cancelled));
@@ -308,8 +306,7 @@ void Coordinator::give_up(const std::string& id, const Error& error) {
     run.stuck = error;
     tell_above(id, *run.machine, RunError{error.code, "", error.message});
     // What has not begun will not. What has begun comes back, and is recorded.
-    for (const auto& [step, dispatch] : run.running)
-      queue_.erase(std::remove(queue_.begin(), queue_.end(), dispatch), queue_.end());
+    for (const auto& [step, dispatch] : run.running) queue_.remove(dispatch->type, dispatch);
   }
   answer_waiters(id, Outcome{RunState::blocked, nullptr, RunError{error.code, "", error.message}});
   drop_if_idle(id);

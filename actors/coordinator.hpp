@@ -9,12 +9,12 @@
 #include "actors/reporter.hpp"
 #include "actors/stall_watch.hpp"
 #include "actors/step_performers.hpp"
+#include "runtime/turn_queue.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
 #include <cstdint>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -37,6 +37,7 @@ struct CoordinatorConfig {
   bool recover = true;
   std::size_t live_runs_max = 10'000;
   std::size_t attempts_max = 4096;
+  std::map<std::string, std::size_t> at_once_max = {};  ///< by step type
 };
 
 class Coordinator;
@@ -215,7 +216,7 @@ class Coordinator {
 
   std::vector<StepRunnerActor> idle_;
   std::map<caf::actor_id, Busy> busy_;  // by step runner
-  std::deque<DispatchPtr> queue_;       // attempts without a step runner
+  TurnQueue<DispatchPtr> queue_;        // attempts without a step runner, by step type
 
   Alarm alarm_;
   Timers timers_;

@@ -28,9 +28,10 @@ EngineEvent event_of(EventKind kind, const Dispatch& dispatch) {
 }  // namespace
 
 void Coordinator::start_queued() {
-  while (!queue_.empty() && busy_.size() < config_.attempts_max) {
-    const DispatchPtr dispatch = std::move(queue_.front());
-    queue_.pop_front();
+  while (busy_.size() < config_.attempts_max) {
+    const std::optional<DispatchPtr> turn = queue_.take();
+    if (!turn) break;
+    const DispatchPtr& dispatch = *turn;
     resolve_parameters(*dispatch);
     const StepRunnerActor runner = idle_runner();
     point("run.before_dispatch", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
@@ -75,6 +76,7 @@ bool Coordinator::is_owed(const DispatchPtr& dispatch) const {
 Coordinator::LiveRun* Coordinator::take_back(const DispatchPtr& dispatch) {
   const auto runner = caf::actor_cast<StepRunnerActor>(self_->current_sender());
   busy_.erase(runner.id());
+  queue_.done(dispatch->type);
   idle_.push_back(runner);
   start_queued();
   const auto found = live_.find(dispatch->call.run);
@@ -145,6 +147,7 @@ void Coordinator::on_down(const caf::down_msg& down) {
   // crash.
   const DispatchPtr dispatch = found->second.dispatch;
   busy_.erase(found);
+  queue_.done(dispatch->type);
   dispatch->cancellation->set(Cancellation::Reason::interrupted);
   const auto run = live_.find(dispatch->call.run);
   if (run != live_.end() && !mutant("dead_runner_ignored")) {

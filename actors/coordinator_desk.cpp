@@ -318,7 +318,7 @@ void Coordinator::on_close(const Message<CloseRequest>& request) {
         dispatch->cancellation->set(Cancellation::Reason::interrupted);
     }
     // What waits for a step runner has not begun.
-    for (const DispatchPtr& dispatch : std::exchange(queue_, {})) {
+    for (const DispatchPtr& dispatch : queue_.drain()) {
       const auto found = live_.find(dispatch->call.run);
       if (found == live_.end()) continue;
       found->second.running.erase(dispatch->step);
@@ -353,7 +353,7 @@ void Coordinator::lose(const Error& error) {
   for (auto& [id, run] : live_) count(run, std::nullopt);
   live_.clear();
   live_children_.clear();
-  queue_.clear();
+  queue_.drain();
   timers_.clear();
   answer_close_if_done();
 }

@@ -206,6 +206,12 @@ Result<Engine> Engine::open(std::unique_ptr<Store> store, Steps steps, EngineOpt
   if (!steps.repeated().empty())
     return make_error(Errc::invalid_argument,
                       "the step type \"" + steps.repeated().front() + "\" was given twice");
+  for (const auto& [type, limit] : options.at_once_max)
+    if (limit == 0 || steps.types().count(type) == 0)
+      return make_error(
+          Errc::invalid_argument,
+          limit == 0 ? "at_once_max of the step type \"" + type + "\" is 0: none would ever run"
+                     : "at_once_max names the step type \"" + type + "\", which was not given");
   return Engine(std::make_unique<Impl>(std::move(store), std::move(steps), std::move(options)));
 }
 

@@ -72,10 +72,10 @@ EngineCore::EngineCore(caf::actor_system& system, std::unique_ptr<Store> store,
       std::make_shared<ForwardClock>(options_.seams.clock, store->opened_at_ms());
   store_ = system.spawn(store_actor,
                         StoreActorConfig{std::move(store), options_.seams, reporter_, counters_});
-  coordinator_ =
-      system.spawn(coordinator, CoordinatorConfig{store_, epoch, options_.seams, reporter_,
-                                                  counters_, performers_, gate_, options_.recover,
-                                                  options_.live_runs_max, options_.attempts_max});
+  coordinator_ = system.spawn(
+      coordinator, CoordinatorConfig{store_, epoch, options_.seams, reporter_, counters_,
+                                     performers_, gate_, options_.recover, options_.live_runs_max,
+                                     options_.attempts_max, options_.at_once_max});
   // It does nothing until it is told to.
   housekeeper_ = system.spawn<caf::lazy_init>(
       housekeeper, HousekeeperConfig{store_, options_.retention, options_.seams.clock, reporter_});

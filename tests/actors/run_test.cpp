@@ -608,6 +608,53 @@ TEST_CASE("run: no more attempts than allowed are under way at once", "[actors]"
   CHECK(most <= 3);
 }
 
+TEST_CASE("run: a step type with a limit waits, over all runs, and holds up no other", "[actors]") {
+  EngineOptions options;
+  options.at_once_max = {{"narrow", 2}};
+  json steps = json::object();
+  for (int i = 0; i < 6; ++i) {
+    steps["n" + std::to_string(i)] = {{"run", "narrow"}, {"retry", {{"initial_ms", 10}}}};
+    steps["w" + std::to_string(i)] = {{"run", "wide"}};
+  }
+  World world(Steps{{"narrow",
+                     [](const StepCall& call) { return call.attempt == 1 ? retry("no") : done(); }},
+                    {"wide", [](const StepCall&) { return done(); }}},
+              seed(), make_memory_file(), options);
+  const std::string flow = json{{"flow", "f"}, {"steps", steps}}.dump();
+  const Run first = world.start(flow, "r1");
+  const Run second = world.start(flow, "r2");
+  REQUIRE(world.run_to_rest());
+  CHECK(first.wait().succeeded());
+  CHECK(second.wait().succeeded());
+  int narrow = 0;
+  int most = 0;
+  int narrow_starts = 0;
+  int wide_before_last = 0;
+  for (const EngineEvent& event : world.events) {
+    const bool starts = event.kind == EventKind::step_started;
+    if (event.type == "narrow") narrow += starts ? 1 : -1;
+    if (event.type == "narrow" && starts) ++narrow_starts;
+    most = std::max(most, narrow);
+    if (event.type == "wide" && starts && narrow_starts < 24) ++wide_before_last;
+  }
+  CHECK(most == 2);
+  CHECK(narrow == 0);
+  CHECK(narrow_starts == 24);
+  CHECK(wide_before_last == 12);
+}
+
+TEST_CASE("engine: a limit of a step type that is not there, or of none, is refused", "[actors]") {
+  EngineOptions options;
+  options.at_once_max = {{"x", 0}};
+  const Steps steps{{"x", [](const StepCall&) { return done(); }}};
+  CHECK(Engine::open(open_memory_store(make_memory_file()), steps, options).error().code ==
+        Errc::invalid_argument);
+  options.at_once_max = {{"y", 1}};
+  CHECK(Engine::open(open_memory_store(make_memory_file()), steps, options)
+            .error()
+            .message.find("\"y\"") != std::string::npos);
+}
+
 TEST_CASE("run: parameters take memory only while their attempt is under way", "[actors]") {
   EngineOptions options;
   options.attempts_max = 1;

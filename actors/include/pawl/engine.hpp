@@ -47,6 +47,12 @@ struct EngineOptions {
   /// Attempts under way at once, those that wait for a step thread or for the store included.
   std::size_t attempts_max = 4096;
 
+  /// Attempts of a step type under way at once, over all runs, such as `{{"bank", 2}}`; each at
+  /// least 1. Types that are not there have no limit of their own. Those that wait go in the order
+  /// in which they came. An attempt counts until its end is durable; one whose code outlives its
+  /// timeout counts no more.
+  std::map<std::string, std::size_t> at_once_max = {};
+
   /// How long the destructor lets running steps finish; see `close`.
   std::int64_t close_grace_ms = 5000;
 
