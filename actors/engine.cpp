@@ -206,6 +206,8 @@ Result<Engine> Engine::open(std::unique_ptr<Store> store, Steps steps, EngineOpt
   if (!steps.repeated().empty())
     return make_error(Errc::invalid_argument,
                       "the step type \"" + steps.repeated().front() + "\" was given twice");
+  if (options.starts_max == 0)
+    return make_error(Errc::invalid_argument, "starts_max is 0: no run could ever be started");
   for (const auto& [type, limit] : options.at_once_max)
     if (limit == 0 || steps.types().count(type) == 0)
       return make_error(

@@ -65,6 +65,7 @@ EngineCore::EngineCore(caf::actor_system& system, std::unique_ptr<Store> store,
       counters_(std::make_shared<Counters>()),
       performers_(std::make_shared<StepPerformers>(system, std::move(steps))),
       gate_(std::make_shared<AnswerGate>()),
+      starts_(std::make_shared<StartGate>(options_.starts_max)),
       callbacks_(std::move(callbacks)) {
   options_.folder = absolute_folder(options_.folder);
   const std::int64_t epoch = store->epoch();
@@ -140,6 +141,14 @@ Result<Message<StartRequest>> EngineCore::make_request(
   return Message<StartRequest>(std::move(request));
 }
 
+bool EngineCore::has_room_to_start() const {
+  if (starts_->try_enter()) return true;
+  // The actor that tells something is one of those that answer starts.
+  if (options_.when_full == WhenFull::refuse || Reporter::is_telling()) return false;
+  starts_->enter();
+  return true;
+}
+
 Run EngineCore::submit(const Flow& flow, std::string_view run, const json& input,
                        const StartOptions& options) {
   Result<RunId> id =
@@ -149,6 +158,12 @@ Run EngineCore::submit(const Flow& flow, std::string_view run, const json& input
   const auto state = make_state(id->str());
   Result<Message<StartRequest>> request = make_request(flow, *id, input, options, state);
   if (!request) return refused(id->str(), request.error());
+  if (!has_room_to_start())
+    return refused(id->str(), make_error(Errc::busy,
+                                         std::to_string(options_.starts_max) +
+                                             " starts wait for the store; try again later",
+                                         id->str()));
+  state->started.on_set([starts = starts_](const Result<void>&) { starts->leave(); });
   caf::anon_send(coordinator_, std::move(*request));
   return Run(state);
 }

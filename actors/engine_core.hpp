@@ -12,6 +12,7 @@
 #include "actors/messages.hpp"
 #include "actors/pending.hpp"
 #include "actors/reporter.hpp"
+#include "actors/start_gate.hpp"
 #include "actors/step_performers.hpp"
 
 #include <caf/actor_system.hpp>
@@ -97,6 +98,7 @@ class EngineCore {
   }
 
   static Error lost();
+  bool has_room_to_start() const;
   Result<Message<StartRequest>> make_request(const Flow& flow, const RunId& run, const json& input,
                                              const StartOptions& options,
                                              const std::shared_ptr<Run::State>& state) const;
@@ -111,6 +113,7 @@ class EngineCore {
   std::shared_ptr<Counters> counters_;
   std::shared_ptr<StepPerformers> performers_;
   std::shared_ptr<AnswerGate> gate_;
+  std::shared_ptr<StartGate> starts_;
   std::shared_ptr<CallbackThread> callbacks_;
   StoreActor store_;
   CoordinatorActor coordinator_;

@@ -6,6 +6,17 @@ namespace pawl {
 
 namespace {
 
+thread_local bool telling = false;
+
+struct Telling {
+  Telling() { telling = true; }
+
+  ~Telling() { telling = false; }
+
+  Telling(const Telling&) = delete;
+  Telling& operator=(const Telling&) = delete;
+};
+
 LogLevel level_of(const EngineEvent& event) {
   switch (event.kind) {
     case EventKind::step_started:
@@ -68,11 +79,16 @@ std::string_view to_string(LogLevel level) {
   return "unknown";
 }
 
+bool Reporter::is_telling() {
+  return telling;
+}
+
 void Reporter::event(const EngineEvent& event) noexcept {
   // A listener is a guest: whatever it throws must not bring an actor down.
   try {
     if (on_event_) {
       const std::lock_guard<std::mutex> lock(mutex_);
+      const Telling here;
       on_event_(event);
     }
     if (on_log_) log(level_of(event), words(event));
@@ -84,6 +100,7 @@ void Reporter::log(LogLevel level, const std::string& text) noexcept {
   if (!on_log_) return;
   try {
     const std::lock_guard<std::mutex> lock(mutex_);
+    const Telling here;
     on_log_({level, text});
   } catch (...) {
   }

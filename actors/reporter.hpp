@@ -19,6 +19,9 @@ class Reporter {
 
   void log(LogLevel level, const std::string& text) noexcept;
 
+  /// Whether the calling thread is in a listener or a log sink.
+  static bool is_telling();
+
   /// Whether anybody listens; lets callers skip making an event.
   bool listens() const { return on_event_ || on_log_; }
 

@@ -40,6 +40,24 @@ class Door {
 
 }  // namespace
 
+TEST_CASE("engine: whoever submits faster than the store answers waits", "[actors]") {
+  TempFolder folder;
+  EngineOptions options;
+  options.starts_max = 1;
+  Engine engine = Engine::open(folder / "pawl.db", {{"add", add}}, options).value();
+  std::vector<Run> runs;
+  for (int i = 0; i < 50; ++i)
+    runs.push_back(engine.submit(flow_of(chain), "r" + std::to_string(i), {{"n", i}}));
+  for (int i = 0; i < 50; ++i) {
+    // All but the last have been answered: there was one place.
+    CHECK(runs[static_cast<std::size_t>(i)].started().has_value());
+    CHECK(runs[static_cast<std::size_t>(i)].wait().output == i + 2);
+  }
+  options.starts_max = 0;
+  CHECK(Engine::open(folder / "other.db", {{"add", add}}, options).error().code ==
+        Errc::invalid_argument);
+}
+
 TEST_CASE("engine: a flow runs on a file, and its end is there for the next engine", "[actors]") {
   TempFolder folder;
   const std::string path = folder / "pawl.db";

@@ -643,6 +643,41 @@ TEST_CASE("run: a step type with a limit waits, over all runs, and holds up no o
   CHECK(wide_before_last == 12);
 }
 
+TEST_CASE("run: starts beyond the bound are refused until others are answered", "[actors]") {
+  EngineOptions options;
+  options.starts_max = 2;
+  options.when_full = WhenFull::refuse;
+  World world(Steps{{"x", [](const StepCall&) { return done(); }}}, seed(), make_memory_file(),
+              options);
+  const Flow flow = parse_flow(R"({"flow": "f", "steps": {"a": {"run": "x"}}})").value();
+  const Run first = world.core().submit(flow, "r1", json::object());
+  const Run bad = world.core().submit(flow, "r1", 7);  // takes no place
+  CHECK(bad.started().error().code == Errc::invalid_input);
+  const Run second = world.core().submit(flow, "r2", json::object());
+  const Run third = world.core().submit(flow, "r3", json::object());
+  CHECK(third.started().error().code == Errc::busy);
+  CHECK(third.wait().error->code == Errc::busy);
+  REQUIRE(world.run_to_rest());
+  CHECK(first.wait().succeeded());
+  CHECK(second.wait().succeeded());
+  const Run again = world.core().submit(flow, "r3", json::object());
+  REQUIRE(world.run_to_rest());
+  CHECK(again.wait().succeeded());
+  CHECK(world.records("r3") == world.records("r1"));
+}
+
+TEST_CASE("reporter: listeners and sinks are known to be at work, and only they", "[actors]") {
+  int told = 0;
+  Reporter reporter([&](const EngineEvent&) { told += Reporter::is_telling() ? 1 : 0; },
+                    [&](const LogLine&) { told += Reporter::is_telling() ? 10 : 0; });
+  reporter.event({});
+  CHECK(told == 11);
+  CHECK_FALSE(Reporter::is_telling());
+  Reporter throwing([](const EngineEvent&) { throw 7; }, {});
+  throwing.event({});
+  CHECK_FALSE(Reporter::is_telling());
+}
+
 TEST_CASE("engine: a limit of a step type that is not there, or of none, is refused", "[actors]") {
   EngineOptions options;
   options.at_once_max = {{"x", 0}};

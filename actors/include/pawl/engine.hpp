@@ -31,6 +31,9 @@ struct EngineSeams {
   std::shared_ptr<Executor> executor;
 };
 
+/// What a start does when `starts_max` of them wait for their answer.
+enum class WhenFull { wait, refuse };
+
 struct EngineOptions {
   /// Threads for step functions; they may block. 0: four, or one per core if that is more. A step
   /// that outlives its timeout keeps its thread; up to twice as many threads make up for such.
@@ -43,6 +46,12 @@ struct EngineOptions {
   /// Runs held in memory at once. More may be started: they wait in the store, where they are as
   /// safe.
   std::size_t live_runs_max = 10'000;
+
+  /// Starts that may wait for their answer at once, so that whoever submits faster than the disk
+  /// writes fills no memory. One more waits, in `submit` too, or is refused with Errc::busy; from
+  /// an event listener or a log sink it is always refused.
+  std::size_t starts_max = 100'000;
+  WhenFull when_full = WhenFull::wait;
 
   /// Attempts under way at once, those that wait for a step thread or for the store included.
   std::size_t attempts_max = 4096;
