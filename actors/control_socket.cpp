@@ -7,6 +7,7 @@
 #include "actors/prune_question.hpp"
 #include "actors/real_seams.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -116,6 +117,7 @@ const char* word(ControlVerb verb) {
     case ControlVerb::unblock: return "unblock";
     case ControlVerb::signal: return "signal";
     case ControlVerb::resolve: return "resolve";
+    case ControlVerb::fork: return "fork";
   }
   return "";
 }
@@ -141,16 +143,30 @@ json answer_to(const std::string& line, const ControlSocket::Serve& serve,
     return error(
         make_error(Errc::invalid_argument, "a question is {\"ask\":VERB,\"run\":RUN}" +
                                                (question ? "" : "; " + question.error().text())));
-  for (const ControlVerb verb :
-       {ControlVerb::cancel, ControlVerb::unblock, ControlVerb::signal, ControlVerb::resolve}) {
+  for (const ControlVerb verb : {ControlVerb::cancel, ControlVerb::unblock, ControlVerb::signal,
+                                 ControlVerb::resolve, ControlVerb::fork}) {
     if (*text("ask") != word(verb)) continue;
-    ControlQuestion asked{verb, *text("run"), {}, {}};
+    ControlQuestion asked{verb, *text("run"), {}, {}, {}};
     if (verb == ControlVerb::resolve) {
       const auto output = question->find("output");
       if (text("step") == nullptr || output == question->end())
         return error(
             make_error(Errc::invalid_argument, "a resolution has a \"step\" and an \"output\""));
       asked.resolution = {*text("step"), *output};
+    }
+    if (verb == ControlVerb::fork) {
+      asked.fork.set = question->value("set", json::object());
+      asked.fork.flow = question->value("flow", json());
+      asked.fork.labels = question->value("labels", json::object());
+      const json& labels = asked.fork.labels;
+      if (text("step") == nullptr || text("id") == nullptr || !asked.fork.set.is_object() ||
+          !labels.is_object() ||
+          !std::all_of(labels.begin(), labels.end(), [](const json& l) { return l.is_string(); }))
+        return error(make_error(Errc::invalid_argument,
+                                "a fork has a \"step\" and an \"id\"; \"set\" and \"labels\" are "
+                                "objects, the latter of texts"));
+      asked.fork.step = *text("step");
+      asked.fork.id = *text("id");
     }
     if (verb == ControlVerb::signal) {
       if (text("name") == nullptr || text("id") == nullptr)
@@ -271,6 +287,13 @@ Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion&
   if (question.verb == ControlVerb::resolve) {
     line["step"] = question.resolution.step;
     line["output"] = question.resolution.output;
+  }
+  if (question.verb == ControlVerb::fork) {
+    line["step"] = question.fork.step;
+    line["id"] = question.fork.id;
+    line["set"] = question.fork.set;
+    line["labels"] = question.fork.labels;
+    if (!question.fork.flow.is_null()) line["flow"] = question.fork.flow;
   }
   const Result<json> answer = exchange(store_path, line, timeout_ms);
   if (!answer) return answer.error();

@@ -11,7 +11,8 @@ namespace pawl {
 
 /// Listens on `STORE.sock`, which only this user may open, and serves one caller after the other on
 /// a thread of its own. One line of JSON each way: `{"ask":"cancel","run":RUN}`, a signal with its
-/// `"name"`, `"payload"` and `"id"`, a resolution with its `"step"` and `"output"`, answered by
+/// `"name"`, `"payload"` and `"id"`, a resolution with its `"step"` and `"output"`,
+/// a fork with its `"step"`, `"id"`, `"set"`, `"flow"` and `"labels"`, answered by
 /// `{"state":STATE}` or `{"error":{"code","message"}}`.
 class ControlSocket {
  public:

@@ -99,8 +99,10 @@ void Coordinator::on_start_written(const Message<StartRequest>& request, const W
   }
   auto machine = std::make_shared<FlowMachine>(request->flow.plan(), RunId::trusted(start.run),
                                                request->input);
-  if (const Result<Commands> applied = machine->apply(Recorded{*reply.stored}); !applied)
-    return give_up(start.run, applied.error());
+  Result<Commands> applied = machine->apply(Recorded{*reply.stored});
+  for (std::size_t i = 0; applied && i < start.records.size(); ++i)
+    applied = machine->apply(Recorded{*start.records[i]});
+  if (!applied) return give_up(start.run, applied.error());
   adopt(start.run, reply.run, start.folder, std::move(machine));
 }
 

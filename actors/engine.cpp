@@ -128,6 +128,7 @@ class Engine::Impl {
   void listen(const std::string& store_path) {
     const auto serve = [core = core_](const ControlQuestion& question) {
       const std::string& run = question.run;
+      if (question.verb == ControlVerb::fork) return core->fork(run, question.fork, 3000);
       const auto answer = question.verb == ControlVerb::cancel    ? core->cancel(run)
                           : question.verb == ControlVerb::unblock ? core->unblock(run)
                           : question.verb == ControlVerb::resolve
@@ -258,6 +259,12 @@ Result<RunState> Engine::signal(std::string_view run, std::string_view name, jso
 Result<RunState> Engine::resolve(std::string_view run, std::string_view step, json output) {
   if (impl_->is_closed()) return closed_error();
   return impl_->core().resolve(run, {std::string(step), std::move(output)})->wait();
+}
+
+Result<Run> Engine::fork(std::string_view run, std::string_view step, std::string_view id,
+                         const ForkOptions& options) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core().fork(run, step, id, options);
 }
 
 Result<std::vector<Doubt>> Engine::doubts(std::string_view run) {

@@ -107,6 +107,13 @@ std::shared_ptr<Ticket<Outcome>> EngineCore::end_ticket(
       Outcome{RunState::running, nullptr, RunError{error.code, "", error.message}});
 }
 
+Result<void> EngineCore::check_types(const Flow& flow, const std::string& run) const {
+  std::vector<Problem> problems = unknown_types(*flow.plan(), steps());
+  if (problems.empty()) return {};
+  return Error{Errc::invalid_flow, "the flow has step types that this program lacks", run,
+               std::move(problems)};
+}
+
 Result<Message<StartRequest>> EngineCore::make_request(
     const Flow& flow, const RunId& run, const json& input, const StartOptions& options,
     const std::shared_ptr<Run::State>& state) const {
@@ -119,9 +126,7 @@ Result<Message<StartRequest>> EngineCore::make_request(
   json merged = flow.plan()->input_defaults;
   merged.update(input);
   if (Result<void> fits = check_child_ids(*flow.plan(), run.str()); !fits) return fits.error();
-  if (std::vector<Problem> problems = unknown_types(*flow.plan(), steps()); !problems.empty())
-    return Error{Errc::invalid_flow, "the flow has step types that this program lacks", run.str(),
-                 std::move(problems)};
+  if (Result<void> known = check_types(flow, run.str()); !known) return known.error();
   if (std::vector<Problem> problems = missing_input(*flow.plan(), merged); !problems.empty())
     return Error{Errc::invalid_input, "the input lacks what the flow needs", run.str(),
                  std::move(problems)};

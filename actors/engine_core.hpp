@@ -2,7 +2,9 @@
 /// engine on threads, a test or the lab on a schedule of its own.
 #pragma once
 
+#include <pawl/control.hpp>
 #include <pawl/engine.hpp>
+#include <pawl/fork.hpp>
 #include <pawl/resolution.hpp>
 #include <pawl/signal.hpp>
 
@@ -17,8 +19,10 @@
 
 #include <caf/actor_system.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -60,6 +64,18 @@ class EngineCore {
   PendingPtr<Result<RunState>> cancel(std::string_view run);
   PendingPtr<Result<RunState>> unblock(std::string_view run);
   PendingPtr<Result<RunState>> signal(std::string_view run, Signal signal);
+
+  /// Makes a fork and starts it. Waits for the store: as long as it takes, or each time that it is
+  /// asked at most `wait_ms`.
+  ///
+  /// Errors: those of `Engine::fork`; Errc::busy when the store did not answer in time.
+  Result<Run> fork(std::string_view run, std::string_view step, std::string_view id,
+                   const ForkOptions& options, std::optional<std::int64_t> wait_ms = {});
+
+  /// The same for another process. Asks the store three times. Gives the fork's state as far as
+  /// noted.
+  Result<RunState> fork(const std::string& run, const ControlFork& fork, std::int64_t wait_ms);
+
   PendingPtr<Result<RunState>> resolve(std::string_view run, const Resolution& resolution);
 
   /// See `Engine::prune`.
@@ -102,6 +118,7 @@ class EngineCore {
   Result<Message<StartRequest>> make_request(const Flow& flow, const RunId& run, const json& input,
                                              const StartOptions& options,
                                              const std::shared_ptr<Run::State>& state) const;
+  Result<void> check_types(const Flow& flow, const std::string& run) const;
   std::shared_ptr<Run::State> make_state(const std::string& run) const;
   std::shared_ptr<Ticket<Result<void>>> started_ticket(
       const std::shared_ptr<Run::State>& state) const;

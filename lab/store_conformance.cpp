@@ -200,6 +200,50 @@ void check_child_starts(Bench& bench) {
       "a child whose parent is unknown is written");
 }
 
+/// A fork's start, which brings what it shares.
+StartRun fork_start(const std::string& run, const std::string& from, Labels labels = {}) {
+  StartRun fork = std::get<StartRun>(start(run));
+  fork.body = start_body({std::move(labels), {}, ForkedFrom{"r0", from, {}}});
+  fork.records = {std::make_shared<Record>(output("a", 0, "1")),
+                  std::make_shared<Record>(output("b", 0, "2"))};
+  return fork;
+}
+
+void check_fork_starts(Bench& bench) {
+  const StartRun fork = fork_start("r1", "c");
+  const WriteReply first = bench.put(fork, 5000);
+  bench.demand_status(first, WriteStatus::written, "a fork's start");
+  bench.demand(first.stored && first.stored->kind == RecordKind::started,
+               "a fork's start is not answered with its started record");
+  const std::vector<Record> records = bench.load("r1").records;
+  bench.demand(records.size() == 3 && records[0].body == fork.body && records[1].step == "a" &&
+                   records[1].body == "1" && records[2].step == "b" && records[2].body == "2",
+               "a fork is not stored as it was given");
+  for (std::size_t i = 1; i < records.size(); ++i)
+    bench.demand(records[i].seq > records[i - 1].seq && records[i].at_ms == 5000 &&
+                     records[i].epoch == bench.store().epoch() &&
+                     fork.records[i - 1]->seq == records[i].seq,
+                 "a fork's records are not filled in");
+  const WriteReply again = bench.put(fork_start("r1", "c", {{"team", "tea"}}));
+  bench.demand_status(again, WriteStatus::already_exists, "the same fork again");
+  bench.demand(again.run == first.run && bench.load("r1").records.size() == 3,
+               "the same fork again is another run, or brings its records again");
+}
+
+void check_other_forks(Bench& bench) {
+  bench.put(fork_start("r1", "c"));
+  bench.put(start("r2"));
+  const Write others[] = {fork_start("r1", "b"), start("r1"), fork_start("r2", "c")};
+  for (const Write& other : others) {
+    const WriteReply reply = bench.put(other);
+    bench.demand(reply.status == WriteStatus::refused && reply.error.code == Errc::run_differs,
+                 "a run that is another fork, or one of the two no fork, is not refused as "
+                 "run_differs");
+  }
+  bench.demand(bench.load("r1").records.size() == 3 && bench.load("r2").records.size() == 1,
+               "a refused fork has changed a run");
+}
+
 struct NamedCheck {
   const char* name;
   void (*check)(Bench&);
@@ -218,6 +262,8 @@ constexpr NamedCheck all_checks[] = {
     {"an unknown run is unknown", check_unknown},
     {"what a start says besides stays, and labels find it", check_start_bodies},
     {"a child's start opens its parent's step, or nothing is written", check_child_starts},
+    {"a fork is stored with what it shares, once", check_fork_starts},
+    {"another fork under an id is refused", check_other_forks},
     {"a prune removes ended runs, by age and count, and no others", check_prune},
     {"a pruned run is gone, and its id is free", check_pruned_ids},
     {"a child is pruned with its parent", check_pruned_children},

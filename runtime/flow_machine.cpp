@@ -78,6 +78,9 @@ Result<void> FlowMachine::take(const Record& record) {
        record.end == AttemptEnd::succeeded);
   if (outcome_ && !lawful_after_end) return unlawful(record, "comes after the run's end");
   epoch_ = record.epoch;
+  sharing_ = sharing_ && record.attempt == 0 &&
+             (record.kind == RecordKind::output || record.kind == RecordKind::signal ||
+              record.end == AttemptEnd::fatal);
   if (about_step) {
     const std::optional<std::size_t> i = find(record.step);
     if (!i) return unlawful(record, "is about a step that the flow has not");
@@ -92,16 +95,7 @@ Result<void> FlowMachine::take(const Record& record) {
       (resumed_ || !mutant("cancel_forgotten_at_restart")))
     take_cancel_request();
   if (record.kind == RecordKind::unblocked) take_unblocked(record);
-  if (record.kind == RecordKind::started) {
-    Result<StartFacts> facts = start_facts_from(record.body);
-    if (!facts) return unlawful(record, "is not readable");
-    start_facts_ = std::move(*facts);
-    started_at_ms_ = record.at_ms;
-    for (std::size_t i = 0; i < plan_->steps.size(); ++i) {
-      if (plan_->steps[i].needs.empty()) steps_[i].ready_ms = record.at_ms;
-      if (steps_[i].missing == 0 && steps_[i].phase == Phase::pending) begin(i);
-    }
-  }
+  if (record.kind == RecordKind::started) return take_started(record);
   return {};
 }
 
@@ -117,7 +111,7 @@ Result<void> FlowMachine::take_output(const Record& record, std::size_t i) {
   const bool is_resolved =
       record.attempt == 0 && (step.phase == Phase::blocked || step.phase == Phase::stopped);
   const bool is_performed = plan.kind == StepKind::task || plan.kind == StepKind::child;
-  if (!is_performed || is_default || is_resolved) return take_own_output(record, i);
+  if (!is_performed || is_default || is_resolved || sharing_) return take_own_output(record, i);
   if ((step.phase != Phase::open && step.phase != Phase::child) || record.attempt != step.attempt)
     return unlawful(record, "comes from an attempt that is not open");
   std::shared_ptr<const json> value = record.value;

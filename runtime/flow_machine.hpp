@@ -92,6 +92,10 @@ enum class Role {
 /// A signal waits until a step that awaits its name takes it, the oldest first; the step's output
 /// says which it took. Its record may come before or after anything else.
 ///
+/// The records of a fork begin with what it shares: outputs, and the failures of elements, of
+/// attempt 0, which settle a task as if an attempt had; and the signals that were taken. They were
+/// another run's, and are not undone. The first record of another sort ends them.
+///
 /// A backoff may also be followed by `opened` at once: in a replay, where nobody tells that it is
 /// over. A cancel may overtake an `opened` that is being written: such an attempt is counted, and
 /// its step stays stopped. A failed run starts nothing that opens after its failure.
@@ -132,6 +136,9 @@ class FlowMachine {
 
   /// The records that let everything go on that is blocked for a person.
   std::vector<Record> unblocking() const;
+
+  /// What has been done and could be undone, in the order in which that would happen. No undos yet.
+  std::vector<std::size_t> places_to_undo() const;
 
   std::size_t places() const { return steps_.size(); }
 
@@ -258,6 +265,7 @@ class FlowMachine {
   };
 
   Result<void> take(const Record& record);
+  Result<void> take_started(const Record& record);
   Result<void> take_output(const Record& record, std::size_t i);
   Result<void> take_receipt(const Record& record, std::size_t i);
   Result<void> take_opened(const Record& record, std::size_t i);
@@ -275,7 +283,6 @@ class FlowMachine {
   void end_element(std::size_t i);
   void fail_element(std::size_t i, Errc code);
   Result<json> collect_elements(std::size_t map) const;
-  std::vector<std::size_t> places_to_undo() const;
   void undo_next();
   void issue_undos(Commands& commands);
   void issue_undoing(const Outcome& end, Commands& commands);
@@ -375,6 +382,7 @@ class FlowMachine {
   std::optional<RunError> failure_;
   std::optional<Outcome> outcome_;
   StartFacts start_facts_;
+  bool sharing_ = false;  // what comes was another run's, of which this one is a fork
   std::int64_t started_at_ms_ = 0;
   std::int64_t ended_at_ms_ = 0;
 };

@@ -1,11 +1,25 @@
-// How a step is settled, who begins then, and who is excluded.
+// How a run begins, how a step is settled, who begins then, and who is excluded.
 #include "runtime/flow_machine.hpp"
 #include "runtime/mutant.hpp"
+#include "runtime/unlawful.hpp"
 
 #include <algorithm>
 #include <utility>
 
 namespace pawl {
+
+Result<void> FlowMachine::take_started(const Record& record) {
+  Result<StartFacts> facts = start_facts_from(record.body);
+  if (!facts) return unlawful(record, "is not readable");
+  start_facts_ = std::move(*facts);
+  sharing_ = start_facts_.forked_from.has_value();
+  started_at_ms_ = record.at_ms;
+  for (std::size_t i = 0; i < plan_->steps.size(); ++i) {
+    if (plan_->steps[i].needs.empty()) steps_[i].ready_ms = record.at_ms;
+    if (steps_[i].missing == 0 && steps_[i].phase == Phase::pending) begin(i);
+  }
+  return {};
+}
 
 void FlowMachine::succeed(std::size_t i, std::shared_ptr<const json> value, const Record& record) {
   Step& step = steps_[i];

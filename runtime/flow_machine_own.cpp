@@ -32,7 +32,7 @@ Result<void> FlowMachine::take_own_output(const Record& record, std::size_t i) {
   if (phase == Phase::failed || phase == Phase::excluded)
     return unlawful(record, "comes after the step has failed, or was excluded");
   const bool is_performed = plan.kind == StepKind::task || plan.kind == StepKind::child;
-  if (is_performed && phase != Phase::computing && phase != Phase::stopped &&
+  if (is_performed && !sharing_ && phase != Phase::computing && phase != Phase::stopped &&
       phase != Phase::blocked)
     return unlawful(record, "is a default, and the step has not failed");
   std::shared_ptr<const json> value = record.value;

@@ -138,7 +138,6 @@ Result<json> FlowMachine::collect_elements(std::size_t i) const {
 
 // --- undos
 
-/// What a run that does not succeed has done and can undo, in the order in which it is undone.
 std::vector<std::size_t> FlowMachine::places_to_undo() const {
   std::vector<std::size_t> places;
   for (std::size_t i = 0; i < steps_.size(); ++i)

@@ -173,12 +173,26 @@ class Comparison {
     return before && now && before->digest != now->digest;
   }
 
-  /// The step's attempts, those of its elements and of their undos.
+  /// Whether a fork was given the step's output, which then follows from nothing.
+  bool was_given(const std::string& step) const {
+    const std::optional<ForkedFrom>& fork = before_.start_facts().forked_from;
+    return fork && fork->set.count(step) > 0;
+  }
+
+  /// Whether a fork shares what attempts came to in another run.
+  bool is_shared(std::size_t i) const {
+    return before_.start_facts().forked_from && before_.attempts(i) == 0 &&
+           (before_.step_output(i) || before_.step_error(i));
+  }
+
+  /// The step's attempts, those of its elements and of their undos, and shared ones.
   void compare_parts(const std::string& step) {
+    if (was_given(step)) return;
     for (std::size_t i = 0; i < before_.places(); ++i) {
       const std::string& part = before_.name(i);
       const StepKind kind = before_.definition(i).kind;
-      if ((kind != StepKind::task && kind != StepKind::child) || before_.attempts(i) == 0 ||
+      const bool was_performed = before_.attempts(i) > 0 || is_shared(i);
+      if ((kind != StepKind::task && kind != StepKind::child) || !was_performed ||
           part_name_from(part).step != step)
         continue;
       if (broken(step)) return;  // one is enough
@@ -227,7 +241,7 @@ class Comparison {
   bool was_computed(std::size_t old_step) const {
     const PlannedStep& step = run_.flow.plan()->steps[old_step];
     if (step.kind == StepKind::map) return begun_.count(step.name.str()) > 0;
-    if (step.kind == StepKind::sleep) return false;
+    if (step.kind == StepKind::sleep || was_given(step.name.str())) return false;
     const auto output =
         std::find_if(run_.records.begin(), run_.records.end(), [&](const Record& record) {
           return record.kind == RecordKind::output && record.step == step.name.str();

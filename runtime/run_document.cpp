@@ -213,6 +213,11 @@ json parent_json(const StartFacts& facts) {
   return {{"run", facts.parent->run}, {"step", facts.parent->step}};
 }
 
+json fork_json(const StartFacts& facts) {
+  if (!facts.forked_from) return nullptr;
+  return {{"run", facts.forked_from->run}, {"step", facts.forked_from->step}};
+}
+
 }  // namespace
 
 Result<RunView> view_run(const Flow& flow, const std::string& run, const json& input,
@@ -229,6 +234,7 @@ Result<RunView> view_run(const Flow& flow, const std::string& run, const json& i
   if (!facts) return make_error(facts.error().code, facts.error().message, run);
   view.document["labels"] = facts->labels;
   view.document["parent"] = parent_json(*facts);
+  view.document["forked_from"] = fork_json(*facts);
   const RunTimes times = run_times(*machine, records);
   view.document["started_ms"] = times.started_ms;
   view.document["ended_ms"] = time_json(times.ended_ms);

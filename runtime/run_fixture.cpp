@@ -136,19 +136,11 @@ class Members {
   }
 
   Digest digest(const char* name) {
-    Digest digest;
     const std::string hex = text(name);
-    if (hex.empty()) return digest;
-    static constexpr std::string_view digits = "0123456789abcdef";
-    bool reads = hex.size() == 2 * digest.bytes.size();
-    for (std::size_t i = 0; reads && i < digest.bytes.size(); ++i) {
-      const std::size_t high = digits.find(hex[2 * i]);
-      const std::size_t low = digits.find(hex[2 * i + 1]);
-      reads = high != std::string_view::npos && low != std::string_view::npos;
-      if (reads) digest.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
-    }
-    if (!reads) complain(name, "expected a digest: 32 of the digits 0 to 9 and a to f");
-    return digest;
+    if (hex.empty()) return {};
+    const std::optional<Digest> digest = digest_from_hex(hex);
+    if (!digest) complain(name, "expected a digest: 32 of the digits 0 to 9 and a to f");
+    return digest.value_or(Digest{});
   }
 
   /// What `json_member` wrote: canonical text; nothing if it is not there.

@@ -6,6 +6,7 @@
 #include "runtime/flow_machine.hpp"
 #include "runtime/part_name.hpp"
 #include "runtime/shown_output.hpp"
+#include "runtime/start_facts.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -131,6 +132,21 @@ void hide_in_record(Record& record, const FlowMachine& machine) {
   record.output_digest = Digest{};  // of an output that was not kept, or stands elsewhere
 }
 
+/// A fork tells the digests of the outputs that it was given: those of what is shown of them.
+void hide_in_start(std::vector<Record>& records) {
+  const Result<StartFacts> facts = start_facts_of(records);
+  if (!facts || !facts->forked_from) return;
+  StartFacts shown = *facts;
+  for (const Record& record : records)
+    if (record.kind == RecordKind::output)
+      if (const auto set = shown.forked_from->set.find(record.step);
+          set != shown.forked_from->set.end())
+        set->second = record.output_digest;
+  for (Record& record : records)
+    if (record.kind == RecordKind::started && !(shown.forked_from == facts->forked_from))
+      record.body = start_body(shown);
+}
+
 /// The digest of an attempt's parameters; that of nothing where they cannot be made.
 Digest parameters_digest(const FlowMachine& machine, const std::string& part) {
   const std::optional<std::size_t> place = machine.find(part);
@@ -160,6 +176,7 @@ Result<RunFixture> redacted(const RunFixture& fixture) {
                    hide_in_input(fixture.input, fixture.flow.plan()->secrets), fixture.folder,
                    fixture.records};
   for (Record& record : shown.records) hide_in_record(record, *before);
+  hide_in_start(shown.records);
   const Result<FlowMachine> after = replayed(shown);
   if (!after) return refused(after.error());
   for (Record& record : shown.records) {

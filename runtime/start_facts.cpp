@@ -21,6 +21,29 @@ Result<ParentStep> parent_from(const json& value) {
                     value["depth"].get<int>()};
 }
 
+Result<ForkedFrom> fork_from(const json& value) {
+  const bool fits = value.is_object() && value.value("run", json()).is_string() &&
+                    value.value("step", json()).is_string() &&
+                    value.value("set", json::object()).is_object();
+  if (!fits) return unreadable();
+  ForkedFrom from{value["run"].get<std::string>(), value["step"].get<std::string>()};
+  const json set = value.value("set", json::object());
+  for (const auto& [step, hex] : set.items()) {
+    const std::optional<Digest> digest =
+        hex.is_string() ? digest_from_hex(hex.get<std::string>()) : std::nullopt;
+    if (!digest) return unreadable();
+    from.set.emplace(step, *digest);
+  }
+  return from;
+}
+
+std::string origin_of(const StartFacts& facts) {
+  if (facts.parent) return "step " + facts.parent->step + " of run " + facts.parent->run;
+  if (facts.forked_from)
+    return "a fork of run " + facts.forked_from->run + " from step " + facts.forked_from->step;
+  return "neither a child nor a fork";
+}
+
 }  // namespace
 
 std::string start_body(const StartFacts& facts) {
@@ -29,6 +52,11 @@ std::string start_body(const StartFacts& facts) {
   if (facts.parent)
     body["parent"] = {
         {"depth", facts.parent->depth}, {"run", facts.parent->run}, {"step", facts.parent->step}};
+  if (facts.forked_from) {
+    json& from = body["forked_from"];
+    from = {{"run", facts.forked_from->run}, {"step", facts.forked_from->step}};
+    for (const auto& [step, digest] : facts.forked_from->set) from["set"][step] = digest.hex();
+  }
   return body.empty() ? std::string() : body.dump();
 }
 
@@ -48,6 +76,11 @@ Result<StartFacts> start_facts_from(std::string_view body) {
     if (!parent) return parent.error();
     facts.parent = std::move(*parent);
   }
+  if (const auto found = value.find("forked_from"); found != value.end()) {
+    Result<ForkedFrom> from = fork_from(*found);
+    if (!from) return from.error();
+    facts.forked_from = std::move(*from);
+  }
   return facts;
 }
 
@@ -57,17 +90,16 @@ Result<StartFacts> start_facts_of(const std::vector<Record>& records) {
   return StartFacts{};
 }
 
-std::string explain_parents(std::string_view stored, std::string_view later) {
+std::string explain_origins(std::string_view stored, std::string_view later) {
   const Result<StartFacts> before = start_facts_from(stored);
   const Result<StartFacts> now = start_facts_from(later);
   if (!before) return before.error().message;
   if (!now) return now.error().message;
-  if (before->parent == now->parent) return {};
-  const auto told = [](const StartFacts& facts) {
-    return facts.parent ? "step " + facts.parent->step + " of run " + facts.parent->run
-                        : std::string("no child");
-  };
-  return "it was " + told(*before) + ", is now " + told(*now);
+  if (before->parent == now->parent && before->forked_from == now->forked_from) return {};
+  const std::string was = origin_of(*before);
+  const std::string is = origin_of(*now);
+  if (was != is || !before->forked_from) return "it was " + was + ", is now " + is;
+  return "it is " + was + ", and was given other outputs";
 }
 
 }  // namespace pawl

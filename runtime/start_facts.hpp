@@ -1,10 +1,12 @@
 /// StartFacts: what a run's `started` record says besides that the run began.
 #pragma once
 
+#include <pawl/digest.hpp>
 #include <pawl/error.hpp>
 #include <pawl/labels.hpp>
 #include <pawl/record.hpp>
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,10 +25,22 @@ struct ParentStep {
   }
 };
 
+/// The run that a fork shares records with, and what was asked for.
+struct ForkedFrom {
+  std::string run;                         ///< the other run's id
+  std::string step;                        ///< from which on the fork runs by itself
+  std::map<std::string, Digest> set = {};  ///< outputs that it was given, by step: their digests
+
+  bool operator==(const ForkedFrom& other) const {
+    return run == other.run && step == other.step && set == other.set;
+  }
+};
+
 /// Every member may be absent.
 struct StartFacts {
-  Labels labels = {};                     ///< no part of what makes a run the same run
-  std::optional<ParentStep> parent = {};  ///< with a child's run
+  Labels labels = {};                          ///< no part of what makes a run the same run
+  std::optional<ParentStep> parent = {};       ///< with a child's run
+  std::optional<ForkedFrom> forked_from = {};  ///< with a fork
 };
 
 /// The facts as the body of a `started` record: canonical JSON, an object without the members that
@@ -44,9 +58,10 @@ Result<StartFacts> start_facts_from(std::string_view body);
 /// Errors: Errc::corrupt.
 Result<StartFacts> start_facts_of(const std::vector<Record>& records);
 
-/// How two starts under one id differ in what they are children of; empty if they do not.
+/// How two starts under one id differ in where their runs come from: in what they are children or
+/// forks of. Empty if they do not. No output is told.
 ///
 /// Given: the body of the stored start, and of the one that came later.
-std::string explain_parents(std::string_view stored, std::string_view later);
+std::string explain_origins(std::string_view stored, std::string_view later);
 
 }  // namespace pawl

@@ -116,7 +116,7 @@ class MemoryStore final : public Store {
       const StoredRun& stored = model.stored;
       if (stored.row.run != start.run) continue;
       const auto started = model.slots.at({"", RecordSlot::started});
-      std::string difference = explain_parents(started->body, start.body);
+      std::string difference = explain_origins(started->body, start.body);
       if (stored.flow_digest != start.flow_digest || stored.input != start.input)
         difference = explain_difference(json::parse(*stored.flow), json::parse(stored.input),
                                         json::parse(*start.flow), json::parse(start.input));
@@ -147,6 +147,7 @@ class MemoryStore final : public Store {
     reply.status = WriteStatus::written;
     reply.run = key;
     reply.stored = add(model, started, now_ms);
+    for (const auto& record : start.records) add(model, record, now_ms);
     return reply;
   }
 

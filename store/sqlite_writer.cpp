@@ -1,5 +1,6 @@
 #include "store/sqlite_writer.hpp"
 
+#include <pawl/assert.hpp>
 #include <pawl/run_document.hpp>
 
 #include "runtime/mutant.hpp"
@@ -71,6 +72,11 @@ WriteReply SqliteWriter::apply(const StartRun& start) {
   started->body = start.body;
   insert_event(reply.run, *started);
   reply.stored = std::move(started);
+  for (const auto& record : start.records) {
+    if (record == start.records.back() && mutant("fork_without_its_last_record")) break;
+    const bool inserted = insert_event(reply.run, *record);
+    PAWL_ASSERT(inserted);  // the run is new, and each record has a place of its own
+  }
   return reply;
 }
 
@@ -96,8 +102,8 @@ WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& in
                                    digest_from(same.getColumn(3)) == input_digest;
   auto started = read_record(connection_, key, "", RecordSlot::started);
   if (!started) return refused(started.error());
-  const std::string other_parent = explain_parents((*started)->body, start.body);
-  if ((same_flow_and_input && other_parent.empty()) || mutant("any_start_is_the_same")) {
+  const std::string other_origin = explain_origins((*started)->body, start.body);
+  if ((same_flow_and_input && other_origin.empty()) || mutant("any_start_is_the_same")) {
     WriteReply reply;
     if (start.opens && !opens_too(*start.opens, reply)) return reply;
     reply.status = WriteStatus::already_exists;
@@ -112,10 +118,10 @@ WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& in
   return refused(
       make_error(Errc::run_differs,
                  "this run was started otherwise: " +
-                     (other_parent.empty()
+                     (other_origin.empty()
                           ? explain_difference(parsed(*(*stored)->flow), parsed((*stored)->input),
                                                parsed(*start.flow), parsed(start.input))
-                          : other_parent) +
+                          : other_origin) +
                      "; choose another id, or repeat the first start",
                  start.run));
 }

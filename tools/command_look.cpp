@@ -134,6 +134,9 @@ ExitCode show_command(const Settings& settings, const std::string& id) {
   if (!row.parent.empty())
     console.data("  child of run " + row.parent + ", step " +
                  document["parent"]["step"].get<std::string>());
+  if (const json& fork = document["forked_from"]; !fork.is_null())
+    console.data("  forked from run " + fork["run"].get<std::string>() + ", from step " +
+                 fork["step"].get<std::string>() + " on");
   if (!document["error"].is_null()) {
     const std::string step = document["error"]["step"].get<std::string>();
     console.data("  " + document["error"]["code"].get<std::string>() +

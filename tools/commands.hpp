@@ -46,6 +46,14 @@ struct ResolveArguments {
   std::string output;  ///< JSON, or @FILE, or @- for stdin; empty for null
 };
 
+struct ForkArguments {
+  std::string from;                 ///< the step from which on it runs again
+  std::string id;                   ///< the fork's; empty for a generated one
+  std::vector<std::string> set;     ///< `STEP=JSON`, or `STEP=@FILE`
+  std::string flow;                 ///< another version's file; empty for the run's own
+  std::vector<std::string> labels;  ///< KEY=VALUE
+};
+
 struct LabArguments {
   std::string flow;     ///< the flow's file
   std::string input;    ///< JSON, or @FILE
@@ -74,6 +82,8 @@ ExitCode verify_command(const Settings& settings);
 
 // command_change.cpp
 ExitCode diff_command(const Settings& settings, const std::string& run, const std::string& flow);
+ExitCode fork_command(const Settings& settings, const std::string& run,
+                      const ForkArguments& arguments);
 ExitCode export_command(const Settings& settings, const std::string& run, bool redact);
 
 // command_flow.cpp

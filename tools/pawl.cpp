@@ -33,6 +33,7 @@ struct Arguments {
   PruneArguments prune;
   SignalArguments signal;
   ResolveArguments resolve;
+  ForkArguments fork;
   LabArguments lab;
   std::string flow;
   std::string id;
@@ -166,7 +167,7 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
       [&a] { return steps_command(a.settings); }, false);
 }
 
-/// Commands about runs and other versions of their flows.
+/// Commands about runs and what else they could have become.
 void add_change_commands(CLI::App& app, Arguments& a, Command& chosen) {
   CLI::App* diff = add(app, a, chosen, "diff", "Whether what a run has done fits another flow",
                        [&a] { return diff_command(a.settings, a.id, a.flow); });
@@ -177,6 +178,18 @@ void add_change_commands(CLI::App& app, Arguments& a, Command& chosen) {
                            [&a] { return export_command(a.settings, a.id, a.redact); });
   exported->add_option("RUN", a.id, "The run's id")->required();
   exported->add_flag("--redact", a.redact, "Without what the flow marks secret");
+
+  CLI::App* fork = add(app, a, chosen, "fork",
+                       "Start a new run that shares what another one has done up to a step",
+                       [&a] { return fork_command(a.settings, a.id, a.fork); });
+  fork->add_option("RUN", a.id, "The run's id")->required();
+  fork->add_option("--from", a.fork.from, "The step from which on it runs again")->required();
+  fork->add_option("--id", a.fork.id, "The fork's own id; default: a generated one");
+  fork->add_option("--set", a.fork.set,
+                   "STEP=JSON, or STEP=@FILE: an output that the step has in the fork")
+      ->allow_extra_args(false);
+  fork->add_option("--flow", a.fork.flow, "Another version of the flow (default: the run's own)");
+  add_labels(fork, a.fork.labels, "Pins a label to the fork, KEY=VALUE; may be given many times");
 }
 
 /// The lab's commands. Their steps are mocked: they touch no store and perform nothing.

@@ -218,7 +218,8 @@ TEST_CASE("child: what a start says of its parent comes back", "[runtime]") {
   CHECK_FALSE(start_facts_from("")->parent);
   CHECK_FALSE(start_facts_from("[]").has_value());
   CHECK_FALSE(start_facts_from(R"({"parent": {"run": "r1"}})").has_value());
-  CHECK(explain_parents(start_body(facts), "") == "it was step each[2] of run r1, is now no child");
+  CHECK(explain_origins(start_body(facts), "") ==
+        "it was step each[2] of run r1, is now neither a child nor a fork");
 }
 
 TEST_CASE("child: the document names the child's run, and why names it too", "[runtime]") {

@@ -3,6 +3,8 @@
 #include "support/random_flow.hpp"
 
 #include <pawl/flow.hpp>
+#include <pawl/fork.hpp>
+#include <pawl/run_diff.hpp>
 
 #include "runtime/attempt.hpp"
 #include "runtime/child_run.hpp"
@@ -36,9 +38,31 @@ class Driver {
     tell(Resumed{});
   }
 
-  /// The end of the run; nothing if it never ends.
-  std::optional<Outcome> run() {
-    for (int i = 0; i < 2000 && !machine_->outcome(); ++i) {
+  /// Goes on with a fork. Signals that it has not come again.
+  Driver(const RandomFlow& random, const RunFork& fork, std::uint64_t seed)
+      : random_(random), flow_(fork.flow), chance_(seed), input_(fork.input) {
+    machine_ = fresh();
+    Record started = record(RecordKind::started);
+    started.body = fork.body;
+    write(std::move(started));
+    for (const Record& shared : fork.shared) write(shared);
+    if (chance_.below(2) == 0)
+      for (const Record& interrupted : fork.interrupted) write(interrupted);
+    for (const Signal& signal : random.signals)
+      if (std::none_of(fork.shared.begin(), fork.shared.end(),
+                       [&](const Record& shared) { return shared.step == signal.id; }))
+        signals_.push_back(signal);
+    tell(Resumed{});
+  }
+
+  /// What is stored of it, as that of the run `id`.
+  RunFixture fixture(const std::string& id) const {
+    return {flow_, id, input_, "/", {log_.begin(), log_.end()}};
+  }
+
+  /// The end of the run; nothing if it never ends, or not within so many turns.
+  std::optional<Outcome> run(int turns = 2000) {
+    for (int i = 0; i < turns && !machine_->outcome(); ++i) {
       if (chance_.below(15) == 0) crash();
       if (machine_->outcome()) break;
       if (end_)
@@ -266,6 +290,15 @@ class Driver {
   std::string trouble_;
 };
 
+/// A step whose output is known is given it, sometimes: nothing else must come of that.
+ForkOptions same_outputs(const FlowMachine& machine, lab::Chance& chance) {
+  ForkOptions options;
+  const std::size_t i = chance.below(machine.plan().steps.size());
+  if (chance.below(3) == 0 && machine.step_output(i))
+    options.set[machine.name(i)] = *machine.step_output(i);
+  return options;
+}
+
 std::uint64_t flows_wanted() {
   const char* given = std::getenv("PAWL_RANDOM_FLOWS");
   return given == nullptr ? 3000 : std::strtoull(given, nullptr, 10);
@@ -318,4 +351,54 @@ TEST_CASE("random flows: the machine comes to what the rules of the language say
     WARN(seen["succeeded"] << " succeeded, " << seen["failed"] << " failed, " << seen["refused"]
                            << " refused, " << seen["excluded steps"] << " excluded steps, "
                            << seen["undone parts"] << " undone parts");
+}
+
+TEST_CASE("random flows: a fork comes to what its run does, wherever it is forked", "[runtime]") {
+  std::map<std::string, int> seen;
+  for (std::uint64_t seed = 1; seed <= flows_wanted(); ++seed) {
+    const RandomFlow random(seed);
+    const Result<Flow> flow = parse_flow(random.flow.dump());
+    if (!flow) continue;
+    lab::Chance chance(seed * 13 + 5);
+    Driver source(random, *flow, seed * 7 + 1);
+    static_cast<void>(source.run(chance.below(2) == 0 ? 2000 : static_cast<int>(chance.below(60))));
+    REQUIRE(source.trouble() == "");
+    const Plan& plan = *flow->plan();
+    const std::string from = plan.steps[chance.below(plan.steps.size())].name.str();
+    ForkOptions options = same_outputs(source.machine(), chance);
+    if (chance.below(3) == 0) options.flow = *flow;  // as another version: what it has done fits it
+    CAPTURE(seed, random.flow.dump(), from, options.set);
+    const Result<RunFork> fork = fork_run(source.fixture("s"), from, "r", options);
+    if (!fork) {
+      const std::string& why = fork.error().message;
+      CAPTURE(why);
+      REQUIRE((why.find("is excluded by a branch") != std::string::npos ||
+               why.find("which runs again") != std::string::npos));
+      ++seen["refused"];
+      continue;
+    }
+    Driver driver(random, *fork, seed * 7 + 2);
+    const std::optional<Outcome> outcome = driver.run();
+    REQUIRE(driver.trouble() == "");
+    REQUIRE(outcome.has_value());
+    CAPTURE(*outcome);
+    REQUIRE(diff_run(driver.fixture("r"), *flow).value().fits());
+    seen["shared"] += static_cast<int>(fork->steps_shared.size());
+    seen["set"] += static_cast<int>(options.set.size());
+    seen["undone"] += static_cast<int>(fork->steps_undone.size());
+    ++seen[std::string(to_string(outcome->state))];
+    const Interpreter expected = random.interpret();
+    const auto [done, undone] = driver.undos();
+    if (const std::set<std::string> failing = expected.failing(); !failing.empty()) {
+      REQUIRE(outcome->state == RunState::failed);
+      REQUIRE(failing.count(part_name_from(outcome->error->step).step) == 1);
+      REQUIRE(undone == done);
+      continue;
+    }
+    REQUIRE(outcome->state == RunState::succeeded);
+    REQUIRE(without_child_errors(outcome->output) == without_child_errors(expected.output()));
+    REQUIRE(undone.empty());
+  }
+  for (const char* what : {"succeeded", "failed", "refused", "shared", "set", "undone"})
+    CHECK(seen[what] > 50);
 }

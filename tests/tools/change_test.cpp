@@ -97,3 +97,110 @@ TEST_CASE("command: export leaves out what the flow marks secret when it is told
   CHECK(end.out.find("4711") == std::string::npos);
   CHECK(parse_run_fixture(end.out).has_value());
 }
+
+TEST_CASE("command: fork shares what came before and pawl resume goes on with it", "[tools]") {
+  Bench bench;
+  CHECK(bench.run("r1").code == 0);
+  const ProcessEnd fork = bench.pawl({"fork", "r1", "--from", "ship", "--id", "r2"});
+  CHECK(fork.code == 0);
+  CHECK(fork.out == "r2: running\n");
+  CHECK(fork.err.find("it shares price, charge") != std::string::npos);
+  CHECK(fork.err.find("run again under keys of their own: ship") != std::string::npos);
+  CHECK(bench.pawl({"resume"}).code == 0);
+  CHECK(file_text(bench.folder / "charged.txt") == "r1/charge\n");
+  CHECK(file_text(bench.folder / "shipped.txt") == "r1/ship\nr2/ship\n");
+  const json shown = bench.shown("r2");
+  CHECK(shown["state"] == "succeeded");
+  CHECK(shown["steps"]["charge"]["attempts"].empty());
+  CHECK(shown["steps"]["ship"]["attempts"][0]["end"] == "interrupted");
+  CHECK(shown["forked_from"] == json{{"run", "r1"}, {"step", "ship"}});
+  CHECK(bench.shown("r1")["forked_from"].is_null());
+  CHECK(bench.pawl({"show", "r2"}).out.find("forked from run r1, from step ship on") !=
+        std::string::npos);
+  CHECK(bench.pawl({"doubts"}).out.empty());
+  CHECK(bench.pawl({"verify"}).code == 0);
+}
+
+TEST_CASE("command: fork answers what if a step had given something else", "[tools]") {
+  Bench bench;
+  CHECK(bench.run("r1").code == 0);
+  bench.write("charge.json", R"({"stdout": "999"})");
+  CHECK(bench
+            .pawl({"fork", "r1", "--from", "ship", "--id", "r2", "--set", "charge=@charge.json",
+                   "--set", R"(price={"cents":1})", "--label", "why=test"})
+            .code == 0);
+  CHECK(bench.shown("r2")["labels"] == json{{"why", "test"}});
+  CHECK(bench.pawl({"resume"}).code == 0);
+  CHECK(bench.shown("r2")["output"]["ship"]["stdout"] == "for 999");
+  CHECK(file_text(bench.folder / "charged.txt") == "r1/charge\n");
+}
+
+TEST_CASE("command: fork with a new flow takes what fits it", "[tools]") {
+  Bench bench;
+  CHECK(bench.run("r1").code == 0);
+  bench.write("new.json", Bench::flow("430"));
+  const ProcessEnd refused =
+      bench.pawl({"fork", "r1", "--from", "ship", "--id", "r2", "--flow", "new.json"});
+  CHECK(refused.code == 2);
+  CHECK(refused.err.find("does not fit the new flow") != std::string::npos);
+  CHECK(bench.pawl({"fork", "r1", "--from", "price", "--id", "r2", "--flow", "new.json"}).code ==
+        0);
+  CHECK(bench.pawl({"resume"}).code == 0);
+  CHECK(bench.shown("r2")["output"]["ship"]["stdout"] == "for 430");
+}
+
+TEST_CASE("command: the same fork again is told and another one is refused", "[tools]") {
+  Bench bench;
+  CHECK(bench.run("r1").code == 0);
+  CHECK(bench.pawl({"fork", "r1", "--from", "ship", "--id", "r2"}).code == 0);
+  const ProcessEnd again = bench.pawl({"fork", "r1", "--from", "ship", "--id", "r2", "--json"});
+  CHECK(again.code == 0);
+  CHECK(json::parse(again.out) == json{{"run", "r2"}, {"state", "running"}});
+  CHECK(again.err.find("made before") != std::string::npos);
+  CHECK(bench.pawl({"fork", "r1", "--from", "charge", "--id", "r2"}).code == 2);
+  CHECK(bench.pawl({"fork", "r1", "--from", "shop"}).code == 2);
+  const ProcessEnd secret = bench.pawl({"fork", "r1", "--from", "ship", "--set", "4711"});
+  CHECK(secret.code == 2);
+  CHECK(secret.err.find("4711") == std::string::npos);
+  CHECK(
+      bench.pawl({"fork", "r1", "--from", "ship", "--set", "charge=1", "--set", "charge=2"}).code ==
+      2);
+  CHECK(bench.pawl({"fork", "r9", "--from", "ship"}).code == 2);
+  CHECK(bench.pawl({"fork", "r1"}).code == 2);
+}
+
+TEST_CASE("command: a fork that is killed is there whole or not at all", "[tools]") {
+  for (const char* visit : {"store.before_commit//0/1", "store.after_commit//0/1"}) {
+    CAPTURE(visit);
+    Bench bench;
+    CHECK(bench.run("r1").code == 0);
+    const std::vector<std::string> fork{"fork", "r1", "--from", "ship", "--id", "r2"};
+    CHECK(bench.pawl(fork, {{"PAWL_KILL_AT", visit}}).killed());
+    const bool is_there = std::string(visit).find("after") != std::string::npos;
+    CHECK(bench.pawl({"show", "r2"}).code == (is_there ? 0 : 2));
+    CHECK(bench.pawl(fork).code == 0);
+    CHECK(bench.pawl({"resume"}).code == 0);
+    CHECK(bench.shown("r2")["state"] == "succeeded");
+    CHECK(file_text(bench.folder / "charged.txt") == "r1/charge\n");
+    CHECK(bench.pawl({"verify"}).code == 0);
+  }
+}
+
+TEST_CASE("command: fork asks a store's owner, which goes on with it at once", "[tools]") {
+  Bench bench;
+  bench.write("door.json", R"({"flow": "door", "steps": {
+    "a": {"run": "echo", "with": {"n": 1}}, "wait": {"await": "go", "after": ["a"]},
+    "b": {"run": "shell", "after": ["wait"], "with": {"argv": ["sh", "-c", "echo $PAWL_KEY >> b.txt"]}}}})");
+  Process owner({PAWL_COMMAND, "run", "door.json", "--id", "r1"}, bench.folder.path());
+  CHECK(wait_until([&] {
+    const ProcessEnd end = bench.pawl({"show", "r1", "--json"});
+    return end.code == 0 && json::parse(end.out)["steps"]["a"]["state"] == "succeeded";
+  }));
+  CHECK(wait_until([&] {
+    return bench.pawl({"fork", "r1", "--from", "b", "--id", "r2", "--set", "wait=null"}).code == 0;
+  }));
+  CHECK(wait_until([&] { return bench.shown("r2")["state"] == "succeeded"; }));
+  CHECK(file_text(bench.folder / "b.txt") == "r2/b\n");
+  CHECK(bench.pawl({"signal", "r1", "go"}).code == 0);
+  CHECK(owner.wait().code == 0);
+}

@@ -13,20 +13,31 @@
 namespace pawl {
 
 /// What can be asked of an owner about one of its runs.
-enum class ControlVerb { cancel, unblock, signal, resolve };
+enum class ControlVerb { cancel, unblock, signal, resolve, fork };
+
+/// A fork, as it is asked of an owner: see fork.hpp.
+struct ControlFork {
+  std::string step;
+  std::string id;                ///< the fork's own
+  json set = json::object();     ///< outputs, by step
+  json flow = nullptr;           ///< another version of the flow; null: the run's own
+  json labels = json::object();  ///< texts, by key
+};
 
 struct ControlQuestion {
   ControlVerb verb = ControlVerb::cancel;
   std::string run;
   Signal signal = {};          ///< with that verb
   Resolution resolution = {};  ///< with `resolve`
+  ControlFork fork = {};       ///< with `fork`
 };
 
 /// Asks the engine that owns the store for something, and waits for its answer, which comes after
 /// the commit.
 ///
 /// Given:   `store_path`, as the owner opened it or not: links are resolved.
-/// Returns: the run's state, as `Engine::cancel`, `unblock`, `signal` and `resolve` do.
+/// Returns: the run's state, as `Engine::cancel`, `unblock`, `signal` and `resolve` do; of a fork
+///          its own.
 /// Errors:  theirs; Errc::io when no owner listens, or it does not answer within `timeout_ms`.
 Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion& question,
                            int timeout_ms);

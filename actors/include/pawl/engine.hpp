@@ -6,6 +6,7 @@
 #include <pawl/error.hpp>
 #include <pawl/executor.hpp>
 #include <pawl/flow.hpp>
+#include <pawl/fork.hpp>
 #include <pawl/labels.hpp>
 #include <pawl/observer.hpp>
 #include <pawl/retention.hpp>
@@ -230,6 +231,20 @@ class Engine {
   /// Errors:  Errc::invalid_argument for a step that the run is not blocked for; Errc::unknown_run,
   ///          Errc::run_ended, Errc::too_large; those of the store.
   Result<RunState> resolve(std::string_view run, std::string_view step, json output);
+
+  /// Starts a new run that shares what another one has done up to a step, and goes on from there by
+  /// itself: the step, and all that depends on it, run again. Waits until all of that is durable.
+  ///
+  /// The fork has its own id, so its attempts have other idempotency keys: effects of steps that
+  /// run again happen again. What is shared was done by the other run: no attempt of the fork
+  /// stands for it, and a fork that fails does not undo it.
+  ///
+  /// Given:  `id`, the fork's, or empty for a generated one. The same fork (of the same run and
+  ///         step, with the same outputs set and the same flow) under the same id is the same run.
+  ///         The run may be under way, or have ended; nothing changes for it.
+  /// Errors: Errc::unknown_run, Errc::corrupt; those of `fork_run`, and of `start`.
+  Result<Run> fork(std::string_view run, std::string_view step, std::string_view id = {},
+                   const ForkOptions& options = {});
 
   /// The effects of a run's steps that may have happened twice, or are undecided.
   ///

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,5 +27,8 @@ struct Digest {
 };
 
 Digest digest_of(std::string_view bytes);
+
+/// Reads `Digest::hex` back; nothing for other text.
+std::optional<Digest> digest_from_hex(std::string_view text);
 
 }  // namespace pawl

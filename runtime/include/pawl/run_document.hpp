@@ -14,7 +14,8 @@ namespace pawl {
 /// A run as its records tell it.
 struct RunView {
   RunState state = RunState::running;
-  /// `{"run","flow","state","labels","started_ms","ended_ms","output","error":{"code","step","message"},
+  /// `{"run","flow","state","labels","parent","forked_from",
+  ///   "started_ms","ended_ms","output","error":{"code","step","message"},
   ///   "steps":{NAME:{"state","attempts","ended_ms","output","error"}}}`
   ///
   /// `ended_ms` is null before the end. Times are those of the records.

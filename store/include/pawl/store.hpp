@@ -47,6 +47,10 @@ struct AppendRecord {
 ///
 /// A child's start also adds a record to its parent: both are written, or neither. The same id for
 /// a child of another step, or for a run that is no child, is another run.
+///
+/// A fork's start brings records: all of them are written, or nothing is. The same id for a fork of
+/// another run or step, or one that was given other outputs, is another run; which records a
+/// repeated start brings counts for nothing.
 struct StartRun {
   std::string run;  ///< the run's id
   std::string flow_name;
@@ -56,6 +60,9 @@ struct StartRun {
   std::string folder;                                ///< absolute
   std::string body = {};                             ///< of the `started` record: see StartFacts
   std::optional<AppendRecord> opens = std::nullopt;  ///< with a child: the record in its parent
+  /// With a fork: what follows the `started` record, in this order, each in a place of its own. The
+  /// store fills them in as it does AppendRecord's.
+  std::vector<std::shared_ptr<Record>> records = {};
 };
 
 /// Notes what an unfinished run waits for, so that it is found when it is due. A hint, derived from
