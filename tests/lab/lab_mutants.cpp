@@ -137,6 +137,26 @@ std::optional<Caught> hunt_cancels(std::int64_t& cases) {
   return std::nullopt;
 }
 
+/// A run that awaits crashes at every position of some schedules, and its signals are sent again.
+std::optional<Caught> hunt_signals(std::int64_t& cases) {
+  const std::vector<OwnScenario> all = own_scenarios();
+  const auto awaiting = std::find_if(all.begin(), all.end(),
+                                     [](const OwnScenario& own) { return own.name == "awaiting"; });
+  for (std::uint64_t seed = 1; seed <= 12; ++seed)
+    for (std::size_t position = 60; position < 140; ++position) {
+      lab::LabCase lab_case;
+      lab_case.lives.resize(2);
+      lab_case.lives[0].seed = seed;
+      lab_case.lives[0].weather.readers = 6;
+      lab_case.lives[0].crash = lab::Crash{position, lab::Loss::kill, 0};
+      ++cases;
+      if (auto caught = caught_by(lab::replay(awaiting->scenario, lab_case),
+                                  "a crash of awaiting, and its signals again"))
+        return caught;
+    }
+  return std::nullopt;
+}
+
 /// Random courses, until so many seconds have passed since `began`.
 std::optional<Caught> hunt_courses(std::uint64_t first_seed, double seconds_max,
                                    SteadyClock::time_point began, std::int64_t& cases) {
@@ -168,6 +188,7 @@ std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
     if (seconds_since(began) > seconds_max) return std::nullopt;
   }
   if (auto caught = hunt_cancels(cases)) return caught;
+  if (auto caught = hunt_signals(cases)) return caught;
   if (auto caught =
           hunt_courses(1, std::min(seconds_max, seconds_since(began) + 3.5), began, cases))
     return caught;
