@@ -13,20 +13,6 @@
 
 namespace pawl {
 
-namespace {
-
-EngineEvent event_of(EventKind kind, const Dispatch& dispatch) {
-  EngineEvent event;
-  event.kind = kind;
-  event.run = dispatch.call.run;
-  event.step = dispatch.call.step;
-  event.type = dispatch.type;
-  event.attempt = dispatch.call.attempt;
-  return event;
-}
-
-}  // namespace
-
 void Coordinator::start_queued() {
   while (busy_.size() < config_.attempts_max) {
     const std::optional<DispatchPtr> turn = queue_.take();

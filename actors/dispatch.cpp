@@ -36,6 +36,16 @@ Result<void> begin_body(Dispatch& dispatch, const EngineSeams& seams) {
   return {};
 }
 
+EngineEvent event_of(EventKind kind, const Dispatch& dispatch) {
+  EngineEvent event;
+  event.kind = kind;
+  event.run = dispatch.call.run;
+  event.step = dispatch.call.step;
+  event.type = dispatch.type;
+  event.attempt = dispatch.call.attempt;
+  return event;
+}
+
 AttemptFacts facts_of(const Dispatch& dispatch, const EngineSeams& seams) {
   AttemptFacts facts;
   facts.step = dispatch.call.step;

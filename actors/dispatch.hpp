@@ -48,6 +48,9 @@ using DispatchPtr = std::shared_ptr<Dispatch>;
 ///         the attempts before.
 Result<void> begin_body(Dispatch& dispatch, const EngineSeams& seams);
 
+/// An event about the attempt.
+EngineEvent event_of(EventKind kind, const Dispatch& dispatch);
+
 /// The facts of an attempt that ends now.
 AttemptFacts facts_of(const Dispatch& dispatch, const EngineSeams& seams);
 

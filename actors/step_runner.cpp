@@ -20,16 +20,6 @@ using Self = StepRunnerActor::stateful_pointer<StepRunnerState>;
 using Phase = StepRunnerState::Phase;
 using TimePoint = Alarm::TimePoint;
 
-EngineEvent event_of(const Dispatch& dispatch, EventKind kind) {
-  EngineEvent event;
-  event.kind = kind;
-  event.run = dispatch.call.run;
-  event.step = dispatch.call.step;
-  event.type = dispatch.type;
-  event.attempt = dispatch.call.attempt;
-  return event;
-}
-
 void on_alarm(Self self);
 void perform_attempt(Self self);
 
@@ -102,7 +92,7 @@ void write_record(Self self, std::shared_ptr<Record> record) {
   }
   write_until_known<WriteAnswer>(
       self, state.config.store, write, state.config.reporter,
-      event_of(*dispatch, EventKind::write_failed),
+      event_of(EventKind::write_failed, *dispatch),
       [self, record](const Result<WriteReply>& result) { on_written(self, record, result); });
 }
 
@@ -110,7 +100,7 @@ void on_answer(Self self, const Answer& answer) {
   StepRunnerState& state = self->state;
   if (state.phase == Phase::performing && answer.dispatch == state.current)
     return write_record(self, answer.record);
-  EngineEvent event = event_of(*answer.dispatch, EventKind::late_answer);
+  EngineEvent event = event_of(EventKind::late_answer, *answer.dispatch);
   state.config.reporter->event(event);
   if (mutant("late_answer_completes")) complete(self, answer.dispatch, answer.record, false);
   const auto receipt = std::make_shared<Record>(conclude_late(std::move(*answer.record)));
@@ -204,7 +194,7 @@ void time_out(Self self) {
   dispatch.cancellation->set(Cancellation::Reason::timed_out);
   if (state.config.performers->function(dispatch.type) != nullptr &&
       state.config.seams.executor->abandon(state.job) == Executor::Abandoned::exhausted) {
-    EngineEvent event = event_of(dispatch, EventKind::threads_hang);
+    EngineEvent event = event_of(EventKind::threads_hang, dispatch);
     event.message = std::to_string(state.config.seams.executor->hanging()) +
                     " steps did not return in time and hold their threads, this one last; others "
                     "may have to wait";
@@ -221,7 +211,7 @@ void on_alarm(Self self) {
   if (now < state.deadline) return set_deadline(self, state.deadline);
   if (state.phase == Phase::writing) {
     state.deadline = TimePoint{};
-    state.config.reporter->event(event_of(*state.current, EventKind::store_stalled));
+    state.config.reporter->event(event_of(EventKind::store_stalled, *state.current));
     return;
   }
   // The timeout counts from the moment at which the body began, which may have waited for a thread
@@ -246,7 +236,7 @@ StepRunnerActor::behavior_type step_runner(StepRunnerActor::stateful_pointer<Ste
   return {
       [self](const DispatchPtr& dispatch) {
         self->state.current = dispatch;
-        self->state.config.reporter->event(event_of(*dispatch, EventKind::step_started));
+        self->state.config.reporter->event(event_of(EventKind::step_started, *dispatch));
         perform_attempt(self);
       },
       [self](const Message<Answer>& answer) { on_answer(self, *answer); },

@@ -60,7 +60,7 @@ enum class Role {
 ///     open         output                           → succeeded
 ///                  failed, timed_out                → backoff, or after the last allowed: failed
 ///                  interrupted                      → backoff
-///                  fatal                            → failed
+///                  fatal                            → failed; blocked, if `inputs_differ`
 ///                  lost                             → open, or after too many in a row: blocked
 ///                  lost, timed_out, if at_most_once → blocked, failed, or backoff: see InDoubt
 ///                  cancelled                        → stopped
@@ -75,6 +75,8 @@ enum class Role {
 ///     cancelled                                                                  → stopped
 ///     child, by a receipt `cancelled`, when the run is cancelled                 → stopped
 ///     open, by a receipt that leads to another attempt, when the run is to stop  → stopped
+///
+/// A task that would fail, and whose flow says `on_failure` `ask`, is blocked instead.
 ///
 /// An element is pending until fewer than `max_parallel` elements before it are under way. A run
 /// that fails or is cancelled when something is to be undone writes `undoing` once nothing runs any

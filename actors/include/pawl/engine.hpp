@@ -204,8 +204,8 @@ class Engine {
   /// Errors:  Errc::unknown_run; those of the store.
   Result<RunState> cancel(std::string_view run);
 
-  /// Lets everything go on that a run is blocked for: steps after a crash loop or in doubt run
-  /// again, an undo that failed has all its attempts again.
+  /// Lets everything go on that a run is blocked for: steps after a crash loop, in doubt or with
+  /// other parameters run again; an undo that failed, or a step that asks, with all its attempts.
   ///
   /// Returns: the run's state afterwards.
   /// Errors:  Errc::unknown_run; those of the store.
