@@ -62,7 +62,9 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 
 void Coordinator::begin(CoordinatorConfig config) {
   config_ = std::move(config);
-  queue_ = TurnQueue<DispatchPtr>(config_.at_once_max);
+  queue_ = TurnQueue<DispatchPtr>(config_.turn_limits, [](const DispatchPtr& dispatch) {
+    return dispatch->began_us.load(std::memory_order_acquire);
+  });
   self_->monitor(config_.store);
   recovery_ = self_->spawn<caf::monitored>(
       recovery, RecoveryConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_),
@@ -127,9 +129,7 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   if (mutant("key_with_attempt")) call.key += "#" + std::to_string(start.attempt);
   call.folder = run.folder;
   call.cancellation = dispatch->cancellation;
-  run.running[start.step] = dispatch;
-  queue_.push(step.type, std::move(dispatch));
-  start_queued();
+  take_turn(run, dispatch);
 }
 
 void Coordinator::carry_out(LiveRun& run, const OpenAttempt& open) {
@@ -151,7 +151,7 @@ void Coordinator::carry_out(LiveRun& run, const CancelAttempt& cancel) {
   if (found == run.running.end()) return;
   const DispatchPtr dispatch = found->second;
   dispatch->cancellation->set(Cancellation::Reason::cancelled);
-  if (!queue_.remove(dispatch->type, dispatch)) return;  // a step runner has it, and will tell
+  if (!queue_.remove(dispatch)) return;  // a step runner has it, and will tell
   run.running.erase(found);
   write_about(
       run, conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::cancelled));
@@ -200,6 +200,7 @@ void Coordinator::on_written(const std::string& id, const Result<WriteReply>& re
     if (told) told->answer(result.error());
     return lose(result.error());
   }
+  release_orphans(id, result->stored.get());
   const auto found = live_.find(id);
   if (found == live_.end()) return answer_close_if_done();
   LiveRun& run = found->second;
@@ -306,7 +307,7 @@ void Coordinator::give_up(const std::string& id, const Error& error) {
     run.stuck = error;
     tell_above(id, *run.machine, RunError{error.code, "", error.message});
     // What has not begun will not. What has begun comes back, and is recorded.
-    for (const auto& [step, dispatch] : run.running) queue_.remove(dispatch->type, dispatch);
+    for (const auto& [step, dispatch] : run.running) queue_.remove(dispatch);
   }
   answer_waiters(id, Outcome{RunState::blocked, nullptr, RunError{error.code, "", error.message}});
   drop_if_idle(id);

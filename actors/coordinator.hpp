@@ -37,7 +37,7 @@ struct CoordinatorConfig {
   bool recover = true;
   std::size_t live_runs_max = 10'000;
   std::size_t attempts_max = 4096;
-  std::map<std::string, std::size_t> at_once_max = {};  ///< by step type
+  TurnQueue<DispatchPtr>::Limits turn_limits = {};  ///< by step type
 };
 
 class Coordinator;
@@ -53,8 +53,8 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 ///    that only waits for a far time, or for a person, is dropped and read back when its time
 ///    comes. A run is dropped only when nothing of it is under way.
 /// 3. Each started attempt is in its run's `running`, and with a step runner or in `queue_`. What
-/// is
-///    in `queue_` is of a live run.
+///    is in `queue_` is of a live run. What `queue_` has under way is with a step runner, or in
+///    `orphans_`.
 /// 4. Once `closing_`, nothing is started: an attempt that opens is recorded as interrupted
 ///    instead, so that the next engine finds no open attempt that had never begun.
 /// 5. While `backlog_` there are due runs in the store that wait for room, and whatever makes room
@@ -191,6 +191,8 @@ class Coordinator {
 
   // Step runners (coordinator_crew.cpp).
   void start_queued();
+  void take_turn(LiveRun& run, const DispatchPtr& dispatch);
+  void release_orphans(const std::string& run, const Record* stored);
   void resolve_parameters(Dispatch& dispatch) const;
   StepRunnerActor idle_runner();
   bool is_owed(const DispatchPtr& dispatch) const;
@@ -216,11 +218,13 @@ class Coordinator {
 
   std::vector<StepRunnerActor> idle_;
   std::map<caf::actor_id, Busy> busy_;  // by step runner
-  TurnQueue<DispatchPtr> queue_;        // attempts without a step runner, by step type
+  TurnQueue<DispatchPtr> queue_;        // attempts without a step runner
+  std::vector<DispatchPtr> orphans_;    // whose step runner died, until their receipts are durable
 
   Alarm alarm_;
   Timers timers_;
   std::optional<TimePoint> scan_at_;
+  std::optional<TimePoint> turn_at_;  // when the queue may have a turn again
   bool scanning_ = false;
   bool backlog_ = false;  // the store may have due runs that are not live
 

@@ -46,7 +46,10 @@ void Coordinator::carry_out(LiveRun& run, const StartChild& start) {
   StartRun begin{
       start.run,    flow->flow, std::shared_ptr<const std::string>(flow, &flow->canonical),
       flow->digest, start.text, run.folder};
-  begin.body = start_body({{}, ParentStep{parent, step, above ? above->depth + 1 : 1}});
+  begin.body = start_body({{},
+                           ParentStep{parent, step, above ? above->depth + 1 : 1},
+                           {},
+                           flow->priority.value_or(run.machine->start_facts().priority)});
   begin.opens = AppendRecord{run.key, std::make_shared<Record>(opened_record(step))};
   point("child.before_start", start.run);
   ++run.writes;

@@ -9,14 +9,38 @@
 #include <caf/actor_cast.hpp>
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <utility>
 
 namespace pawl {
 
+/// From now on the attempt waits for its turn. Without a key that can be used it waits too, and
+/// ends with its turn.
+void Coordinator::take_turn(LiveRun& run, const DispatchPtr& dispatch) {
+  dispatch->priority = mutant("priority_ignored") ? 0 : run.machine->start_facts().priority;
+  Turn turn{dispatch->type, {}, dispatch->priority};
+  if (Result<std::optional<std::string>> key = run.machine->turn_key(dispatch->step); key)
+    turn.key = std::move(*key);
+  else
+    dispatch->refused = key.error();
+  if (turn.key && mutant("key_of_each_run")) *turn.key += dispatch->call.run;
+  run.running[dispatch->step] = dispatch;
+  queue_.push(dispatch, turn);
+  start_queued();
+}
+
 void Coordinator::start_queued() {
   while (busy_.size() < config_.attempts_max) {
-    const std::optional<DispatchPtr> turn = queue_.take();
-    if (!turn) break;
+    const std::int64_t now_us = config_.seams.clock->steady_us();
+    const std::optional<DispatchPtr> turn = queue_.take(now_us);
+    if (!turn) {
+      if (const std::optional<std::int64_t> next_us = queue_.next_us()) {
+        turn_at_ = self_->clock().now() + std::chrono::microseconds(*next_us - now_us);
+        set_alarm(*turn_at_);
+      }
+      break;
+    }
     const DispatchPtr& dispatch = *turn;
     resolve_parameters(*dispatch);
     const StepRunnerActor runner = idle_runner();
@@ -30,6 +54,7 @@ void Coordinator::start_queued() {
 
 /// Not before the attempt's turn: thousands may wait, each with a copy of a large input.
 void Coordinator::resolve_parameters(Dispatch& dispatch) const {
+  if (dispatch.refused) return;
   Result<json> with = live_.at(dispatch.call.run).machine->parameters(dispatch.step);
   if (with)
     dispatch.call.with = mutant("other_inputs_on_retry") && dispatch.call.attempt > 1
@@ -62,7 +87,7 @@ bool Coordinator::is_owed(const DispatchPtr& dispatch) const {
 Coordinator::LiveRun* Coordinator::take_back(const DispatchPtr& dispatch) {
   const auto runner = caf::actor_cast<StepRunnerActor>(self_->current_sender());
   busy_.erase(runner.id());
-  queue_.done(dispatch->type);
+  if (!mutant("second_turn_is_kept") || dispatch->call.attempt != 2) queue_.done(dispatch);
   idle_.push_back(runner);
   start_queued();
   const auto found = live_.find(dispatch->call.run);
@@ -133,16 +158,35 @@ void Coordinator::on_down(const caf::down_msg& down) {
   // crash.
   const DispatchPtr dispatch = found->second.dispatch;
   busy_.erase(found);
-  queue_.done(dispatch->type);
   dispatch->cancellation->set(Cancellation::Reason::interrupted);
   const auto run = live_.find(dispatch->call.run);
   if (run != live_.end() && !mutant("dead_runner_ignored")) {
     run->second.running.erase(dispatch->step);
+    orphans_.push_back(dispatch);
     write_about(run->second,
                 conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::lost));
+  } else {
+    queue_.done(dispatch);
   }
   start_queued();
   answer_close_if_done();
+}
+
+/// A record of the run was stored, or with null refused: an attempt whose step runner died is under
+/// way until its receipt, or an output that came before, is known to be durable.
+void Coordinator::release_orphans(const std::string& run, const Record* stored) {
+  if (orphans_.empty()) return;
+  const auto is_over = [&](const DispatchPtr& orphan) {
+    const StepCall& call = orphan->call;
+    return call.run == run && (stored == nullptr ||
+                               (stored->step == call.step && (stored->kind == RecordKind::receipt ||
+                                                              stored->kind == RecordKind::output)));
+  };
+  const auto over = std::stable_partition(orphans_.begin(), orphans_.end(), std::not_fn(is_over));
+  std::for_each(over, orphans_.end(), [this](const DispatchPtr& orphan) { queue_.done(orphan); });
+  if (over == orphans_.end()) return;
+  orphans_.erase(over, orphans_.end());
+  start_queued();
 }
 
 void Coordinator::on_exit() {

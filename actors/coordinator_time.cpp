@@ -72,7 +72,12 @@ void Coordinator::on_alarm() {
     backlog_ = true;
     scan_if_room();
   }
+  if (turn_at_ && *turn_at_ <= now) {
+    turn_at_.reset();
+    start_queued();
+  }
   if (!timers_.empty()) set_alarm(timers_.begin()->first);
+  if (turn_at_) set_alarm(*turn_at_);
   if (scan_at_) set_alarm(*scan_at_);
 }
 

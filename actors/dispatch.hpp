@@ -23,13 +23,14 @@ struct Dispatch {
   std::size_t step = 0;  ///< in the run's plan
   std::string type;
   StepCall call;
+  int priority = 0;
   int failures = 0;
   RetryPolicy retry;
   bool at_most_once = false;
   Digest expected_input;  ///< of the attempts before; zero if none told
   std::int64_t timeout_ms = 0;
-  std::optional<Error>
-      refused;  ///< why the attempt cannot be performed: its parameters did not resolve
+  std::optional<Error> refused;  ///< why the attempt cannot be performed: its parameters, or its
+                                 ///< key, did not resolve
   std::shared_ptr<Cancellation> cancellation;
 
   // Set by the thread that performs, before `began_us`, and read by others once that is not 0.

@@ -191,6 +191,33 @@ Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 Engine::~Engine() = default;
 
+namespace {
+
+/// The limits of step types.
+Result<void> check_turns(const Steps& steps, const EngineOptions& options) {
+  const auto refused = [](const char* option, const std::string& type, const std::string& why) {
+    return make_error(Errc::invalid_argument,
+                      std::string(option) + " of the step type \"" + type + "\"" + why);
+  };
+  const auto is_known = [&](const std::string& type) { return steps.types().count(type) > 0; };
+  const char* const not_given = ": no such step type was given";
+  for (const auto& [type, limit] : options.at_once_max) {
+    if (!is_known(type)) return refused("at_once_max", type, not_given);
+    if (limit == 0) return refused("at_once_max", type, " is 0: none would ever run");
+  }
+  for (const auto& [type, rate] : options.rates) {
+    if (!is_known(type)) return refused("rates", type, not_given);
+    if (rate.count == 0) return refused("rates", type, ": its count is 0: none would ever run");
+    if (rate.per_ms < 1 || rate.per_ms > Limits::delay_ms_max)
+      return refused("rates", type,
+                     ": per_ms is " + std::to_string(rate.per_ms) + "; it must lie between 1 and " +
+                         std::to_string(Limits::delay_ms_max));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<Engine> Engine::open(const std::string& path, Steps steps, EngineOptions options) {
   SqliteStoreOptions store_options{path};
   store_options.lock_wait_ms = options.lock_wait_ms;
@@ -209,12 +236,7 @@ Result<Engine> Engine::open(std::unique_ptr<Store> store, Steps steps, EngineOpt
                       "the step type \"" + steps.repeated().front() + "\" was given twice");
   if (options.starts_max == 0)
     return make_error(Errc::invalid_argument, "starts_max is 0: no run could ever be started");
-  for (const auto& [type, limit] : options.at_once_max)
-    if (limit == 0 || steps.types().count(type) == 0)
-      return make_error(
-          Errc::invalid_argument,
-          limit == 0 ? "at_once_max of the step type \"" + type + "\" is 0: none would ever run"
-                     : "at_once_max names the step type \"" + type + "\", which was not given");
+  if (Result<void> checked = check_turns(steps, options); !checked) return checked.error();
   return Engine(std::make_unique<Impl>(std::move(store), std::move(steps), std::move(options)));
 }
 

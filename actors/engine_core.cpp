@@ -7,6 +7,7 @@
 #include "actors/housekeeper.hpp"
 #include "actors/store_actor.hpp"
 #include "runtime/child_run.hpp"
+#include "runtime/mutant.hpp"
 #include "runtime/nearest_name.hpp"
 #include "runtime/start_facts.hpp"
 #include "runtime/validate.hpp"
@@ -14,6 +15,7 @@
 #include <caf/exit_reason.hpp>
 #include <caf/send.hpp>
 
+#include <cstdlib>
 #include <filesystem>
 #include <utility>
 
@@ -43,6 +45,16 @@ std::vector<Problem> unknown_types(const Plan& plan, const Steps& steps,
       problems.push_back(std::move(problem));
   }
   return problems;
+}
+
+TurnQueue<DispatchPtr>::Limits turn_limits(const EngineOptions& options) {
+  TurnQueue<DispatchPtr>::Limits limits;
+  for (const auto& [type, limit] : options.at_once_max) limits[type].at_once_max = limit;
+  for (const auto& [type, rate] : options.rates) {
+    limits[type].begin_max = rate.count + (mutant("rate_off_by_one") ? 1 : 0);
+    limits[type].span_us = rate.per_ms * 1000;
+  }
+  return limits;
 }
 
 std::string absolute_folder(const std::string& folder) {
@@ -76,7 +88,7 @@ EngineCore::EngineCore(caf::actor_system& system, std::unique_ptr<Store> store,
   coordinator_ = system.spawn(
       coordinator, CoordinatorConfig{store_, epoch, options_.seams, reporter_, counters_,
                                      performers_, gate_, options_.recover, options_.live_runs_max,
-                                     options_.attempts_max, options_.at_once_max});
+                                     options_.attempts_max, turn_limits(options_)});
   // It does nothing until it is told to.
   housekeeper_ = system.spawn<caf::lazy_init>(
       housekeeper, HousekeeperConfig{store_, options_.retention, options_.seams.clock, reporter_});
@@ -119,6 +131,12 @@ Result<Message<StartRequest>> EngineCore::make_request(
     const std::shared_ptr<Run::State>& state) const {
   if (const Result<void> checked = check_labels(options.labels); !checked)
     return make_error(checked.error().code, checked.error().message, run.str());
+  const int priority = options.priority.value_or(flow.plan()->priority.value_or(0));
+  if (std::abs(priority) > Limits::priority_max)
+    return make_error(
+        Errc::invalid_argument,
+        "the priority is " + std::to_string(priority) + "; it must lie between -100 and 100",
+        run.str());
   if (!input.is_object())
     return make_error(Errc::invalid_input,
                       std::string("a run's input is an object, not ") + input.type_name(),
@@ -137,10 +155,10 @@ Result<Message<StartRequest>> EngineCore::make_request(
   auto request = std::make_shared<StartRequest>(
       StartRequest{flow, nullptr, std::move(merged), nullptr, nullptr});
   // The plan owns its text, and the start shares it.
-  request->start = std::make_shared<const Write>(
-      StartRun{run.str(), flow.name(),
-               std::shared_ptr<const std::string>(flow.plan(), &flow.plan()->canonical),
-               flow.digest(), std::move(*text), options_.folder, start_body({options.labels, {}})});
+  request->start = std::make_shared<const Write>(StartRun{
+      run.str(), flow.name(),
+      std::shared_ptr<const std::string>(flow.plan(), &flow.plan()->canonical), flow.digest(),
+      std::move(*text), options_.folder, start_body({options.labels, {}, {}, priority})});
   request->started = started_ticket(state);
   request->end = end_ticket(state);
   return Message<StartRequest>(std::move(request));

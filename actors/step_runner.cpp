@@ -114,7 +114,7 @@ void perform_by_function(Self self, const StepBody::Function* function) {
   const StepRunnerConfig& config = self->state.config;
   EngineSeams seams = config.seams;
   seams.executor = nullptr;  // a job must not own the threads that it runs on
-  self->state.job = config.seams.executor->post(
+  self->state.job = config.seams.executor->post_by_priority(
       [function, steps = config.performers->steps(), dispatch = self->state.current, seams,
        gate = config.gate, runner = caf::actor_cast<caf::weak_actor_ptr>(self)] {
         const auto record = std::make_shared<Record>(perform(*function, *dispatch, seams));
@@ -123,7 +123,8 @@ void perform_by_function(Self self, const StepBody::Function* function) {
             caf::anon_send(caf::actor_cast<StepRunnerActor>(alive),
                            Message<Answer>(std::make_shared<Answer>(Answer{dispatch, record})));
         });
-      });
+      },
+      self->state.current->priority);
 }
 
 /// The step's actor has answered, or will not.

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <condition_variable>
-#include <deque>
 #include <map>
 #include <mutex>
 #include <set>
@@ -20,10 +19,10 @@ struct ThreadPool::Shared {
   const std::size_t size;
   mutable std::mutex mutex;
   std::condition_variable work;
-  std::condition_variable left;  // a thread has gone
-  std::deque<std::pair<JobId, Job>> queue;
-  std::map<JobId, bool> running;  // job to whether it was abandoned
-  std::size_t threads = 0;        // alive, hanging ones included
+  std::condition_variable left;                // a thread has gone
+  std::map<std::pair<int, JobId>, Job> queue;  // by priority, the highest first, and age
+  std::map<JobId, bool> running;               // job to whether it was abandoned
+  std::size_t threads = 0;                     // alive, hanging ones included
   std::size_t hanging = 0;
   JobId last_job = 0;
   bool closed = false;
@@ -40,8 +39,9 @@ struct ThreadPool::Shared {
     for (;;) {
       shared->work.wait(lock, [&] { return shared->closed || !shared->queue.empty(); });
       if (shared->queue.empty()) break;  // closed
-      auto [id, job] = std::move(shared->queue.front());
-      shared->queue.pop_front();
+      const JobId id = shared->queue.begin()->first.second;
+      Job job = std::move(shared->queue.begin()->second);
+      shared->queue.erase(shared->queue.begin());
       shared->running.emplace(id, false);
       lock.unlock();
       job();
@@ -68,11 +68,11 @@ ThreadPool::~ThreadPool() {
   close();
 }
 
-Executor::JobId ThreadPool::post(Job job) {
+Executor::JobId ThreadPool::post_by_priority(Job job, int priority) {
   const std::lock_guard<std::mutex> lock(shared_->mutex);
   const JobId id = ++shared_->last_job;
   if (shared_->closed) return id;
-  shared_->queue.emplace_back(id, std::move(job));
+  shared_->queue.emplace(std::pair(-priority, id), std::move(job));
   shared_->work.notify_one();
   return id;
 }
@@ -82,9 +82,10 @@ Executor::Abandoned ThreadPool::abandon(JobId job) {
   const auto found = shared_->running.find(job);
   if (found == shared_->running.end()) {
     auto& queue = shared_->queue;
-    queue.erase(std::remove_if(queue.begin(), queue.end(),
-                               [&](const auto& queued) { return queued.first == job; }),
-                queue.end());
+    const auto queued = std::find_if(queue.begin(), queue.end(), [&](const auto& waiting) {
+      return waiting.first.second == job;
+    });
+    if (queued != queue.end()) queue.erase(queued);
     return Abandoned::gone;
   }
   if (found->second) return Abandoned::replaced;
@@ -101,7 +102,7 @@ std::size_t ThreadPool::hanging() const {
 }
 
 void ThreadPool::close() {
-  std::deque<std::pair<JobId, Job>> dropped;  // destroyed after the lock is released
+  std::map<std::pair<int, JobId>, Job> dropped;  // destroyed after the lock is released
   std::unique_lock<std::mutex> lock(shared_->mutex);
   shared_->closed = true;
   dropped.swap(shared_->queue);

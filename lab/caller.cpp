@@ -29,7 +29,7 @@ void Caller::submit(const RunToStart& to_start, int tries) {
   event.what = Happened::submitted;
   event.run = to_start.id;
   if (!course_.mark(std::move(event))) return;
-  const Run run = core_.submit(start_.scenario.flow, to_start.id, to_start.input);
+  const Run run = core_.submit(start_.scenario.flow, to_start.id, to_start.input, to_start.options);
   run.on_started([this, to_start, tries, id = to_start.id](const Result<void>& started) {
     HistoryEvent told;
     told.what = started ? Happened::start_told : Happened::start_refused;

@@ -5,6 +5,7 @@
 #include "lab/own_steps_check.hpp"
 #include "lab/run_plan.hpp"
 #include "lab/stored_facts.hpp"
+#include "lab/turns_check.hpp"
 #include "runtime/plan.hpp"
 #include "store/record_slot.hpp"
 
@@ -37,6 +38,8 @@ class Check {
     history_.each([&](const HistoryEvent& event) { take(event); });
     check_ends();
     check_stored();
+    for (Breach& of_turns : check_turns(scenario_, history_, runs_))
+      breach(of_turns.invariant.c_str(), std::move(of_turns.message));
     if (stored_alone)
       for (Breach& alone : check_stored_alone(scenario_, runs_))
         breach(alone.invariant.c_str(), std::move(alone.message));

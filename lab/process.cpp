@@ -152,6 +152,7 @@ class Process final : public StepWorld {
     event.step = std::string(hit.step);
     event.attempt = hit.attempt;
     event.text = std::string(hit.point);
+    if (hit.point == "step.before_body") event.number = clock_->steady_us();
     const std::size_t position = course_.entries().size();
     const bool lives = course_.mark(std::move(event));
     if (lives) suffer_mishaps(hit);
@@ -221,6 +222,8 @@ class Process final : public StepWorld {
     drain_actors();
     EngineOptions options;
     options.folder = "/lab";
+    options.at_once_max = start_.scenario.at_once_max;
+    options.rates = start_.scenario.rates;
     executor_ = std::make_shared<WorldExecutor>();
     schedule_ = std::make_unique<Schedule>(*scheduler_, *executor_, life_, chance_, course_);
     options.seams = {std::make_shared<SchedulerClock>(*scheduler_, start_.now_ms),

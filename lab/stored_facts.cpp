@@ -2,9 +2,11 @@
 
 #include <pawl/limits.hpp>
 
+#include "runtime/turn_key.hpp"
 #include "store/record_slot.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace pawl::lab {
 
@@ -49,10 +51,12 @@ Result<json> stored_items(const PlannedStep& map, const StoredFacts& facts,
                            Limits::with_bytes_max);
 }
 
-Result<json> stored_parameters(const Plan& plan, const PartName& name, const StoredFacts& facts,
-                               const StoredValues& values) {
-  const PlannedStep* const definition = definition_of(plan, name);
-  if (definition == nullptr) return make_error(Errc::internal, "no part has this name");
+namespace {
+
+/// What `use` makes of all that a part's templates may name.
+template <class Use>
+auto in_scope(const Plan& plan, const PartName& name, const StoredFacts& facts,
+              const StoredValues& values, Use&& use) -> decltype(use(std::declval<Scope>())) {
   Scope scope{values.input, facts.run->row.run, values.pointers};
   json items;
   if (name.element) {
@@ -69,7 +73,28 @@ Result<json> stored_parameters(const Plan& plan, const PartName& name, const Sto
     output = json::parse(done->second->body, nullptr, false);
     scope.output = &output;
   }
-  return definition->with.resolve(scope, Limits::with_bytes_max);
+  return use(scope);
+}
+
+}  // namespace
+
+Result<json> stored_parameters(const Plan& plan, const PartName& name, const StoredFacts& facts,
+                               const StoredValues& values) {
+  const PlannedStep* const definition = definition_of(plan, name);
+  if (definition == nullptr) return make_error(Errc::internal, "no part has this name");
+  return in_scope(plan, name, facts, values, [&](const Scope& scope) {
+    return definition->with.resolve(scope, Limits::with_bytes_max);
+  });
+}
+
+std::optional<std::string> stored_turn_key(const Plan& plan, const PartName& name,
+                                           const StoredFacts& facts, const StoredValues& values) {
+  const PlannedStep* const definition = definition_of(plan, name);
+  if (definition == nullptr || !definition->one_at_a_time) return std::nullopt;
+  const auto key = in_scope(plan, name, facts, values, [&](const Scope& scope) {
+    return resolve_turn_key(*definition->one_at_a_time, scope);
+  });
+  return key ? *key : std::nullopt;
 }
 
 bool needs_a_person(const Plan& plan, const StoredFacts& facts) {

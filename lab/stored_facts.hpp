@@ -52,6 +52,10 @@ Result<json> stored_items(const PlannedStep& map, const StoredFacts& facts,
 Result<json> stored_parameters(const Plan& plan, const PartName& name, const StoredFacts& facts,
                                const StoredValues& values);
 
+/// The key that what is stored gives to a part's turns; none if it has none, or none that resolves.
+std::optional<std::string> stored_turn_key(const Plan& plan, const PartName& name,
+                                           const StoredFacts& facts, const StoredValues& values);
+
 /// Whether the run may rightly stay blocked: a person is needed for one of its parts.
 bool needs_a_person(const Plan& plan, const StoredFacts& facts);
 

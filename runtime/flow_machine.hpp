@@ -179,6 +179,11 @@ class FlowMachine {
   /// Errors: of `Template::resolve`; they are the attempt's fatal end.
   Result<json> parameters(std::size_t step) const;
 
+  /// What `one_at_a_time` of a step that was started resolves to, if it has one.
+  ///
+  /// Errors: as `parameters`; Errc::invalid_argument for a key of another type, Errc::too_large.
+  Result<std::optional<std::string>> turn_key(std::size_t step) const;
+
   /// Of a step that is a child whose run is under way: that run's id.
   std::optional<std::string> child_run(std::size_t step) const;
 

@@ -2,6 +2,7 @@
 #include <pawl/limits.hpp>
 
 #include "runtime/flow_machine.hpp"
+#include "runtime/turn_key.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -18,6 +19,17 @@ std::vector<OpenAttemptRef> FlowMachine::attempts_open_before(std::int64_t epoch
 
 Result<json> FlowMachine::parameters(std::size_t i) const {
   return steps_[i].definition->with.resolve(scope_of(i, outputs_), Limits::with_bytes_max);
+}
+
+Result<std::optional<std::string>> FlowMachine::turn_key(std::size_t i) const {
+  const std::optional<Template>& written = steps_[i].definition->one_at_a_time;
+  if (!written) return std::optional<std::string>();
+  Result<std::optional<std::string>> key = resolve_turn_key(*written, scope_of(i, outputs_));
+  if (key || !key.error().where.empty()) return key;
+  Error error = key.error();
+  error.where = pointer_to("/steps", steps_[i].definition->name.str()) +
+                (steps_[i].role == Role::undo ? "/undo" : "") + "/one_at_a_time";
+  return error;
 }
 
 RunState FlowMachine::state() const {

@@ -41,9 +41,9 @@ constexpr KindMember kind_members[] = {
 
 /// Of a step of which nobody knows what it is.
 Names all_members() {
-  Names known{"after",      "when",         "unless",   "secret",    "description",  "with",
-              "timeout_ms", "retry",        "default",  "map",       "max_parallel", "on_error",
-              "undo",       "at_most_once", "in_doubt", "on_failure"};
+  Names known{"after",      "when",         "unless",   "secret",     "description",  "with",
+              "timeout_ms", "retry",        "default",  "map",        "max_parallel", "on_error",
+              "undo",       "at_most_once", "in_doubt", "on_failure", "one_at_a_time"};
   for (const KindMember& member : kind_members) known.push_back(member.name);
   return known;
 }
@@ -54,7 +54,7 @@ Names known_members(StepKind kind) {
     if (member.kind == kind) known.push_back(member.name);
   if (kind == StepKind::task)
     known.insert(known.end(), {"with", "timeout_ms", "retry", "default", "map", "undo",
-                               "at_most_once", "on_failure"});
+                               "at_most_once", "on_failure", "one_at_a_time"});
   if (kind == StepKind::child) known.insert(known.end(), {"with", "default", "map", "undo"});
   if (kind == StepKind::await) known.insert(known.end(), {"timeout_ms", "default"});
   return known;
@@ -99,12 +99,14 @@ void read_work(Members& members, Spec& spec, const std::string& pointer,
   members.read_object("retry", [&](const json& retry) {
     spec.retry = read_retry(retry, pointer + "/retry", problems);
   });
+  if (members.find("one_at_a_time") != nullptr)
+    members.read("one_at_a_time", spec.one_at_a_time.emplace());
 }
 
 UndoSpec read_undo(const json& value, const std::string& pointer, std::vector<Problem>& problems) {
   UndoSpec undo;
   Members members(value, pointer, problems);
-  members.refuse_unknown({"run", "with", "timeout_ms", "retry", "description"});
+  members.refuse_unknown({"run", "with", "timeout_ms", "retry", "one_at_a_time", "description"});
   if (members.find("run") == nullptr)
     members.complain("", "missing_member", "the undo says no \"run\": which step type it is");
   std::string description;
@@ -263,8 +265,8 @@ FlowReading read_flow_document(json document) {
     return reading;
   }
   Members members(reading.document, "", reading.problems);
-  members.refuse_unknown(
-      {"flow", "version", "description", "input", "steps", "output", "secret", "$schema"});
+  members.refuse_unknown({"flow", "version", "description", "input", "steps", "output", "secret",
+                          "priority", "$schema"});
   if (members.find("flow") == nullptr)
     members.complain("", "missing_member", "the flow has no name; add \"flow\": \"NAME\"");
   members.read("flow", reading.spec.name);
@@ -273,6 +275,9 @@ FlowReading read_flow_document(json document) {
   members.read("description", description);
   members.read("$schema", description);  // for editors
   members.read("secret", reading.spec.secret);
+  if (members.find("priority") != nullptr)
+    members.read("priority", reading.spec.priority.emplace(0), -Limits::priority_max,
+                 Limits::priority_max);
   if (const json* input = members.find("input")) {
     if (input->is_object())
       reading.spec.input = *input;

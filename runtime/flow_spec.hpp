@@ -32,21 +32,23 @@ struct UndoSpec {
   json with = json::object();
   std::int64_t timeout_ms = 300'000;
   RetryPolicy retry;
+  std::optional<std::string> one_at_a_time;
 };
 
 struct StepSpec {
   std::string name;
   StepKind kind = StepKind::task;
-  std::string type;                 // the member "run"
-  json with = json::object();       // with a task or a map; with a child its run's input
-  json child;                       // the member "child": a flow; null if it has none
-  json over;                        // the member "map"
-  std::int64_t max_parallel = 0;    // of a map; 0: no bound
-  bool collect = false;             // of a map: "on_error" is "collect"
-  bool at_most_once = false;        // of a task or a map
-  InDoubt in_doubt = InDoubt::ask;  // with at_most_once
-  bool asks = false;                // of a task or a map: "on_failure" is "ask"
-  std::optional<UndoSpec> undo;     // of a task, a map or a child
+  std::string type;                          // the member "run"
+  json with = json::object();                // with a task or a map; with a child its run's input
+  json child;                                // the member "child": a flow; null if it has none
+  json over;                                 // the member "map"
+  std::int64_t max_parallel = 0;             // of a map; 0: no bound
+  bool collect = false;                      // of a map: "on_error" is "collect"
+  bool at_most_once = false;                 // of a task or a map
+  InDoubt in_doubt = InDoubt::ask;           // with at_most_once
+  bool asks = false;                         // of a task or a map: "on_failure" is "ask"
+  std::optional<std::string> one_at_a_time;  // of a task or a map: a template
+  std::optional<UndoSpec> undo;              // of a task, a map or a child
   json body;           // with a branch the condition, with a value the value, with a sleep
                        // the time, a whole number or a template
   bool until = false;  // with a sleep: the time is a moment, not a length
@@ -66,6 +68,7 @@ struct FlowSpec {
   std::vector<StepSpec> steps;  // by name, in byte order
   std::optional<json> output;
   std::vector<std::string> secret;  // as written: "input.token", "output.key"
+  std::optional<std::int64_t> priority;
 };
 
 struct FlowReading {

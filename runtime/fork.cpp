@@ -119,7 +119,7 @@ class Forking {
       from.set.emplace(step, digest_of(*body));
       set_.emplace(step, std::move(*body));
     }
-    fork_.body = start_body({options_.labels, {}, std::move(from)});
+    fork_.body = start_body({options_.labels, {}, std::move(from), before_.start_facts().priority});
     Record started;
     started.body = fork_.body;
     return apply(std::move(started));

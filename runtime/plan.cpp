@@ -84,13 +84,14 @@ void each_step_use(const FlowDraft& draft, std::size_t step,
   const auto visit_use = [&](const Template::Use& use) {
     if (use.reference.root == Reference::Root::step_output) visit(use.reference);
   };
-  for (const Template::Use& use : draft.with[step].uses()) visit_use(use);
+  for (const Template* used : {&draft.with[step], &draft.key[step]})
+    for (const Template::Use& use : used->uses()) visit_use(use);
   draft.body[step].each_use(visit_use);
   draft.over[step].each_use(visit_use);
 }
 
 /// The task that user code performs, or the child: the step itself, or each element of a map.
-PlannedStep plan_task(StepSpec& spec, Template with, Expression fallback) {
+PlannedStep plan_task(StepSpec& spec, Template with, Expression fallback, Template key) {
   PlannedStep task;
   task.name = StepName::trusted(spec.name);
   if (spec.child.is_object()) task.kind = StepKind::child;
@@ -103,10 +104,11 @@ PlannedStep plan_task(StepSpec& spec, Template with, Expression fallback) {
   task.at_most_once = spec.at_most_once;
   task.in_doubt = spec.in_doubt;
   task.asks = spec.asks;
+  if (spec.one_at_a_time) task.one_at_a_time = std::move(key);
   return task;
 }
 
-std::shared_ptr<const PlannedStep> plan_undo(StepSpec& spec, Template with) {
+std::shared_ptr<const PlannedStep> plan_undo(StepSpec& spec, Template with, Template key) {
   if (!spec.undo) return nullptr;
   auto undo = std::make_shared<PlannedStep>();
   undo->name = StepName::trusted(spec.name);
@@ -114,6 +116,7 @@ std::shared_ptr<const PlannedStep> plan_undo(StepSpec& spec, Template with) {
   undo->with = std::move(with);
   undo->retry = spec.undo->retry;
   undo->timeout_ms = spec.undo->timeout_ms;
+  if (spec.undo->one_at_a_time) undo->one_at_a_time = std::move(key);
   return undo;
 }
 
@@ -142,12 +145,19 @@ std::string what_it_is(const PlannedStep& step) {
 
 void each_use(const PlannedStep& step, const std::function<void(const Template::Use&)>& visit) {
   for (const Template::Use& use : step.with.uses()) visit(use);
+  if (step.one_at_a_time)
+    for (const Template::Use& use : step.one_at_a_time->uses()) visit(use);
   step.body.each_use(visit);
   if (step.each) each_use(*step.each, visit);
   if (step.undo) each_use(*step.undo, visit);
 }
 
 namespace {
+
+Template compile_key(const std::optional<std::string>& key, const std::string& pointer,
+                     std::vector<Problem>& problems) {
+  return key ? Template::compile(*key, pointer + "/one_at_a_time", problems) : Template();
+}
 
 FlowDraft draft_of(FlowReading reading, int depth) {
   FlowDraft draft;
@@ -165,6 +175,9 @@ FlowDraft draft_of(FlowReading reading, int depth) {
     draft.undo.push_back(
         step.undo ? Template::compile(step.undo->with, pointer + "/undo/with", draft.problems)
                   : Template());
+    draft.key.push_back(compile_key(step.one_at_a_time, pointer, draft.problems));
+    draft.undo_key.push_back(compile_key(step.undo ? step.undo->one_at_a_time : std::nullopt,
+                                         pointer + "/undo", draft.problems));
     draft.child.emplace_back();
     if (!step.child.is_object()) continue;
     if (depth >= Limits::child_depth_max)
@@ -282,6 +295,7 @@ std::shared_ptr<const Plan> make_plan(FlowDraft draft) {
   plan->digest = digest_of(plan->canonical);
   plan->input_defaults = std::move(draft.spec.input);
   plan->secrets = parse_secrets(draft.spec.secret, {"input", "output"});
+  if (draft.spec.priority) plan->priority = static_cast<int>(*draft.spec.priority);
 
   const auto needs = dependencies(draft);
   const auto firm_needs = firm_dependencies(draft);
@@ -294,11 +308,13 @@ std::shared_ptr<const Plan> make_plan(FlowDraft draft) {
   }
   for (const std::size_t from : order) {
     StepSpec& spec = draft.spec.steps[from];
-    for (Template* with : {&draft.with[from], &draft.undo[from]}) bind_steps(*with, plan->index);
+    for (auto* templates : {&draft.with, &draft.undo, &draft.key, &draft.undo_key})
+      bind_steps((*templates)[from], plan->index);
     for (Expression* body : {&draft.body[from], &draft.over[from]})
       body->each_use([&](Template::Use& use) { bind_step(use, plan->index); });
-    PlannedStep step = plan_task(spec, std::move(draft.with[from]), std::move(draft.body[from]));
-    step.undo = plan_undo(spec, std::move(draft.undo[from]));
+    PlannedStep step = plan_task(spec, std::move(draft.with[from]), std::move(draft.body[from]),
+                                 std::move(draft.key[from]));
+    step.undo = plan_undo(spec, std::move(draft.undo[from]), std::move(draft.undo_key[from]));
     if (draft.child[from]) step.child = make_plan(std::move(*draft.child[from]));
     if (spec.kind == StepKind::map) {
       auto each = std::make_shared<const PlannedStep>(std::move(step));

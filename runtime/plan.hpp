@@ -42,9 +42,10 @@ struct PlannedStep {
   std::vector<Secret> secrets;
   bool at_most_once = false;
   InDoubt in_doubt = InDoubt::ask;
-  bool asks = false;             ///< of a task: a person sees to it when it fails for good
-  std::size_t max_parallel = 0;  ///< of a map; 0: no bound
-  bool collect = false;          ///< of a map: failed elements do not fail it
+  bool asks = false;                      ///< of a task: a person sees to it when it fails for good
+  std::optional<Template> one_at_a_time;  ///< of a task: the key of its attempts' turns
+  std::size_t max_parallel = 0;           ///< of a map; 0: no bound
+  bool collect = false;                   ///< of a map: failed elements do not fail it
   std::shared_ptr<const PlannedStep> each;  ///< of a map: a task or a child, done with each element
   std::shared_ptr<const PlannedStep> undo;  ///< of a task or a child: a task that undoes it
   std::shared_ptr<const Plan> child;        ///< of a child: its flow
@@ -55,7 +56,7 @@ inline const PlannedStep& work_of(const PlannedStep& step) {
   return step.each ? *step.each : step;
 }
 
-/// Visits every reference of the step: in its parameters, its expression and its undo.
+/// Visits every reference of the step: in its parameters, its key, its expression and its undo.
 void each_use(const PlannedStep& step, const std::function<void(const Template::Use&)>& visit);
 
 /// What the step is, for people: a task's type, or `map TYPE`, `if`, `value`, `sleep`, `await
@@ -76,16 +77,19 @@ struct Plan {
   std::vector<std::size_t> terminal;         ///< steps that nobody waits for, by name
   std::optional<Template> output;
   std::vector<Secret> secrets;  ///< of the run: input and output
+  std::optional<int> priority;  ///< of its runs, unless their starts say another
 };
 
 /// A flow's text with its templates compiled, for `validate` to judge and `make_plan` to use.
 struct FlowDraft {
   FlowSpec spec;
   json document;
-  std::vector<Template> with;    ///< one per step of the spec
-  std::vector<Expression> body;  ///< one per step of the spec; of a map its default
-  std::vector<Expression> over;  ///< one per step of the spec; of a map the array
-  std::vector<Template> undo;    ///< one per step of the spec: the undo's parameters
+  std::vector<Template> with;      ///< one per step of the spec
+  std::vector<Expression> body;    ///< one per step of the spec; of a map its default
+  std::vector<Expression> over;    ///< one per step of the spec; of a map the array
+  std::vector<Template> undo;      ///< one per step of the spec: the undo's parameters
+  std::vector<Template> key;       ///< one per step of the spec: one_at_a_time
+  std::vector<Template> undo_key;  ///< one per step of the spec: that of the undo
   std::vector<std::shared_ptr<FlowDraft>> child;  ///< one per step of the spec; null for most
   std::optional<Template> output;
   std::vector<Problem> problems;  ///< of the text's shape and its templates, not those of children

@@ -79,6 +79,8 @@ class Comparison {
     if (run_.flow.plan()->output.has_value() != flow_.plan()->output.has_value() ||
         old_document_.value("output", json()) != new_document_.value("output", json()))
       find("", Kind::step_changed, false, "the flow's output is another");
+    if (run_.flow.plan()->priority != flow_.plan()->priority)
+      find("", Kind::step_changed, false, "the flow's priority is another; the run keeps its own");
     std::stable_sort(
         diff_.findings.begin(), diff_.findings.end(),
         [](const DiffFinding& a, const DiffFinding& b) { return a.breaks && !b.breaks; });

@@ -235,6 +235,7 @@ Result<RunView> view_run(const Flow& flow, const std::string& run, const json& i
   view.document["labels"] = facts->labels;
   view.document["parent"] = parent_json(*facts);
   view.document["forked_from"] = fork_json(*facts);
+  if (facts->priority != 0) view.document["priority"] = facts->priority;
   const RunTimes times = run_times(*machine, records);
   view.document["started_ms"] = times.started_ms;
   view.document["ended_ms"] = time_json(times.ended_ms);

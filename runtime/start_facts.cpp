@@ -57,6 +57,7 @@ std::string start_body(const StartFacts& facts) {
     from = {{"run", facts.forked_from->run}, {"step", facts.forked_from->step}};
     for (const auto& [step, digest] : facts.forked_from->set) from["set"][step] = digest.hex();
   }
+  if (facts.priority != 0) body["priority"] = facts.priority;
   return body.empty() ? std::string() : body.dump();
 }
 
@@ -81,6 +82,9 @@ Result<StartFacts> start_facts_from(std::string_view body) {
     if (!from) return from.error();
     facts.forked_from = std::move(*from);
   }
+  const json priority = value.value("priority", json(0));
+  if (!priority.is_number_integer()) return unreadable();
+  facts.priority = priority.get<int>();
   return facts;
 }
 

@@ -41,6 +41,7 @@ struct StartFacts {
   Labels labels = {};                          ///< no part of what makes a run the same run
   std::optional<ParentStep> parent = {};       ///< with a child's run
   std::optional<ForkedFrom> forked_from = {};  ///< with a fork
+  int priority = 0;  ///< of the run's attempts; no part of what makes a run the same run either
 };
 
 /// The facts as the body of a `started` record: canonical JSON, an object without the members that

@@ -64,6 +64,8 @@ class Validation {
     check_guards(step, step.when, pointer + "/when");
     check_guards(step, step.unless, pointer + "/unless");
     check_uses(draft_.with[i], &step);
+    check_uses(draft_.key[i], &step);
+    check_key(step.one_at_a_time, pointer);
     for (const Expression* body : {&draft_.body[i], &draft_.over[i]})
       body->each_use([&](const Template::Use& use) { check_use(use, &step); });
     if (step.kind == StepKind::map &&
@@ -82,6 +84,14 @@ class Validation {
       complain(pointer + "/retry", "out_of_range",
                "initial_ms (" + std::to_string(step.retry.initial_ms) + ") is more than max_ms (" +
                    std::to_string(step.retry.max_ms) + "); raise max_ms");
+  }
+
+  /// A key with templates is measured once they are resolved.
+  void check_key(const std::optional<std::string>& key, const std::string& pointer) {
+    if (key && key->find("{{") == std::string::npos && key->size() > Limits::turn_key_bytes_max)
+      complain(pointer + "/one_at_a_time", "too_large",
+               "the key has " + std::to_string(key->size()) + " bytes; at most " +
+                   std::to_string(Limits::turn_key_bytes_max) + " are allowed");
   }
 
   /// A child is a flow of its own, whose run gets its input from this one.
@@ -109,8 +119,8 @@ class Validation {
       if (const auto* name = std::get_if<std::string>(&reference.path.front())) visit(*name);
     };
     for (std::size_t i = 0; i < draft.spec.steps.size(); ++i) {
-      for (const Template* with : {&draft.with[i], &draft.undo[i]})
-        for (const Template::Use& use : with->uses()) visit_use(use);
+      for (const auto* templates : {&draft.with, &draft.undo, &draft.key, &draft.undo_key})
+        for (const Template::Use& use : (*templates)[i].uses()) visit_use(use);
       for (const Expression* body : {&draft.body[i], &draft.over[i]}) body->each_use(visit_use);
     }
     if (draft.output)
@@ -130,27 +140,34 @@ class Validation {
       complain(pointer + "/retry", "out_of_range",
                "initial_ms (" + std::to_string(policy.initial_ms) + ") is more than max_ms (" +
                    std::to_string(policy.max_ms) + "); raise max_ms");
-    for (const Template::Use& use : draft_.undo[i].uses()) {
-      const Reference& reference = use.reference;
-      const bool of_element =
-          reference.root == Reference::Root::item || reference.root == Reference::Root::index;
-      if (of_element && step.kind != StepKind::map)
-        complain(use.pointer, "bad_reference",
-                 "{{" + reference.text + "}}: the step has no \"map\", so no item and no index");
-      if (reference.root != Reference::Root::step_output) continue;
-      if (!is_step(reference.step))
-        check_use(use, nullptr);
-      else if (before.count(reference.step) == 0)
-        complain(use.pointer, "not_before",
-                 "{{" + reference.text + "}}: an undo knows the output of its own step, as " +
-                     "{{output}}, and those of the steps that it waits for");
-      else if (const std::size_t place = place_of(reference.step);
-               !reference.optional && conditional[place] &&
-               std::find(firm.begin(), firm.end(), place) == firm.end())
-        complain(use.pointer, "may_be_excluded",
-                 "{{" + reference.text + "}}: a branch may exclude step \"" + reference.step +
-                     "\"; write {{" + reference.text + "?}}, which is null then");
-    }
+    check_key(step.undo->one_at_a_time, pointer);
+    for (const auto* templates : {&draft_.undo, &draft_.undo_key})
+      for (const Template::Use& use : (*templates)[i].uses())
+        check_undo_use(use, step, before, conditional, firm);
+  }
+
+  void check_undo_use(const Template::Use& use, const StepSpec& step,
+                      const std::set<std::string>& before, const std::vector<bool>& conditional,
+                      const std::vector<std::size_t>& firm) {
+    const Reference& reference = use.reference;
+    const bool of_element =
+        reference.root == Reference::Root::item || reference.root == Reference::Root::index;
+    if (of_element && step.kind != StepKind::map)
+      complain(use.pointer, "bad_reference",
+               "{{" + reference.text + "}}: the step has no \"map\", so no item and no index");
+    if (reference.root != Reference::Root::step_output) return;
+    if (!is_step(reference.step))
+      check_use(use, nullptr);
+    else if (before.count(reference.step) == 0)
+      complain(use.pointer, "not_before",
+               "{{" + reference.text + "}}: an undo knows the output of its own step, as " +
+                   "{{output}}, and those of the steps that it waits for");
+    else if (const std::size_t place = place_of(reference.step);
+             !reference.optional && conditional[place] &&
+             std::find(firm.begin(), firm.end(), place) == firm.end())
+      complain(use.pointer, "may_be_excluded",
+               "{{" + reference.text + "}}: a branch may exclude step \"" + reference.step +
+                   "\"; write {{" + reference.text + "?}}, which is null then");
   }
 
   std::set<std::string> steps_before(std::size_t i) {

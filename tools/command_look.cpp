@@ -131,6 +131,7 @@ ExitCode show_command(const Settings& settings, const std::string& id) {
   console.data("  started " + time_text(row.started_ms) + " in " + run->stored.folder +
                (row.ended_ms > 0 ? ", took " + duration_text(row.ended_ms - row.started_ms) : ""));
   if (!row.labels.empty()) console.data("  labels: " + labels_text(row.labels));
+  if (document.contains("priority")) console.data("  priority " + document["priority"].dump());
   if (!row.parent.empty())
     console.data("  child of run " + row.parent + ", step " +
                  document["parent"]["step"].get<std::string>());

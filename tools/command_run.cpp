@@ -206,8 +206,8 @@ ExitCode run_command(const Settings& settings, const RunArguments& arguments) {
   const Result<Labels> labels = read_labels(arguments.labels);
   if (!labels) return shop.console.error(labels.error());
   if (Result<void> opened = shop.open(); !opened) return shop.console.error(opened.error());
-  const Result<Run> run =
-      shop.engine->start(*flow, arguments.run, std::move(*input), StartOptions{*labels});
+  const Result<Run> run = shop.engine->start(*flow, arguments.run, std::move(*input),
+                                             StartOptions{*labels, arguments.priority});
   if (!run) return shop.console.error(run.error());
   shop.wait_for({*run});
   const Result<json> document = shop.describe(*run);

@@ -16,6 +16,7 @@ struct RunArguments {
   std::string run;                  ///< the run's id; empty for a generated one
   std::string input;                ///< JSON, or @FILE, or @- for stdin; empty for none
   std::vector<std::string> labels;  ///< KEY=VALUE
+  std::optional<int> priority;      ///< the flow's if it is not given
 };
 
 struct ListArguments {

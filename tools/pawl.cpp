@@ -1,5 +1,6 @@
 // The pawl command: arguments in, one command, an exit code out.
 #include <pawl/kill_points.hpp>
+#include <pawl/limits.hpp>
 
 #include "tools/commands.hpp"
 #include "tools/version.hpp"
@@ -73,6 +74,9 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
                   "The run's id; default: a generated one. The same id is the same run");
   run->add_option("--input", a.run.input, "The run's input: JSON, or @FILE, or @- for stdin");
   add_labels(run, a.run.labels, "Pins a label to the run, KEY=VALUE; may be given many times");
+  run->add_option("--priority", a.run.priority,
+                  "Whose attempts get their turn first: -100 to 100 (default: the flow's, or 0)")
+      ->check(CLI::Range(-pawl::Limits::priority_max, pawl::Limits::priority_max));
   add_talk(run, a.settings);
 
   CLI::App* resume = add(app, a, chosen, "resume", "Go on with every unfinished run, and wait",

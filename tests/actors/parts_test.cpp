@@ -41,6 +41,28 @@ TEST_CASE("parts: a thread pool runs every job once, on as many threads as it ha
   pool.close();
 }
 
+TEST_CASE("parts: of the jobs that wait for a thread the highest priority is next", "[actors]") {
+  ThreadPool pool(1);
+  std::promise<void> door;
+  const std::shared_future<void> open = door.get_future().share();
+  std::promise<void> began;
+  pool.post([&began, open] {
+    began.set_value();
+    open.wait();
+  });
+  began.get_future().wait();
+  std::string order;
+  for (const auto& [name, priority] : {std::pair("a", 0), std::pair("b", 5), std::pair("c", -1),
+                                       std::pair("d", 5), std::pair("e", 0)})
+    pool.post_by_priority([&order, name = name] { order += name; }, priority);
+  std::promise<void> last;
+  pool.post_by_priority([&last] { last.set_value(); }, -100);
+  door.set_value();
+  last.get_future().wait();
+  pool.close();
+  CHECK(order == "bdaec");
+}
+
 TEST_CASE("parts: a job that hangs is made up for, up to twice the threads", "[actors]") {
   ThreadPool pool(1);
   std::promise<void> door;

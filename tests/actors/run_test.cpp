@@ -1,5 +1,6 @@
 // Runs as a user sees them, on the real actors in a world without threads: every test holds for any
 // order of messages.
+#include <pawl/limits.hpp>
 #include <pawl/step_actor.hpp>
 
 #include "runtime/attempt.hpp"
@@ -688,6 +689,18 @@ TEST_CASE("engine: a limit of a step type that is not there, or of none, is refu
   CHECK(Engine::open(open_memory_store(make_memory_file()), steps, options)
             .error()
             .message.find("\"y\"") != std::string::npos);
+  options.at_once_max = {};
+  const auto refused = [&](const std::string& type, Rate rate) {
+    options.rates = {{type, rate}};
+    const auto engine = Engine::open(open_memory_store(make_memory_file()), steps, options);
+    return engine ? "none" : engine.error().message;
+  };
+  CHECK(refused("x", {0, 1000}).find("count is 0") != std::string::npos);
+  CHECK(refused("x", {1, 0}).find("per_ms is 0") != std::string::npos);
+  CHECK(refused("x", {1, -5}).find("per_ms is -5") != std::string::npos);
+  CHECK(refused("x", {1, Limits::delay_ms_max + 1}).find("per_ms") != std::string::npos);
+  CHECK(refused("y", {1, 1000}).find("\"y\"") != std::string::npos);
+  CHECK(refused("x", {1, Limits::delay_ms_max}) == "none");
 }
 
 TEST_CASE("run: parameters take memory only while their attempt is under way", "[actors]") {

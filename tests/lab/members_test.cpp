@@ -13,9 +13,10 @@ using namespace pawl;
 
 namespace {
 
-const std::string members = R"({"flow": "members", "input": {"big": true, "good": true}, "steps": {
-  "list": {"run": "act", "with": {"say": [1, 2, 3]}, "undo": {"run": "act", "with": {"undo": "list"}, "retry": {"max_attempts": 100}}},
-  "each": {"map": "{{steps.list.output}}", "run": "act", "max_parallel": 2,
+const std::string members =
+    R"({"flow": "members", "priority": 3, "input": {"big": true, "good": true}, "steps": {
+  "list": {"run": "act", "with": {"say": [1, 2, 3]}, "undo": {"run": "act", "with": {"undo": "list"}, "one_at_a_time": "undo", "retry": {"max_attempts": 100}}},
+  "each": {"map": "{{steps.list.output}}", "run": "act", "max_parallel": 2, "one_at_a_time": "k{{item}}",
            "with": {"say": "{{item}}"}, "undo": {"run": "act", "with": {"undo": "{{output}}"}, "retry": {"max_attempts": 100}}},
   "sum":  {"value": {"$length": "{{steps.each.output}}"}},
   "trip": {"child": {"flow": "trip", "input": {"n": 0}, "steps": {
@@ -90,6 +91,28 @@ TEST_CASE("members: a flow with every member holds under every crash", "[lab]") 
 
 TEST_CASE("members: and so it does on the other side of its branch", "[lab]") {
   CHECK_THAT(explored({{"big", false}}), lab::holds());
+}
+
+TEST_CASE("members: attempts that take turns do so under every crash", "[lab]") {
+  const auto steps = [] {
+    return Steps{{"first", [](const StepCall&) { return done(); }},
+                 {"act", [](const StepCall& call) {
+                    return call.attempt == 1 ? retry("not yet") : done();
+                  }}};
+  };
+  lab::Scenario scenario{parse_flow(R"({"flow": "turns", "steps": {
+    "a": {"run": "first"},
+    "b": {"map": ["x", "x", "y"], "run": "act", "after": ["a"], "one_at_a_time": "{{item}}",
+          "retry": {"initial_ms": 10, "max_attempts": 9}}}})")
+                             .value(),
+                         {{"r1"}, {"r2"}, {"r3", json::object(), {{}, 5}}},
+                         [steps] { return lab::Outside{steps}; }};
+  scenario.at_once_max = {{"first", 1}};
+  scenario.rates = {{"act", {3, 1000}}};
+  lab::Options some = options();
+  some.losses = {lab::Loss::kill};
+  some.mishaps = false;
+  CHECK_THAT(lab::explore(scenario, some), lab::holds());
 }
 
 TEST_CASE("members: and when it fails in the end and is undone", "[lab]") {

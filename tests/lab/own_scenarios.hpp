@@ -73,6 +73,13 @@ inline std::vector<OwnScenario> own_scenarios() {
     return OwnScenario{
         name, lab::Scenario{std::move(flow), std::move(runs), own_outside, std::move(signals)}};
   };
+  // Whose steps wait for each other: by their type, a key, a rate, and the last run goes first.
+  OwnScenario crowd = make("crowd",
+                           R"("a": {"run": "s"}, "b": {"run": "flaky", "after": ["a"],
+                                "timeout_ms": 2000, "one_at_a_time": "line"})",
+                           {{"r1"}, {"r2", {{"n", 2}}}, {"r3", json::object(), {{}, 5}}});
+  crowd.scenario.at_once_max = {{"s", 1}};
+  crowd.scenario.rates = {{"flaky", {2, 1000}}};
   return {
       make("chain",
            R"("a": {"run": "s"}, "b": {"run": "s", "with": {"a": "{{steps.a.output.step}}"}})",
@@ -95,9 +102,7 @@ inline std::vector<OwnScenario> own_scenarios() {
           {{"r1"}}),
       make("exhausted",
            R"("a": {"run": "tired", "retry": {"max_attempts": 3, "initial_ms": 1500}})", {{"r1"}}),
-      make("crowd",
-           R"("a": {"run": "s"}, "b": {"run": "flaky", "after": ["a"], "timeout_ms": 2000})",
-           {{"r1"}, {"r2", {{"n", 2}}}, {"r3"}}),
+      crowd,
       make("branching",
            R"("a": {"run": "s"}, "big": {"if": {"less": [10, "{{input.n}}"]}, "after": ["a"]},
               "yes": {"run": "s", "when": "big"}, "yes2": {"run": "s", "after": ["yes"]},

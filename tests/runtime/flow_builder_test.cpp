@@ -66,6 +66,7 @@ PAWL_CAN(retry, retry(RetryPolicy()))
 PAWL_CAN(default_output, default_output(json()))
 PAWL_CAN(undo, undo(Undo("u")))
 PAWL_CAN(at_most_once, at_most_once())
+PAWL_CAN(one_at_a_time, one_at_a_time("k"))
 PAWL_CAN(max_parallel, max_parallel(1))
 PAWL_CAN(collect_errors, collect_errors())
 #undef PAWL_CAN
@@ -80,6 +81,7 @@ std::string words() {
   if (Can_default_output<Step>::value) words += "default ";
   if (Can_undo<Step>::value) words += "undo ";
   if (Can_at_most_once<Step>::value) words += "at_most_once ";
+  if (Can_one_at_a_time<Step>::value) words += "one_at_a_time ";
   if (Can_max_parallel<Step>::value) words += "max_parallel ";
   if (Can_collect_errors<Step>::value) words += "on_error ";
   return words;
@@ -157,6 +159,12 @@ TEST_CASE("flow builder: every member of a step is written as JSON has it", "[ru
            "retry": {"max_attempts": 9}}})",
        task("a", "t").undo(undo("u").with({}).timeout_ms(5).retry({9}).description("d"))},
       {R"({"run": "t", "at_most_once": true})", task("a", "t").at_most_once()},
+      {R"({"run": "t", "one_at_a_time": "a-{{input.x}}"})",
+       task("a", "t").one_at_a_time("b").one_at_a_time("a-{{input.x}}")},
+      {R"({"run": "t", "undo": {"run": "u", "one_at_a_time": "{{output.k}}"}})",
+       task("a", "t").undo(undo("u").one_at_a_time("{{output.k}}"))},
+      {R"({"run": "t", "map": [1], "one_at_a_time": "{{item}}"})",
+       pawl::flows::map("a", "t", json::array({1})).one_at_a_time("{{item}}")},
       {R"({"run": "t", "on_failure": "ask"})", task("a", "t").ask_on_failure()},
       {R"({"run": "t", "at_most_once": true, "in_doubt": "ask"})",
        task("a", "t").at_most_once(InDoubt::ask)},
@@ -207,6 +215,7 @@ TEST_CASE("flow builder: every member of a flow is written as JSON has it", "[ru
   const FlowBuilder builder = FlowBuilder("f")
                                   .schema("flow.schema.json")
                                   .version(1)
+                                  .priority(-7)
                                   .description("d")
                                   .input({{"x", 1}})
                                   .step(task("a", "t"))
@@ -214,7 +223,8 @@ TEST_CASE("flow builder: every member of a flow is written as JSON has it", "[ru
                                   .output(nullptr)
                                   .secret("input.x")
                                   .secret({"output.y", "output.z"});
-  const std::string text = R"({"$schema": "flow.schema.json", "version": 1, "flow": "f",
+  const std::string text =
+      R"({"$schema": "flow.schema.json", "version": 1, "priority": -7, "flow": "f",
     "description": "d", "input": {"x": 1}, "output": null,
     "secret": ["input.x", "output.y", "output.z"],
     "steps": {"a": {"run": "t"}, "b": {"run": "t", "retry": {"max_attempts": 3}}}})";
@@ -226,14 +236,14 @@ TEST_CASE("flow builder: every member of a flow is written as JSON has it", "[ru
 }
 
 TEST_CASE("flow builder: a kind of step has the words of its kind and no others", "[runtime]") {
-  const std::string task = "after with timeout_ms retry default undo at_most_once ";
+  const std::string task = "after with timeout_ms retry default undo at_most_once one_at_a_time ";
   CHECK(words<Task>() == task);
   CHECK(words<pawl::flows::Map>() == task + "max_parallel on_error ");
   CHECK(words<Child>() == "after with default undo ");
   CHECK(words<ChildMap>() == words<Child>() + "max_parallel on_error ");
   CHECK(words<Await>() == "after timeout_ms default ");
   CHECK(words<Plain>() == "after ");
-  CHECK(words<Undo>() == "with timeout_ms retry ");
+  CHECK(words<Undo>() == "with timeout_ms retry one_at_a_time ");
 }
 
 TEST_CASE("flow builder: a retry policy is kept to the thousandth", "[runtime]") {

@@ -104,6 +104,15 @@ TEST_CASE("flow schema: refuses what pawl refuses for its shape", "[runtime]") {
       with_step(R"({"run": "x", "at_most_once": 1})"),
       with_step(R"({"run": "x", "on_failure": "wait"})"),
       with_step(R"({"value": 1, "on_failure": "ask"})"),
+      with_step(R"({"run": "x", "one_at_a_time": 1})"),
+      with_step(R"({"run": "x", "one_at_a_time": ["k"]})"),
+      with_step(R"({"value": 1, "one_at_a_time": "k"})"),
+      with_step(R"({"child": {"flow": "g", "steps": {"b": {"run": "x"}}}, "one_at_a_time": "k"})"),
+      with_step(R"({"run": "x", "undo": {"run": "y", "one_at_a_time": null}})"),
+      R"({"flow": "f", "priority": 101, "steps": {"a": {"run": "x"}}})",
+      R"({"flow": "f", "priority": -101, "steps": {"a": {"run": "x"}}})",
+      R"({"flow": "f", "priority": 1.5, "steps": {"a": {"run": "x"}}})",
+      R"({"flow": "f", "priority": "high", "steps": {"a": {"run": "x"}}})",
       with_step(R"({"run": "x", "in_doubt": "ask"})"), with_step(R"({"fail": 1})"));
   CAPTURE(text);
   CHECK_FALSE(schema.accepts(json::parse(text)));

@@ -109,6 +109,17 @@ TEST_CASE("fork: it shares what does not depend on the step and runs the rest ag
   CHECK(next_of(fork) == R"(start b#1 {"a":1})");
 }
 
+TEST_CASE("fork: it keeps the priority of the run, whatever a new flow says", "[runtime]") {
+  RunFixture run = failed_chain();
+  run.records.front().body = start_body({{}, {}, {}, 7});
+  CHECK(start_facts_from(fork_run(run, "b", "r2").value().body).value().priority == 7);
+  ForkOptions options;
+  json document = json::parse(flow_of(chain));
+  document["priority"] = -2;
+  options.flow = parse_flow(document.dump()).value();
+  CHECK(start_facts_from(fork_run(run, "b", "r2", options).value().body).value().priority == 7);
+}
+
 TEST_CASE("fork: from a step that failed everything before it is shared", "[runtime]") {
   const RunFork fork = fork_run(failed_chain(), "c", "r2").value();
   CHECK(joined(fork.steps_shared) == "a b side");

@@ -50,6 +50,10 @@ TEST_CASE("start facts: a body comes back as it was written, and says nothing wh
   const StartFacts facts{{{"b", "\"2\""}, {"a", "1"}}};
   CHECK(start_body(facts) == R"({"labels":{"a":"1","b":"\"2\""}})");
   CHECK(start_facts_from(start_body(facts)).value().labels == facts.labels);
+  CHECK(start_body({{}, {}, {}, -3}) == R"({"priority":-3})");
+  CHECK(start_facts_from(R"({"priority":-3})").value().priority == -3);
+  CHECK(start_facts_from("").value().priority == 0);
+  CHECK(start_facts_from(R"({"priority":"high"})").error().code == Errc::corrupt);
   // A later version may say more.
   CHECK(start_facts_from(R"({"labels":{"a":"1"},"more":[1]})").value().labels.size() == 1);
   CHECK(start_facts_from("{}").value().labels.empty());

@@ -391,6 +391,33 @@ TEST_CASE("parts: what makes no sense is refused with its place", "[runtime]") {
         "/steps/a/default never_used");
   CHECK(problem(R"("a": {"run": "x", "on_failure": "ask", "default": 1})") ==
         "/steps/a/default never_used");
+  CHECK(problem(R"("a": {"run": "x", "one_at_a_time": 7})") == "/steps/a/one_at_a_time wrong_kind");
+  CHECK(problem(R"("a": {"value": 7, "one_at_a_time": "k"})") ==
+        "/steps/a/one_at_a_time unknown_member");
+  CHECK(problem(R"("a": {"child": {"flow": "g", "steps": {"b": {"run": "x"}}},
+                  "one_at_a_time": "k"})") == "/steps/a/one_at_a_time unknown_member");
+  CHECK(problem(R"("a": {"run": "x", "one_at_a_time": "k{{item}}"})") ==
+        "/steps/a/one_at_a_time bad_reference");
+  CHECK(problem(R"("a": {"map": [1], "run": "x", "one_at_a_time": "k{{item}}{{index}}"})") ==
+        "none");
+  CHECK(problem(R"("a": {"run": "x", "one_at_a_time": "{{output}}"})") ==
+        "/steps/a/one_at_a_time bad_reference");
+  CHECK(problem(R"("a": {"run": "x", "one_at_a_time": "{{steps.b.output}}"})") ==
+        "/steps/a/one_at_a_time unknown_step");
+  CHECK(problem(R"("a": {"run": "x", "one_at_a_time": "{{steps.a.output}}"})") ==
+        "/steps/a/one_at_a_time self_dependency");
+  CHECK(problem(R"("a": {"run": "x", "one_at_a_time": "{{steps.b.output}}"},
+                  "b": {"run": "x", "after": ["a"]})") == "/steps/a cycle");
+  CHECK(problem(R"("a": {"run": "x", "one_at_a_time": ")" + std::string(257, 'k') + "\"}") ==
+        "/steps/a/one_at_a_time too_large");
+  CHECK(problem(R"("a": {"run": "x", "one_at_a_time": ")" + std::string(256, 'k') + "\"}") ==
+        "none");
+  CHECK(problem(R"("a": {"run": "x", "undo": {"run": "u", "one_at_a_time": "{{item}}"}})") ==
+        "/steps/a/undo/one_at_a_time bad_reference");
+  CHECK(problem(R"("a": {"run": "x", "undo": {"run": "u", "one_at_a_time": "{{steps.b.output}}"}},
+                  "b": {"run": "x"})") == "/steps/a/undo/one_at_a_time not_before");
+  CHECK(problem(R"("a": {"run": "x", "undo": {"run": "u", "one_at_a_time": "{{output.k}}"}})") ==
+        "none");
   CHECK(problem(R"("a": {"run": "x", "on_failure": "wait"})") ==
         "/steps/a/on_failure unknown_word");
 }

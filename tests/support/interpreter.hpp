@@ -164,7 +164,8 @@ class Interpreter {
     for (const json& name : step.value("after", json::array())) all[name.get<std::string>()];
     for (const char* guard : {"when", "unless"})
       for (const std::string& name : guards(step, guard)) all[name] = true;
-    for (const char* member : {"with", "if", "value", "sleep_ms", "default", "map", "fail"})
+    for (const char* member :
+         {"with", "one_at_a_time", "if", "value", "sleep_ms", "default", "map", "fail"})
       if (step.contains(member)) find_references(step[member], member == std::string("if"), all);
     return all;
   }

@@ -38,6 +38,7 @@ class RandomFlow {
     flow = json{{"flow", "random"}, {"input", {{"n", below(20)}}}, {"steps", json::object()}};
     const std::size_t size = 1 + below(depth == 0 ? 9 : 4);
     for (std::size_t i = 0; i < size; ++i) add_step();
+    if (below(4) == 0) flow["priority"] = static_cast<int>(below(5)) - 2;
     if (below(3) == 0) flow["output"] = json{{"one", reference(true)}, {"in", "{{input.n}}"}};
   }
 
@@ -164,13 +165,25 @@ class RandomFlow {
     else
       step["run"] = "t";
     if (!is_child) step["retry"] = {{"max_attempts", 3}, {"initial_ms", 10}};
+    if (!is_child && below(4) == 0)
+      step["one_at_a_time"] = names_.empty() || below(2) == 0
+                                  ? key()
+                                  : "k{{steps." + names_[below(names_.size())] + ".output.ok?}}";
     if (below(4) == 0) step["undo"] = {{"run", "u"}, {"with", {{"was", "{{output}}"}}}};
+    if (step.contains("undo") && below(4) == 0) step["undo"]["one_at_a_time"] = key();
     if (below(4) == 0) {
       map(step);
       return;
     }
     if (below(4) == 0) step["default"] = below(2) == 0 ? operand() : json{{"n", operand()}};
     if (below(2) == 0) step["with"] = {{is_child ? "n" : "x", reference(below(2) == 0)}};
+  }
+
+  /// Who waits for whom changes nothing of what a flow comes to; but a reference is a dependency.
+  std::string key() {
+    if (below(2) == 0) return "k";
+    if (depth_ > 0) return "k{{run.id}}";  // its input may be too long for a key
+    return below(2) == 0 ? "{{input.n}}" : "k{{input.n}}";
   }
 
   void map(json& step) {

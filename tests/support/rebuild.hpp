@@ -28,6 +28,8 @@ class Rebuilder {
         builder_.description(value.get<std::string>());
       else if (member == "$schema")
         builder_.schema(value.get<std::string>());
+      else if (member == "priority")
+        builder_.priority(value.get<std::int64_t>());
       else if (member == "version")
         builder_.version(value.get<int>());
       else if (member == "steps")
@@ -67,6 +69,8 @@ class Rebuilder {
       work.timeout_ms(value.get<std::int64_t>());
     else if (member == "retry")
       work.retry(policy(value));
+    else if (member == "one_at_a_time")
+      work.one_at_a_time(value.get<std::string>());
     else
       return member == "run";
     return true;

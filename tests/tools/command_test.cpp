@@ -682,6 +682,21 @@ TEST_CASE("command: a child's run tells its parent, and is pruned with it", "[to
   CHECK(desk.pawl({"list"}).out.find("p.c") == std::string::npos);
 }
 
+TEST_CASE("command: a priority is given to run, shown, and kept by the run", "[tools]") {
+  Desk desk;
+  CHECK(desk.pawl({"run", "--priority", "-7", "flow.json", "--id", "r1"}).code == 0);
+  CHECK(desk.pawl({"run", "flow.json", "--id", "r1", "--priority", "9"}).code == 0);
+  CHECK(json::parse(desk.pawl({"show", "--json", "r1"}).out)["priority"] == -7);
+  CHECK(desk.pawl({"show", "r1"}).out.find("  priority -7\n") != std::string::npos);
+  CHECK(desk.pawl({"run", "flow.json", "--id", "r2"}).code == 0);
+  CHECK_FALSE(json::parse(desk.pawl({"show", "--json", "r2"}).out).contains("priority"));
+  for (const char* bad : {"101", "-101", "high", "1.5"}) {
+    CAPTURE(bad);
+    CHECK(desk.pawl({"run", "flow.json", "--id", "r3", "--priority", bad}).code == 2);
+  }
+  CHECK(desk.pawl({"show", "r3"}).code == 2);
+}
+
 TEST_CASE("command: labels are pinned by run, and shown and found by list", "[tools]") {
   Desk desk;
   CHECK(desk.pawl({"run", "--label", "team=tea", "--label", "a=b=c", "flow.json", "--id", "r1"})

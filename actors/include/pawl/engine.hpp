@@ -35,6 +35,12 @@ struct EngineSeams {
 /// What a start does when `starts_max` of them wait for their answer.
 enum class WhenFull { wait, refuse };
 
+/// At most `count` attempts begin within any `per_ms` milliseconds.
+struct Rate {
+  std::size_t count = 1;
+  std::int64_t per_ms = 1000;
+};
+
 struct EngineOptions {
   /// Threads for step functions; they may block. 0: four, or one per core if that is more. A step
   /// that outlives its timeout keeps its thread; up to twice as many threads make up for such.
@@ -58,10 +64,17 @@ struct EngineOptions {
   std::size_t attempts_max = 4096;
 
   /// Attempts of a step type under way at once, over all runs, such as `{{"bank", 2}}`; each at
-  /// least 1. Types that are not there have no limit of their own. Those that wait go in the order
-  /// in which they came. An attempt counts until its end is durable; one whose code outlives its
-  /// timeout counts no more.
+  /// least 1. Types that are not there have no limit of their own. Of those that wait the highest
+  /// priority goes first, and of equal ones what came first. An attempt counts until its end is
+  /// durable; one whose code outlives its timeout counts no more.
   std::map<std::string, std::size_t> at_once_max = {};
+
+  /// How often attempts of a step type begin, over all runs, such as `{{"bank", {5, 1000}}}`: in
+  /// any span [t, t + `per_ms`) the code of at most `count` attempts begins, by a clock that nobody
+  /// sets. `count` at least 1, `per_ms` 1 to 31622400000. Kept in memory alone: an engine that is
+  /// opened again knows nothing of what began before, so that within `per_ms` after it up to twice
+  /// `count` may have begun.
+  std::map<std::string, Rate> rates = {};
 
   /// How long the destructor lets running steps finish; see `close`.
   std::int64_t close_grace_ms = 5000;
@@ -90,6 +103,9 @@ struct EngineOptions {
 /// What may be said of a run at its start.
 struct StartOptions {
   Labels labels = {};  ///< for finding it again: `RunFilter::labels`
+
+  /// -100 to 100, in place of the flow's. See docs/flows.md, "Taking turns".
+  std::optional<int> priority = {};
 };
 
 /// Numbers about an engine, since it was opened.
@@ -161,7 +177,8 @@ class Engine {
   /// Opens the store in the file `path`, or makes it, and goes on with what an earlier process
   /// left.
   ///
-  /// Errors: those of `open_sqlite_store`; Errc::invalid_argument for a step type given twice.
+  /// Errors: those of `open_sqlite_store`; Errc::invalid_argument for a step type given twice, and
+  ///         for options out of their bounds.
   static Result<Engine> open(const std::string& path, Steps steps, EngineOptions options = {});
 
   /// The same on any store.
@@ -178,8 +195,9 @@ class Engine {
   /// Given:  `run`, its id, or empty for a generated one; `input`, merged over the flow's defaults.
   ///         The same id with the same flow and input is the same run, finished or not: nothing is
   ///         started twice. `options` are no part of that: those of the first start stand.
-  /// Errors: Errc::invalid_argument (the id, a label), Errc::invalid_input, Errc::too_large,
-  ///         Errc::run_differs, Errc::invalid_flow (a step type that this engine has not).
+  /// Errors: Errc::invalid_argument (the id, a label, the priority), Errc::invalid_input,
+  ///         Errc::too_large, Errc::run_differs, Errc::invalid_flow (a step type that this engine
+  ///         has not).
   ///         With Errc::io, Errc::full and Errc::busy it is unknown whether the run was started:
   ///         start it again under the same id.
   Result<Run> start(const Flow& flow, std::string_view run = {}, json input = json::object(),

@@ -2,6 +2,7 @@
 /// says whether the flow survived. docs/lab.md begins with a complete test.
 #pragma once
 
+#include <pawl/engine.hpp>
 #include <pawl/flow.hpp>
 #include <pawl/lab_case.hpp>
 #include <pawl/lab_history.hpp>
@@ -10,6 +11,7 @@
 #include <pawl/steps.hpp>
 #include <pawl/store.hpp>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -44,6 +46,7 @@ using MakeOutside = std::function<Outside()>;
 struct RunToStart {
   std::string id;
   json input = json::object();
+  StartOptions options = {};
 };
 
 /// A signal that somebody sends once the run's start was acknowledged, and sends again, after
@@ -59,6 +62,10 @@ struct Scenario {
   std::vector<RunToStart> runs;
   MakeOutside outside;
   std::vector<SignalToSend> signals = {};
+
+  /// As in EngineOptions.
+  std::map<std::string, std::size_t> at_once_max = {};
+  std::map<std::string, Rate> rates = {};
 };
 
 struct Options {

@@ -33,7 +33,7 @@ enum class Happened {
   signal_refused,  ///< it was not, and never will be: `text`
   blocked,         ///< a run needs a person: `text`
   write_failed,    ///< the store could not write and will try again: `text`
-  point,           ///< `text`: the point
+  point,           ///< `text`: the point; at `step.before_body` also `number`: steady time, us
   fault,           ///< the lab made something fail: `text`
   runner_killed,   ///< the lab killed a step runner
   read,            ///< an output was read by somebody else: `digest`

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 namespace pawl {
 
@@ -24,6 +25,13 @@ class Executor {
 
   /// Runs `job` some time, on a thread of the executor's choosing. Jobs must not throw.
   virtual JobId post(Job job) = 0;
+
+  /// The same; of jobs that wait for a thread, those of a higher `priority` go first, if the
+  /// executor can do that.
+  virtual JobId post_by_priority(Job job, int priority) {
+    static_cast<void>(priority);
+    return post(std::move(job));
+  }
 
   /// Says that nobody waits for this job any more. If it hangs, the executor makes up for its
   /// thread.

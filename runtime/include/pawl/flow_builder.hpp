@@ -37,6 +37,9 @@ class FlowBuilder : private flows::Members {
 
   FlowBuilder& description(std::string text) { return put("description", std::move(text)), *this; }
 
+  /// Given: `priority`, -100 to 100.
+  FlowBuilder& priority(std::int64_t priority) { return put("priority", priority), *this; }
+
   FlowBuilder& version(std::int64_t format) { return put("version", format), *this; }
 
   /// The member `$schema`, for editors of what `document` gives.

@@ -63,6 +63,8 @@ class Undo : public Members {
 
   Undo& retry(const RetryPolicy& policy) { return put_retry(policy), *this; }
 
+  Undo& one_at_a_time(std::string key) { return put("one_at_a_time", std::move(key)), *this; }
+
   Undo& description(std::string text) { return put("description", std::move(text)), *this; }
 };
 
@@ -96,6 +98,11 @@ class TaskOf : public WorkOf<Self> {
   Self& timeout_ms(std::int64_t limit) { return this->put("timeout_ms", limit), this->self(); }
 
   Self& retry(const RetryPolicy& policy) { return this->put_retry(policy), this->self(); }
+
+  /// Given: `key`, a template such as `"account-{{input.account}}"`.
+  Self& one_at_a_time(std::string key) {
+    return this->put("one_at_a_time", std::move(key)), this->self();
+  }
 
   /// The member `on_failure`, as `"ask"`.
   Self& ask_on_failure() { return this->put("on_failure", "ask"), this->self(); }

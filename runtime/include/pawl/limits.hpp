@@ -24,7 +24,9 @@ struct Limits {
   static constexpr std::size_t name_bytes_max = 128;   ///< flow, step, type names and run ids
   static constexpr std::size_t labels_max = 32;        ///< of a run
   static constexpr std::size_t label_bytes_max = 256;  ///< a label's value; its key is a name
-  static constexpr std::size_t problems_max = 200;     ///< problems listed of one flow
+  static constexpr std::size_t turn_key_bytes_max = 256;  ///< `one_at_a_time`, once resolved
+  static constexpr int priority_max = 100;                ///< of a run, either way: -100 to 100
+  static constexpr std::size_t problems_max = 200;        ///< problems listed of one flow
   static constexpr std::int64_t delay_ms_max =
       366LL * 86'400'000;  ///< timeouts and backoff: one leap year
   static constexpr std::int64_t time_ms_max =

@@ -18,10 +18,10 @@ struct RunView {
   ///   "started_ms","ended_ms","output","error":{"code","step","message"},
   ///   "steps":{NAME:{"state","attempts","ended_ms","output","error"}}}`
   ///
-  /// `ended_ms` is null before the end. Times are those of the records.
-  /// `attempts` is an array of `{"attempt","end","started_ms","duration_ms"}`, oldest first, with
-  /// `due_ms` (when the next attempt is due) and `error` (`{"code","message"}`) where there are
-  /// such; an attempt without an end yet has
+  /// and `priority` if it is not 0. `ended_ms` is null before the end. Times are those of the
+  /// records. `attempts` is an array of `{"attempt","end","started_ms","duration_ms"}`, oldest
+  /// first, with `due_ms` (when the next attempt is due) and `error` (`{"code","message"}`) where
+  /// there are such; an attempt without an end yet has
   /// `"end": "open"`. What the flow marks secret reads "[secret]". Equal records give equal
   /// documents.
   json document;
