@@ -12,6 +12,7 @@
 
 #include <caf/actor_cast.hpp>
 
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -307,7 +308,8 @@ void Coordinator::give_up(const std::string& id, const Error& error) {
     run.stuck = error;
     tell_above(id, *run.machine, RunError{error.code, "", error.message});
     // What has not begun will not. What has begun comes back, and is recorded.
-    for (const auto& [step, dispatch] : run.running) queue_.remove(dispatch);
+    for (auto at = run.running.begin(); at != run.running.end();)
+      at = queue_.remove(at->second) ? run.running.erase(at) : std::next(at);
   }
   answer_waiters(id, Outcome{RunState::blocked, nullptr, RunError{error.code, "", error.message}});
   drop_if_idle(id);

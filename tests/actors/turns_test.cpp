@@ -2,6 +2,7 @@
 // of messages.
 #include <pawl/point.hpp>
 
+#include "runtime/attempt.hpp"
 #include "runtime/start_facts.hpp"
 #include "support/catch.hpp"
 #include "support/world.hpp"
@@ -342,4 +343,44 @@ TEST_CASE("turns: a rate is kept by code that begins late, too", "[actors]") {
   CHECK(begun[0] - start_ms == 90);
   CHECK(begun[1] - begun[0] == 100);
   CHECK(begun[2] - begun[1] == 100);
+}
+
+TEST_CASE("turns: what waits for its turn keeps no run that cannot go on", "[actors]") {
+  World* here = nullptr;
+  bool hung = false;
+  EngineOptions options;
+  options.at_once_max = {{"narrow", 1}};
+  World world(Steps{{"narrow",
+                     [&](const StepCall&) {
+                       if (!std::exchange(hung, true)) here->executor->hang();
+                       return done();
+                     }},
+                    {"x",
+                     [&](const StepCall& call) {
+                       if (call.attempt == 1) {
+                         // Somebody else has ended this attempt: its output will be refused.
+                         Record receipt = conclude_unanswered("a", 1, AttemptEnd::failed);
+                         const Write write = AppendRecord{2, std::make_shared<Record>(receipt)};
+                         (void)open_memory_store(here->file)->write({&write}, 1).value();
+                         here->own_the_file_again();
+                       }
+                       return done();
+                     }}},
+              seed(), make_memory_file(), options);
+  here = &world;
+  const Run first =
+      world.start(R"({"flow": "f", "steps": {"n": {"run": "narrow", "timeout_ms": 0}}})", "r1");
+  world.run();
+  const Run second = world.start(
+      R"({"flow": "g", "steps": {"a": {"run": "x"}, "b": {"run": "narrow", "timeout_ms": 0}}})",
+      "r2");
+  REQUIRE(world.run_to_rest());
+  CHECK(second.wait().error->code == Errc::attempt_ended);
+  const Run again = world.core().watch("r2");
+  REQUIRE(world.run_to_rest());
+  CHECK(again.started().has_value());
+  world.executor->let_go();
+  REQUIRE(world.run_to_rest());
+  CHECK(first.wait().succeeded());
+  CHECK(again.wait().succeeded());
 }
