@@ -84,11 +84,18 @@ struct Answer {
 struct StepCompleted {
   DispatchPtr dispatch;
   std::shared_ptr<const Record> record;
-  bool diverged = false;  ///< the attempt's own output was another one
+  std::shared_ptr<const Record> other = {};  ///< the receipt of the attempt's own output, if that
+                                             ///< was another one
 };
 
 /// The attempt's receipt is durable, and says that there is no output.
 struct AttemptFailed {
+  DispatchPtr dispatch;
+  std::shared_ptr<const Record> record;
+};
+
+/// The receipt of an answer that came too late is durable.
+struct AnsweredLate {
   DispatchPtr dispatch;
   std::shared_ptr<const Record> record;
 };
@@ -192,6 +199,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::DueQuery>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Answer>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::StepCompleted>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AttemptFailed>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AnsweredLate>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::WriteRefused>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::RecoverRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::ScanRequest>)
@@ -226,7 +234,8 @@ using CoordinatorActor =
     caf::typed_actor<caf::reacts_to<Message<StartRequest>>, caf::reacts_to<Message<WatchRequest>>,
                      caf::reacts_to<Message<NoteRequest>>, caf::reacts_to<Message<CloseRequest>>,
                      caf::reacts_to<Message<StepCompleted>>, caf::reacts_to<Message<AttemptFailed>>,
-                     caf::reacts_to<Message<WriteRefused>>, caf::reacts_to<Message<Recovered>>,
-                     caf::reacts_to<Message<Found>>, caf::reacts_to<Later>>;
+                     caf::reacts_to<Message<AnsweredLate>>, caf::reacts_to<Message<WriteRefused>>,
+                     caf::reacts_to<Message<Recovered>>, caf::reacts_to<Message<Found>>,
+                     caf::reacts_to<Later>>;
 
 }  // namespace pawl

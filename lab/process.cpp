@@ -68,16 +68,16 @@ class Process final : public StepWorld {
 
   bool dead() const override { return course_.dead(); }
 
-  bool begin_body(const std::string& type, const StepCall& call) override {
+  bool begin_body(const std::string& type, const StepCall& call, bool late) override {
     const std::size_t position = course_.entries().size();
-    if (!begin(call)) return false;
+    if (!begin(call, late)) return false;
     bodies_.begin(position, type, call);
     return true;
   }
 
   bool begin_actor(const StepCall& call) override {
     bodies_.repeatable = false;
-    return begin(call);
+    return begin(call, false);
   }
 
   void end_body(const StepCall& call, const StepResult& result) override {
@@ -96,8 +96,8 @@ class Process final : public StepWorld {
   }
 
   /// The step takes its time: others go on meanwhile, on the same stack.
-  void take_time() override {
-    if (!chance_.permille(life_.weather.slow_steps) || nesting_ >= 8) return;
+  bool take_time() override {
+    if (!chance_.permille(life_.weather.slow_steps) || nesting_ >= 8) return false;
     const bool was_in_body = std::exchange(in_body_, false);
     ++nesting_;
     const std::uint64_t others = 1 + chance_.below(60);
@@ -105,11 +105,13 @@ class Process final : public StepWorld {
     }
     --nesting_;
     in_body_ = was_in_body;
+    return true;
   }
 
  private:
-  bool begin(const StepCall& call) {
+  bool begin(const StepCall& call, bool late) {
     HistoryEvent event = body_began(call);
+    event.number = late ? 1 : 0;
     name_user_code(call, event.digest);
     if (!course_.mark(std::move(event))) return false;
     in_body_ = true;
@@ -244,7 +246,7 @@ class Process final : public StepWorld {
     const bool broken = std::any_of(life_.faults.begin(), life_.faults.end(),
                                     [](const Fault& f) { return f.for_ever; });
     const std::size_t most = broken ? events_max_broken : events_max;
-    while (step()) {
+    while (step() || (!course_.dead() && caller_->unpause_all())) {
       if (schedule_->events() < most) continue;
       if (!broken) stuck_ = "the process does not come to rest";
       return course_.die();
@@ -258,6 +260,7 @@ class Process final : public StepWorld {
     if (course_.dead() || !schedule_->step()) return false;
     if (chance_.permille(life_.weather.readers)) look_at_store(store_name, course_);
     if (chance_.permille(life_.weather.cancels)) cancel_one();
+    if (chance_.permille(life_.weather.pauses)) caller_->pause_or_unpause(any_run());
     return true;
   }
 
@@ -269,8 +272,12 @@ class Process final : public StepWorld {
   void cancel_one() {
     if (cancels_ >= 2) return;
     ++cancels_;
+    caller_->cancel(any_run());
+  }
+
+  const std::string& any_run() {
     const auto& runs = start_.scenario.runs;
-    caller_->cancel(runs[chance_.below(runs.size())].id);
+    return runs[chance_.below(runs.size())].id;
   }
 
   // --- the end

@@ -77,6 +77,7 @@ class TurnsCheck {
         runner_was_killed_ = true;
         break;
       case Happened::cancel_asked:
+      case Happened::pause_asked:
       case Happened::blocked: forget(event.run); break;
       case Happened::point: take_point(event); break;
       default: break;

@@ -4,6 +4,7 @@
 
 #include <pawl/in_doubt.hpp>
 #include <pawl/json.hpp>
+#include <pawl/on_divergence.hpp>
 #include <pawl/retry_policy.hpp>
 
 #include <cstdint>
@@ -38,17 +39,18 @@ struct UndoSpec {
 struct StepSpec {
   std::string name;
   StepKind kind = StepKind::task;
-  std::string type;                          // the member "run"
-  json with = json::object();                // with a task or a map; with a child its run's input
-  json child;                                // the member "child": a flow; null if it has none
-  json over;                                 // the member "map"
-  std::int64_t max_parallel = 0;             // of a map; 0: no bound
-  bool collect = false;                      // of a map: "on_error" is "collect"
-  bool at_most_once = false;                 // of a task or a map
-  InDoubt in_doubt = InDoubt::ask;           // with at_most_once
-  bool asks = false;                         // of a task or a map: "on_failure" is "ask"
-  std::optional<std::string> one_at_a_time;  // of a task or a map: a template
-  std::optional<UndoSpec> undo;              // of a task, a map or a child
+  std::string type;                 // the member "run"
+  json with = json::object();       // with a task or a map; with a child its run's input
+  json child;                       // the member "child": a flow; null if it has none
+  json over;                        // the member "map"
+  std::int64_t max_parallel = 0;    // of a map; 0: no bound
+  bool collect = false;             // of a map: "on_error" is "collect"
+  bool at_most_once = false;        // of a task or a map
+  InDoubt in_doubt = InDoubt::ask;  // with at_most_once
+  bool asks = false;                // of a task or a map: "on_failure" is "ask"
+  OnDivergence on_divergence = OnDivergence::keep;  // of a task or a map
+  std::optional<std::string> one_at_a_time;         // of a task or a map: a template
+  std::optional<UndoSpec> undo;                     // of a task, a map or a child
   json body;           // with a branch the condition, with a value the value, with a sleep
                        // the time, a whole number or a template
   bool until = false;  // with a sleep: the time is a moment, not a length

@@ -42,6 +42,7 @@ struct PlannedStep {
   std::vector<Secret> secrets;
   bool at_most_once = false;
   InDoubt in_doubt = InDoubt::ask;
+  OnDivergence on_divergence = OnDivergence::keep;  ///< of a task
   bool asks = false;                      ///< of a task: a person sees to it when it fails for good
   std::optional<Template> one_at_a_time;  ///< of a task: the key of its attempts' turns
   std::size_t max_parallel = 0;           ///< of a map; 0: no bound
