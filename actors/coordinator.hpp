@@ -106,6 +106,7 @@ class Coordinator {
     std::string folder;
     std::shared_ptr<FlowMachine> machine;
     std::map<std::size_t, DispatchPtr> running;  // by step
+    std::map<std::string, json> progress;        // what its steps last reported, for later attempts
     std::size_t writes = 0;           // this actor's writes about the run that are not answered yet
     bool resumed = false;             // the machine was told to go on
     std::optional<RunState> counted;  // the state under which the counters know it
@@ -160,6 +161,7 @@ class Coordinator {
   void carry_out(LiveRun& run, const CancelChild& cancel);
   void carry_out(LiveRun& run, const EndRun& end);
   static void postpone_end(LiveRun& run);
+  static void keep_progress(LiveRun& run, const Progress& progress);
   void write_about(LiveRun& run, Record record,
                    std::shared_ptr<Ticket<Result<RunState>>> told = nullptr);
   void on_written(const std::string& id, const Result<WriteReply>& result,

@@ -90,6 +90,7 @@ void Coordinator::on_completed(const StepCompleted& completed) {
   }
   ++config_.counters->steps_completed;
   config_.reporter->event(event);
+  if (run != nullptr) run->progress.erase(dispatch.call.step);
   if (run != nullptr) tell(*run, Recorded{*completed.record});
   answer_close_if_done();
 }
@@ -104,6 +105,7 @@ void Coordinator::on_failed(const AttemptFailed& failed) {
   event.end = failed.record->end;
   if (!failed.record->body.empty()) event.message = error_from_body(failed.record->body).message;
   config_.reporter->event(event);
+  if (run != nullptr && failed.progress) keep_progress(*run, *failed.progress);
   if (run != nullptr) tell(*run, Recorded{*failed.record});
   answer_close_if_done();
 }

@@ -77,13 +77,36 @@ class Process final : public StepWorld {
 
   bool begin_actor(const StepCall& call) override {
     bodies_.repeatable = false;
-    return begin(call);
+    if (!begin(call)) return false;
+    in_body_ = false;  // others go on until it answers: what they reach is not reached in its code
+    in_actors_.insert(call.key);
+    return true;
   }
 
   void end_body(const StepCall& call, const StepResult& result) override {
     in_body_ = false;
+    if (const auto at = in_actors_.find(call.key); at != in_actors_.end()) in_actors_.erase(at);
     advance_world(call.attempt);
     course_.mark(body_ended(call, result));
+  }
+
+  bool begin_report(const StepCall& call, const json& value) override {
+    // From here on the body depends on what others did, not on its call alone.
+    bodies_.repeatable = false;
+    advance_world(call.attempt);
+    return course_.mark(progress_made(call, value, clock_->now_ms()));
+  }
+
+  void end_report() override {
+    constexpr int turns_max = 60;
+    if (nesting_ >= 8) return;
+    const bool was_in_body = std::exchange(in_body_, false);
+    ++nesting_;
+    for (int i = 0; i < turns_max && !scheduler_->jobs.empty() && step(); ++i) {
+    }
+    --nesting_;
+    in_body_ = was_in_body;
+    if (course_.dead()) throw ProcessDied{};
   }
 
   bool fails_before(const StepCall& call) override {
@@ -145,7 +168,7 @@ class Process final : public StepWorld {
   }
 
   void on_point(const PointHit& hit) {
-    if (in_body_) advance_world(hit.attempt);
+    if (in_body_ || !in_actors_.empty()) advance_world(hit.attempt);
     HistoryEvent event;
     event.what = Happened::point;
     event.run = std::string(hit.run);
@@ -349,6 +372,7 @@ class Process final : public StepWorld {
   int nesting_ = 0;
   int cancels_ = 0;
   bool in_body_ = false;
+  std::multiset<std::string> in_actors_;  // keys of calls that user's actors have not answered
   bool fails_next_ = false;
   bool repeats_batch_ = false;
   bool clean_ = false;

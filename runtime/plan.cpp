@@ -100,6 +100,7 @@ PlannedStep plan_task(StepSpec& spec, Template with, Expression fallback) {
   task.has_default = spec.fallback.has_value();
   task.retry = spec.retry;
   task.timeout_ms = spec.timeout_ms;
+  task.heartbeat_ms = spec.heartbeat_ms;
   task.at_most_once = spec.at_most_once;
   task.in_doubt = spec.in_doubt;
   task.asks = spec.asks;
@@ -114,6 +115,7 @@ std::shared_ptr<const PlannedStep> plan_undo(StepSpec& spec, Template with) {
   undo->with = std::move(with);
   undo->retry = spec.undo->retry;
   undo->timeout_ms = spec.undo->timeout_ms;
+  undo->heartbeat_ms = spec.undo->heartbeat_ms;
   return undo;
 }
 

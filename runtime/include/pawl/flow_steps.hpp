@@ -61,6 +61,8 @@ class Undo : public Members {
 
   Undo& timeout_ms(std::int64_t limit) { return put("timeout_ms", limit), *this; }
 
+  Undo& heartbeat_ms(std::int64_t limit) { return put("heartbeat_ms", limit), *this; }
+
   Undo& retry(const RetryPolicy& policy) { return put_retry(policy), *this; }
 
   Undo& description(std::string text) { return put("description", std::move(text)), *this; }
@@ -94,6 +96,8 @@ template <class Self>
 class TaskOf : public WorkOf<Self> {
  public:
   Self& timeout_ms(std::int64_t limit) { return this->put("timeout_ms", limit), this->self(); }
+
+  Self& heartbeat_ms(std::int64_t limit) { return this->put("heartbeat_ms", limit), this->self(); }
 
   Self& retry(const RetryPolicy& policy) { return this->put_retry(policy), this->self(); }
 
