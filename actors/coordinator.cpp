@@ -218,7 +218,8 @@ void Coordinator::on_written(const std::string& id, const Result<WriteReply>& re
     if (told) told->answer(result->error);
     return give_up(id, result->error);
   }
-  if (result->progress) keep_progress(run, *result->progress);
+  if (result->progress && !mutant("progress_lost_with_runner"))
+    keep_progress(run, *result->progress);
   const Record& stored = *result->stored;
   if (stored.kind == RecordKind::ended) point("run.after_end", id);
   if (stored.kind == RecordKind::output) {

@@ -105,7 +105,8 @@ void Coordinator::on_failed(const AttemptFailed& failed) {
   event.end = failed.record->end;
   if (!failed.record->body.empty()) event.message = error_from_body(failed.record->body).message;
   config_.reporter->event(event);
-  if (run != nullptr && failed.progress) keep_progress(*run, *failed.progress);
+  if (run != nullptr && failed.progress && !mutant("progress_not_kept"))
+    keep_progress(*run, *failed.progress);
   if (run != nullptr) tell(*run, Recorded{*failed.record});
   answer_close_if_done();
 }

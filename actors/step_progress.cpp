@@ -4,6 +4,7 @@
 
 #include "actors/actor_manners.hpp"
 #include "actors/durable_write.hpp"
+#include "runtime/mutant.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -68,6 +69,7 @@ void write_progress(StepRunnerSelf self) {
   if (!text) return;
   reporting.in_flight = progress_of(*dispatch, std::move(*text));
   reporting.next = now + std::chrono::milliseconds(Limits::progress_interval_ms);
+  if (mutant("progress_told_before_write")) tell_progress(self, *dispatch, *reporting.in_flight);
   self->request(
           self->state.config.store, caf::infinite,
           WritePtr(std::make_shared<const Write>(NoteProgress{dispatch->run, reporting.in_flight})))
