@@ -115,6 +115,8 @@ const char* word(ControlVerb verb) {
   switch (verb) {
     case ControlVerb::cancel: return "cancel";
     case ControlVerb::unblock: return "unblock";
+    case ControlVerb::pause: return "pause";
+    case ControlVerb::unpause: return "unpause";
     case ControlVerb::signal: return "signal";
     case ControlVerb::resolve: return "resolve";
     case ControlVerb::fork: return "fork";
@@ -143,8 +145,9 @@ json answer_to(const std::string& line, const ControlSocket::Serve& serve,
     return error(
         make_error(Errc::invalid_argument, "a question is {\"ask\":VERB,\"run\":RUN}" +
                                                (question ? "" : "; " + question.error().text())));
-  for (const ControlVerb verb : {ControlVerb::cancel, ControlVerb::unblock, ControlVerb::signal,
-                                 ControlVerb::resolve, ControlVerb::fork}) {
+  for (const ControlVerb verb :
+       {ControlVerb::cancel, ControlVerb::unblock, ControlVerb::pause, ControlVerb::unpause,
+        ControlVerb::signal, ControlVerb::resolve, ControlVerb::fork}) {
     if (*text("ask") != word(verb)) continue;
     ControlQuestion asked{verb, *text("run"), {}, {}, {}};
     if (verb == ControlVerb::resolve) {

@@ -53,6 +53,7 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
       [&state](const Message<CloseRequest>& request) { state.on_close(request); },
       [&state](const Message<StepCompleted>& completed) { state.on_completed(*completed); },
       [&state](const Message<AttemptFailed>& failed) { state.on_failed(*failed); },
+      [&state](const Message<AnsweredLate>& late) { state.on_late(*late); },
       [&state](const Message<WriteRefused>& refused) { state.on_refused(*refused); },
       [&state](const Message<Recovered>& recovered) { state.on_recovered(*recovered); },
       [&state](const Message<Found>& found) { state.on_found(*found); },
@@ -116,6 +117,7 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   dispatch->failures = start.failures;
   dispatch->retry = step.retry;
   dispatch->at_most_once = step.at_most_once;
+  dispatch->keeps_other_outputs = step.on_divergence != OnDivergence::keep;
   dispatch->expected_input = start.input_digest;
   dispatch->timeout_ms = step.timeout_ms;
   dispatch->heartbeat_ms = step.heartbeat_ms;
@@ -158,6 +160,22 @@ void Coordinator::carry_out(LiveRun& run, const CancelAttempt& cancel) {
   run.running.erase(found);
   write_about(
       run, conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::cancelled));
+}
+
+void Coordinator::carry_out(LiveRun& run, const WithdrawAttempt& withdraw) {
+  const auto found = run.running.find(withdraw.step);
+  if (found != run.running.end()) {
+    const DispatchPtr dispatch = found->second;
+    if (!queue_.remove(dispatch->type, dispatch)) {
+      dispatch->claim();  // a step runner has it, and tells that it never began, or how it ended
+      return;
+    }
+    run.running.erase(found);
+  } else if (withdraw.started) {
+    return;  // its receipt is being written
+  }
+  write_about(run, conclude_unanswered(run.machine->name(withdraw.step), withdraw.attempt,
+                                       AttemptEnd::interrupted));
 }
 
 void Coordinator::postpone_end(LiveRun& run) {
@@ -253,18 +271,11 @@ void Coordinator::settle(const std::string& id) {
   if (!run.resumed) return;
   const RunState state = run.machine->state();
   count(run, state);
-  if (run.writes > 0 || !run.running.empty()) return;
+  if (run.writes > 0 || !run.holds.empty() || !run.running.empty()) return;
   if (state == RunState::blocked) {
-    EngineEvent event = event_of(EventKind::run_blocked, id);
-    event.state = state;
-    event.step = run.machine->error()->step;
-    event.message = run.machine->error()->message;
-    config_.reporter->event(event);
-    park(run, RunState::blocked, 0);
-    halted_.insert(id);
-    answer_waiters(id, Outcome{state, nullptr, run.machine->error()});
-    tell_above(id, *run.machine, *run.machine->error());
-    drop(id);
+    halt(run, 0);
+  } else if (state == RunState::paused) {
+    halt(run, std::numeric_limits<std::int64_t>::max());  // only a record ends that
   } else if (state == RunState::waiting && !closing_) {
     if (const std::optional<Outcome> halted = halted_below(id)) answer_waiters(id, *halted);
     if (live_children_.count(id) > 0) return;  // they will want it soon
@@ -277,6 +288,24 @@ void Coordinator::settle(const std::string& id) {
     drop(id);
   }
   answer_close_if_done();
+}
+
+/// Nothing more happens to the run before somebody does something about it.
+void Coordinator::halt(LiveRun& run, std::int64_t due_ms) {
+  const std::shared_ptr<FlowMachine> machine = run.machine;
+  const std::string id = machine->run().str();
+  const RunState state = machine->state();
+  const RunError why = *machine->error();
+  EngineEvent event = event_of(EventKind::run_blocked, id);
+  event.state = state;
+  event.step = why.step;
+  event.message = why.message;
+  config_.reporter->event(event);
+  park(run, state, due_ms);
+  halted_.insert(id);
+  answer_waiters(id, Outcome{state, nullptr, why});
+  tell_above(id, *machine, why);
+  drop(id);
 }
 
 void Coordinator::finish(const std::string& id) {

@@ -15,6 +15,7 @@
 #include <caf/typed_event_based_actor.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,6 +81,7 @@ class Coordinator {
   // From step runners (coordinator_crew.cpp).
   void on_completed(const StepCompleted& completed);
   void on_failed(const AttemptFailed& failed);
+  void on_late(const AnsweredLate& late);
   void on_refused(const WriteRefused& refused);
 
   /// One of the actors that this one depends on died.
@@ -107,9 +109,10 @@ class Coordinator {
     std::shared_ptr<FlowMachine> machine;
     std::map<std::size_t, DispatchPtr> running;  // by step
     std::map<std::string, json> progress;        // what its steps last reported, for later attempts
-    std::size_t writes = 0;           // this actor's writes about the run that are not answered yet
-    bool resumed = false;             // the machine was told to go on
-    std::optional<RunState> counted;  // the state under which the counters know it
+    std::size_t writes = 0;  // this actor's writes about the run that are not answered yet
+    std::map<std::string, bool> holds;  // by child that is being told of a pause or its end: which
+    bool resumed = false;               // the machine was told to go on
+    std::optional<RunState> counted;    // the state under which the counters know it
     std::vector<Timers::iterator> timers;  // its own
     std::optional<Error> stuck;  // why it cannot go on; it stays until nothing is under way
   };
@@ -143,6 +146,10 @@ class Coordinator {
   void take(const Request& request, const std::string& id);
   void serve(const Request& request, LiveRun& run);
   void note(const NoteRequest& request, LiveRun& run);
+  void note_child(const std::string& child, Record record, const std::string& what,
+                  const std::function<void()>& then);
+  void hold_child(const std::string& parent, const std::string& child, bool paused);
+  void halt(LiveRun& run, std::int64_t due_ms);
   void on_start_written(const Message<StartRequest>& request, const WriteReply& reply);
   void scan_if_room();
 
@@ -157,8 +164,10 @@ class Coordinator {
   void carry_out(LiveRun& run, const OpenAttempt& open);
   void carry_out(LiveRun& run, const WriteRecord& write);
   void carry_out(LiveRun& run, const CancelAttempt& cancel);
+  void carry_out(LiveRun& run, const WithdrawAttempt& withdraw);
   void carry_out(LiveRun& run, const StartChild& start);
   void carry_out(LiveRun& run, const CancelChild& cancel);
+  void carry_out(LiveRun& run, const HoldChild& hold);
   void carry_out(LiveRun& run, const EndRun& end);
   static void postpone_end(LiveRun& run);
   static void keep_progress(LiveRun& run, const Progress& progress);

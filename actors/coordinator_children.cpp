@@ -7,6 +7,7 @@
 #include "actors/durable_write.hpp"
 #include "runtime/child_run.hpp"
 #include "runtime/mutant.hpp"
+#include "runtime/pause.hpp"
 
 #include <utility>
 
@@ -106,23 +107,55 @@ void Coordinator::adopt_child(const StartChild& start, const std::shared_ptr<con
 
 // --- its end
 
-void Coordinator::carry_out(LiveRun& run, const CancelChild& cancel) {
+void Coordinator::carry_out(LiveRun&, const CancelChild& cancel) {
   if (closing_) return;
   Record record;
   record.kind = RecordKind::cancel_requested;
-  const std::string parent = run.machine->run().str();
+  note_child(cancel.run, std::move(record), "cancelled", [] {});
+}
+
+/// Its parent stays in memory until the child's record is durable: nothing else would bring it back
+/// to ask again.
+void Coordinator::carry_out(LiveRun& run, const HoldChild& hold) {
+  if (closing_) return;
+  const bool is_first = run.holds.insert_or_assign(hold.run, hold.paused).second;
+  if (is_first) hold_child(run.machine->run().str(), hold.run, hold.paused);
+}
+
+/// One record after the other, so that the last one stands last.
+void Coordinator::hold_child(const std::string& parent, const std::string& child, bool paused) {
+  note_child(child, pause_record(paused, PausedBy::parent), paused ? "paused" : "unpaused",
+             [this, parent, child, paused] {
+               after_waiting_mail(self_, [this, parent, child, paused] {
+                 const auto live = live_.find(parent);
+                 if (live == live_.end()) return;
+                 const auto wanted = live->second.holds.find(child);
+                 if (wanted == live->second.holds.end()) return;
+                 if (wanted->second != paused && !closing_)
+                   return hold_child(parent, child, wanted->second);
+                 live->second.holds.erase(wanted);
+                 settle(parent);
+               });
+             });
+}
+
+/// Notes of a child what its parent wants. It is asked for again by the next engine, if this one
+/// cannot.
+void Coordinator::note_child(const std::string& child, Record record, const std::string& what,
+                             const std::function<void()>& then) {
   const auto reporter = config_.reporter;
-  // Asked again by the next engine, if this one cannot.
   auto told = std::make_shared<Ticket<Result<RunState>>>(
-      [reporter, child = cancel.run](const Result<RunState>& answer) {
-        if (!answer && answer.error().code != Errc::closed)
-          reporter->log(LogLevel::error, "the child run " + child +
-                                             " cannot be cancelled: " + answer.error().text());
+      [reporter, child, what, then](const Result<RunState>& answer) {
+        if (!answer && answer.error().code == Errc::closed) return;
+        if (!answer)
+          reporter->log(LogLevel::error, "the child run " + child + " cannot be " + what + ": " +
+                                             answer.error().text());
+        then();
       },
-      Result<RunState>(RunState::running));
+      Result<RunState>(make_error(Errc::closed, "the engine was closed meanwhile")));
   take(Message<NoteRequest>(
-           std::make_shared<NoteRequest>(NoteRequest{cancel.run, std::move(record), told})),
-       cancel.run);
+           std::make_shared<NoteRequest>(NoteRequest{child, std::move(record), told})),
+       child);
 }
 
 /// The parent is live before its child's end is written: so it hears of each record once.
@@ -229,7 +262,9 @@ std::optional<Outcome> Coordinator::halted_below(const std::string& id) const {
   return Outcome{
       RunState::blocked, nullptr,
       RunError{why.code, "",
-               "its child run " + child + " is blocked" +
+               "its child run " + child +
+                   (why.code == Errc::paused || why.code == Errc::diverged ? " is paused"
+                                                                           : " is blocked") +
                    (why.step.empty() ? "" : " for step " + why.step) + ": " + why.message}};
 }
 

@@ -82,7 +82,7 @@ void Coordinator::on_completed(const StepCompleted& completed) {
   event.duration_ms = completed.record->duration_ms;
   event.end = AttemptEnd::succeeded;
   event.output_digest = completed.record->output_digest;
-  if (completed.diverged) {
+  if (completed.other) {
     EngineEvent diverged = event;
     diverged.kind = EventKind::output_diverged;
     diverged.end = AttemptEnd::diverged;
@@ -91,8 +91,19 @@ void Coordinator::on_completed(const StepCompleted& completed) {
   ++config_.counters->steps_completed;
   config_.reporter->event(event);
   if (run != nullptr) run->progress.erase(dispatch.call.step);
+  // While the step is open, so that nothing follows from its output before this is known.
+  if (run != nullptr && completed.other) tell(*run, Recorded{*completed.other});
   if (run != nullptr) tell(*run, Recorded{*completed.record});
   answer_close_if_done();
+}
+
+/// It ends no attempt, but may say what another one's output must not differ from.
+void Coordinator::on_late(const AnsweredLate& late) {
+  if (closing_ || lost_) return;
+  const std::string& id = late.dispatch->call.run;
+  const auto live = live_.find(id);
+  if (live != live_.end()) return tell(live->second, Recorded{*late.record});
+  if (arriving_.count(id) == 0) fetch(id, std::nullopt);
 }
 
 void Coordinator::on_failed(const AttemptFailed& failed) {

@@ -36,6 +36,18 @@ Result<RunState> run_ended(const Outcome& end) {
                                          "; nothing about it changes any more");
 }
 
+/// What is written of something that is noted; nothing if it changes nothing.
+///
+/// Given: `certain`, whether the machine has heard of all that was noted before.
+std::vector<Record> records_for(const Record& wanted, const FlowMachine& machine, bool certain) {
+  if (wanted.kind == RecordKind::unblocked) return machine.unblocking();
+  if (certain && machine.is_moot(wanted)) return {};
+  if (wanted.kind != RecordKind::unpaused || !wanted.body.empty()) return {wanted};
+  std::vector<Record> records = machine.unpausing();
+  if (!certain) records.push_back(wanted);  // the pause may be among what is being written
+  return records;
+}
+
 Error closed() {
   return make_error(Errc::closed, "the engine was closed");
 }
@@ -228,11 +240,10 @@ void Coordinator::note(const NoteRequest& request, LiveRun& run) {
   if (mutant("cancel_told_before_write") && request.record.kind == RecordKind::cancel_requested)
     told->answer(RunState::cancelling);
   if (mutant("signal_told_before_write") && is_signal) told->answer(RunState::running);
-  if (request.record.kind != RecordKind::unblocked) return write_about(run, request.record, told);
-  std::vector<Record> unblocking = run.machine->unblocking();
-  if (unblocking.empty()) return told->answer(run.machine->state());
-  for (Record& record : unblocking) {
-    const bool is_last = &record == &unblocking.back();
+  std::vector<Record> records = records_for(request.record, *run.machine, run.writes == 0);
+  if (records.empty()) return told->answer(run.machine->state());
+  for (Record& record : records) {
+    const bool is_last = &record == &records.back();
     write_about(run, std::move(record), is_last ? told : nullptr);
   }
 }

@@ -27,7 +27,8 @@ struct Dispatch {
   int failures = 0;
   RetryPolicy retry;
   bool at_most_once = false;
-  Digest expected_input;  ///< of the attempts before; zero if none told
+  bool keeps_other_outputs = false;  ///< see OnDivergence: its run must hear of them
+  Digest expected_input;             ///< of the attempts before; zero if none told
   std::int64_t timeout_ms = 0;
   std::int64_t heartbeat_ms = 0;
   std::optional<Error>
@@ -40,7 +41,15 @@ struct Dispatch {
   Digest input_digest;
   std::atomic<std::int64_t> began_us{0};
 
+  /// Whether its code may be called now: true for the first who asks, of whoever performs it and
+  /// whoever takes it back. A step runner with many others before it may hold it long before a
+  /// thread is free.
+  bool claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }
+
   bool performer_died = false;  ///< the step runner's: no answer is taken any more
+
+ private:
+  std::atomic<bool> claimed_{false};
 };
 
 using DispatchPtr = std::shared_ptr<Dispatch>;

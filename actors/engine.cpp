@@ -63,6 +63,20 @@ Result<json> document_of(StoreView& store, const std::string& run) {
   return std::move(view->document);
 }
 
+/// Asks the actors what another process asked.
+PendingPtr<Result<RunState>> answer_of(EngineCore& core, const ControlQuestion& question) {
+  switch (question.verb) {
+    case ControlVerb::cancel: return core.cancel(question.run);
+    case ControlVerb::unblock: return core.unblock(question.run);
+    case ControlVerb::pause: return core.pause(question.run);
+    case ControlVerb::unpause: return core.unpause(question.run);
+    case ControlVerb::resolve: return core.resolve(question.run, question.resolution);
+    case ControlVerb::fork:
+    case ControlVerb::signal: break;
+  }
+  return core.signal(question.run, question.signal);
+}
+
 /// Hands the value to `callback` on the engine's thread for callbacks; without one, on the thread
 /// that sets it.
 template <class T>
@@ -129,11 +143,7 @@ class Engine::Impl {
     const auto serve = [core = core_](const ControlQuestion& question) {
       const std::string& run = question.run;
       if (question.verb == ControlVerb::fork) return core->fork(run, question.fork, 3000);
-      const auto answer = question.verb == ControlVerb::cancel    ? core->cancel(run)
-                          : question.verb == ControlVerb::unblock ? core->unblock(run)
-                          : question.verb == ControlVerb::resolve
-                              ? core->resolve(run, question.resolution)
-                              : core->signal(run, question.signal);
+      const auto answer = answer_of(*core, question);
       const auto state = answer->wait_for(std::chrono::seconds(5));
       return state ? *state
                    : Result<RunState>(
@@ -246,6 +256,16 @@ Result<RunState> Engine::cancel(std::string_view run) {
 Result<RunState> Engine::unblock(std::string_view run) {
   if (impl_->is_closed()) return closed_error();
   return impl_->core().unblock(run)->wait();
+}
+
+Result<RunState> Engine::pause(std::string_view run) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core().pause(run)->wait();
+}
+
+Result<RunState> Engine::unpause(std::string_view run) {
+  if (impl_->is_closed()) return closed_error();
+  return impl_->core().unpause(run)->wait();
 }
 
 Result<RunState> Engine::signal(std::string_view run, std::string_view name, json payload,

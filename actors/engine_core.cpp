@@ -8,6 +8,7 @@
 #include "actors/store_actor.hpp"
 #include "runtime/child_run.hpp"
 #include "runtime/nearest_name.hpp"
+#include "runtime/pause.hpp"
 #include "runtime/start_facts.hpp"
 #include "runtime/validate.hpp"
 
@@ -197,6 +198,14 @@ PendingPtr<Result<RunState>> EngineCore::unblock(std::string_view run) {
   Record record;
   record.kind = RecordKind::unblocked;
   return note(run, std::move(record));
+}
+
+PendingPtr<Result<RunState>> EngineCore::pause(std::string_view run) {
+  return note(run, pause_record(true, PausedBy::person));
+}
+
+PendingPtr<Result<RunState>> EngineCore::unpause(std::string_view run) {
+  return note(run, pause_record(false, PausedBy::person));
 }
 
 PendingPtr<Result<RunState>> EngineCore::signal(std::string_view run, Signal signal) {

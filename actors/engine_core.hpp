@@ -63,6 +63,8 @@ class EngineCore {
   Run watch(std::string_view run);
   PendingPtr<Result<RunState>> cancel(std::string_view run);
   PendingPtr<Result<RunState>> unblock(std::string_view run);
+  PendingPtr<Result<RunState>> pause(std::string_view run);
+  PendingPtr<Result<RunState>> unpause(std::string_view run);
   PendingPtr<Result<RunState>> signal(std::string_view run, Signal signal);
 
   /// Makes a fork and starts it. Waits for the store: as long as it takes, or each time that it is

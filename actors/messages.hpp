@@ -90,7 +90,8 @@ struct Reported {
 struct StepCompleted {
   DispatchPtr dispatch;
   std::shared_ptr<const Record> record;
-  bool diverged = false;  ///< the attempt's own output was another one
+  std::shared_ptr<const Record> other = {};  ///< the receipt of the attempt's own output, if that
+                                             ///< was another one
 };
 
 /// The attempt's receipt is durable, and says that there is no output.
@@ -98,6 +99,12 @@ struct AttemptFailed {
   DispatchPtr dispatch;
   std::shared_ptr<const Record> record;
   std::shared_ptr<const Progress> progress;  ///< what its step last reported; null if nothing
+};
+
+/// The receipt of an answer that came too late is durable.
+struct AnsweredLate {
+  DispatchPtr dispatch;
+  std::shared_ptr<const Record> record;
 };
 
 /// The store refused the attempt's record, for good.
@@ -201,6 +208,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Answer>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Reported>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::StepCompleted>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AttemptFailed>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AnsweredLate>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::WriteRefused>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::RecoverRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::ScanRequest>)
@@ -236,7 +244,8 @@ using CoordinatorActor =
     caf::typed_actor<caf::reacts_to<Message<StartRequest>>, caf::reacts_to<Message<WatchRequest>>,
                      caf::reacts_to<Message<NoteRequest>>, caf::reacts_to<Message<CloseRequest>>,
                      caf::reacts_to<Message<StepCompleted>>, caf::reacts_to<Message<AttemptFailed>>,
-                     caf::reacts_to<Message<WriteRefused>>, caf::reacts_to<Message<Recovered>>,
-                     caf::reacts_to<Message<Found>>, caf::reacts_to<Later>>;
+                     caf::reacts_to<Message<AnsweredLate>>, caf::reacts_to<Message<WriteRefused>>,
+                     caf::reacts_to<Message<Recovered>>, caf::reacts_to<Message<Found>>,
+                     caf::reacts_to<Later>>;
 
 }  // namespace pawl

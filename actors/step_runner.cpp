@@ -7,6 +7,7 @@
 #include "actors/stall_watch.hpp"
 #include "actors/step_progress.hpp"
 #include "runtime/mutant.hpp"
+#include "store/record_slot.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -34,11 +35,12 @@ void set_deadline(Self self, TimePoint deadline) {
 
 /// Tells the coordinator what is durable now. The only place where a step completes.
 void complete(Self self, const DispatchPtr& dispatch, const std::shared_ptr<const Record>& stored,
-              bool diverged, const std::shared_ptr<const Progress>& progress = nullptr) {
+              std::shared_ptr<const Record> other,
+              const std::shared_ptr<const Progress>& progress = nullptr) {
   if (stored->kind == RecordKind::output)
     self->send(self->state.config.coordinator,
-               Message<StepCompleted>(
-                   std::make_shared<StepCompleted>(StepCompleted{dispatch, stored, diverged})));
+               Message<StepCompleted>(std::make_shared<StepCompleted>(
+                   StepCompleted{dispatch, stored, std::move(other)})));
   else
     self->send(self->state.config.coordinator,
                Message<AttemptFailed>(
@@ -65,8 +67,10 @@ void on_written(Self self, const std::shared_ptr<const Record>& record,
   }
   const StepCall& call = dispatch->call;
   point("step.after_write", call.run, call.step, call.attempt);
-  const bool diverged = result->diverged && record->kind == RecordKind::output;
-  complete(self, dispatch, result->stored, diverged, result->progress);
+  std::shared_ptr<const Record> other;
+  if (result->diverged && record->kind == RecordKind::output)
+    other = std::make_shared<Record>(receipt_beside_output(*result->stored, *record));
+  complete(self, dispatch, result->stored, std::move(other), result->progress);
   point(result->stored->kind == RecordKind::output ? "step.after_completion" : "step.after_failure",
         call.run, call.step, call.attempt);
 }
@@ -104,7 +108,7 @@ void write_record(Self self, std::shared_ptr<Record> record) {
   const std::shared_ptr<Progress> progress = last_progress(self);
   if (mutant("complete_before_write")) {
     become_idle(self);
-    complete(self, dispatch, record, false);
+    complete(self, dispatch, record, nullptr);
   }
   if (progress) return write_both(self, progress, record);
   const WritePtr write = std::make_shared<const Write>(AppendRecord{dispatch->run, record});
@@ -129,12 +133,20 @@ void on_answer(Self self, const Answer& answer) {
     return write_record(self, answer.record);
   EngineEvent event = event_of(EventKind::late_answer, *answer.dispatch);
   state.config.reporter->event(event);
-  if (mutant("late_answer_completes")) complete(self, answer.dispatch, answer.record, false);
-  const auto receipt = std::make_shared<Record>(conclude_late(std::move(*answer.record)));
+  if (mutant("late_answer_completes")) complete(self, answer.dispatch, answer.record, nullptr);
+  const auto receipt = std::make_shared<Record>(
+      conclude_late(std::move(*answer.record), answer.dispatch->keeps_other_outputs));
   write_until_known<WriteAnswer>(
       self, state.config.store,
       WritePtr(std::make_shared<const Write>(AppendRecord{answer.dispatch->run, receipt})),
-      state.config.reporter, event, [](const Result<WriteReply>&) {});
+      state.config.reporter, event,
+      [self, receipt, dispatch = answer.dispatch](const Result<WriteReply>& result) {
+        if (!result || result->status == WriteStatus::refused || !dispatch->keeps_other_outputs)
+          return;
+        self->send(
+            self->state.config.coordinator,
+            Message<AnsweredLate>(std::make_shared<AnsweredLate>(AnsweredLate{dispatch, receipt})));
+      });
 }
 
 void perform_by_function(Self self, const StepBody::Function* function) {
@@ -170,6 +182,10 @@ void perform_by_actor(Self self) {
                                   facts_of(*dispatch, state.config.seams), begun.error())));
   const StepCall& call = dispatch->call;
   point("step.before_body", call.run, call.step, call.attempt);
+  if (!dispatch->claim())
+    return write_record(self,
+                        std::make_shared<Record>(conclude_unanswered(
+                            dispatch->call.step, dispatch->call.attempt, AttemptEnd::interrupted)));
   const StepActor actor = state.config.performers->actor(dispatch->type);
   if (!actor)
     return on_result(self, dispatch, retry("the step's actor is gone: the engine closes"));

@@ -93,6 +93,59 @@ void Caller::cancel(const std::string& run) {
   });
 }
 
+void Caller::pause_or_unpause(const std::string& run) {
+  if (asked_.count(run) > 0) return;
+  if (paused_.count(run) > 0)
+    unpause(run);
+  else
+    pause(run);
+}
+
+bool Caller::unpause_all() {
+  const std::set<std::string> paused = paused_;
+  // A disk that fails for good fails them all.
+  if (paused.empty() || unpauses_ > 20 * tries_max) return false;
+  for (const std::string& run : paused) unpause(run);
+  return true;
+}
+
+void Caller::pause(const std::string& run) {
+  HistoryEvent asked;
+  asked.what = Happened::pause_asked;
+  asked.run = run;
+  if (!course_.mark(asked)) return;
+  asked_.insert(run);
+  paused_.insert(run);
+  core_.pause(run)->on_set([this, asked](const Result<RunState>& state) {
+    asked_.erase(asked.run);
+    if (!state) return;
+    HistoryEvent told = asked;
+    told.what = Happened::pause_told;
+    told.text = std::string(to_string(*state));
+    course_.mark(std::move(told));
+  });
+}
+
+void Caller::unpause(const std::string& run) {
+  HistoryEvent asked;
+  asked.what = Happened::unpause_asked;
+  asked.run = run;
+  if (!course_.mark(asked)) return;
+  asked_.insert(run);
+  paused_.erase(run);
+  ++unpauses_;
+  core_.unpause(run)->on_set([this, asked](const Result<RunState>& state) {
+    asked_.erase(asked.run);
+    if (!state && state.error().code != Errc::unknown_run) {
+      paused_.insert(asked.run);
+      return;
+    }
+    HistoryEvent told = asked;
+    told.what = Happened::unpause_told;
+    course_.mark(std::move(told));
+  });
+}
+
 std::string name_of(const std::string& run, const std::string& signal_id) {
   return run + "/" + signal_id;
 }

@@ -31,6 +31,7 @@ constexpr WeatherWord weather_words[] = {
     {"killed_runners", &Weather::killed_runners},
     {"readers", &Weather::readers},
     {"cancels", &Weather::cancels},
+    {"pauses", &Weather::pauses},
 };
 
 std::string life_text(const Life& life) {

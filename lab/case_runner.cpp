@@ -29,13 +29,15 @@ void note_told(Outlook& outlook, const HistoryEvent& event) {
   if (event.what == Happened::end_told) outlook.ended.insert(event.run);
   if (event.what == Happened::signal_told || event.what == Happened::signal_refused)
     outlook.signalled.insert(name_of(event.run, event.key));
+  if (event.what == Happened::pause_asked) outlook.paused.insert(event.run);
+  if (event.what == Happened::unpause_told) outlook.paused.erase(event.run);
 }
 
 LifeEnd live_in(const Scenario& scenario, const Outside& world, const Outlook& outlook,
                 const Life& life, bool disk_lies, bool traced) {
-  const Start start{scenario,      world.steps(),     outlook.started,
-                    outlook.ended, outlook.signalled, outlook.now_ms,
-                    outlook.world, disk_lies,         traced};
+  const Start start{scenario,          world.steps(),  outlook.started, outlook.ended,
+                    outlook.signalled, outlook.paused, outlook.now_ms,  outlook.world,
+                    disk_lies,         traced};
   return live(start, life, outlook.image);
 }
 

@@ -34,6 +34,7 @@ struct Outlook {
   std::set<std::string> started;
   std::set<std::string> ended;
   std::set<std::string> signalled;
+  std::set<std::string> paused;  ///< perhaps
   std::int64_t now_ms = 1'700'000'000'000;
   std::uint64_t world = 1;
 };

@@ -3,6 +3,7 @@
 #include <pawl/limits.hpp>
 
 #include "lab/own_steps_check.hpp"
+#include "lab/pause_check.hpp"
 #include "lab/progress_check.hpp"
 #include "lab/run_plan.hpp"
 #include "lab/stored_facts.hpp"
@@ -80,6 +81,8 @@ class Check {
   }
 
   void take(const HistoryEvent& event) {
+    if (std::optional<std::string> began = pauses_.take(event))
+      breach("nothing_begins_while_paused", std::move(*began));
     switch (event.what) {
       case Happened::start_told:
         if (stored(event.run) == nullptr)
@@ -241,8 +244,9 @@ class Check {
     if (event.text == "running" || facts == nullptr)
       return;  // an honest "not yet" promises nothing
     // One that is failing, and undoes what it did, ends as failed whoever cancels it.
+    const bool undoes = event.text == "failing" || event.text == "paused";
     const std::string state = event.text == "cancelling" ? "cancelled"
-                              : event.text == "failing"  ? "failed"
+                              : undoes                   ? "failed"
                                                          : event.text;
     if (!facts->end && is_excused(event.run, undo_needs_a_person)) return;
     if (!facts->end || to_string(facts->end->state) != state)
@@ -357,6 +361,7 @@ class Check {
   const std::vector<StoredRun>& runs_;
   std::map<std::string, StoredFacts> stored_;
   std::vector<Breach> breaches_;
+  PauseCheck pauses_;
   int crashes_ = 0;
   std::map<StepKey, Digest> completed_;
   std::map<StepKey, int> bodies_;

@@ -43,6 +43,7 @@ SituationKey key_of(const Outlook& outlook) {
   std::string told = std::to_string(outlook.now_ms);
   for (const std::string& run : outlook.started) told += ":" + run;
   for (const std::string& signal : outlook.signalled) told += "!" + signal;
+  for (const std::string& run : outlook.paused) told += "=" + run;
   const Digest digest = digest_of(told);
   std::uint64_t word = 0;
   for (std::size_t i = 0; i < 8; ++i) word = word << 8 | digest.bytes[i];

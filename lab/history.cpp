@@ -21,6 +21,10 @@ std::string_view to_string(Happened what) {
     case Happened::recovered: return "recovered";
     case Happened::cancel_asked: return "cancel_asked";
     case Happened::cancel_told: return "cancel_told";
+    case Happened::pause_asked: return "pause_asked";
+    case Happened::pause_told: return "pause_told";
+    case Happened::unpause_asked: return "unpause_asked";
+    case Happened::unpause_told: return "unpause_told";
     case Happened::signal_sent: return "signal_sent";
     case Happened::signal_told: return "signal_told";
     case Happened::signal_refused: return "signal_refused";

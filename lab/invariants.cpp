@@ -28,6 +28,7 @@ const std::vector<std::string_view>& invariants() {
       "runs_at_most_once",
       "max_parallel_is_kept",
       "a_person_is_asked",
+      "nothing_begins_while_paused",
       "what_was_done_is_undone",
       "undone_in_reverse",
       "child_and_parent_agree",

@@ -68,16 +68,16 @@ class Process final : public StepWorld {
 
   bool dead() const override { return course_.dead(); }
 
-  bool begin_body(const std::string& type, const StepCall& call) override {
+  bool begin_body(const std::string& type, const StepCall& call, bool late) override {
     const std::size_t position = course_.entries().size();
-    if (!begin(call)) return false;
+    if (!begin(call, late)) return false;
     bodies_.begin(position, type, call);
     return true;
   }
 
   bool begin_actor(const StepCall& call) override {
     bodies_.repeatable = false;
-    if (!begin(call)) return false;
+    if (!begin(call, false)) return false;
     in_body_ = false;  // others go on until it answers: what they reach is not reached in its code
     in_actors_.insert(call.key);
     return true;
@@ -85,7 +85,7 @@ class Process final : public StepWorld {
 
   void end_body(const StepCall& call, const StepResult& result) override {
     in_body_ = false;
-    if (const auto at = in_actors_.find(call.key); at != in_actors_.end()) in_actors_.erase(at);
+    in_actors_.erase(call.key);
     advance_world(call.attempt);
     course_.mark(body_ended(call, result));
   }
@@ -98,14 +98,7 @@ class Process final : public StepWorld {
   }
 
   void end_report() override {
-    constexpr int turns_max = 60;
-    if (nesting_ >= 8) return;
-    const bool was_in_body = std::exchange(in_body_, false);
-    ++nesting_;
-    for (int i = 0; i < turns_max && !scheduler_->jobs.empty() && step(); ++i) {
-    }
-    --nesting_;
-    in_body_ = was_in_body;
+    if (nesting_ < 8) let_others_go_on(60, true);
     if (course_.dead()) throw ProcessDied{};
   }
 
@@ -119,20 +112,25 @@ class Process final : public StepWorld {
   }
 
   /// The step takes its time: others go on meanwhile, on the same stack.
-  void take_time() override {
-    if (!chance_.permille(life_.weather.slow_steps) || nesting_ >= 8) return;
+  bool take_time() override {
+    if (!chance_.permille(life_.weather.slow_steps) || nesting_ >= 8) return false;
+    let_others_go_on(1 + chance_.below(60), false);
+    return true;
+  }
+
+ private:
+  /// Given: `now`, whether only those go on who have something to do without time passing.
+  void let_others_go_on(std::uint64_t turns, bool now) {
     const bool was_in_body = std::exchange(in_body_, false);
     ++nesting_;
-    const std::uint64_t others = 1 + chance_.below(60);
-    for (std::uint64_t i = 0; i < others && step(); ++i) {
-    }
+    while (turns > 0 && !(now && scheduler_->jobs.empty()) && step()) --turns;
     --nesting_;
     in_body_ = was_in_body;
   }
 
- private:
-  bool begin(const StepCall& call) {
+  bool begin(const StepCall& call, bool late) {
     HistoryEvent event = body_began(call);
+    event.number = late ? 1 : 0;
     name_user_code(call, event.digest);
     if (!course_.mark(std::move(event))) return false;
     in_body_ = true;
@@ -264,7 +262,7 @@ class Process final : public StepWorld {
     const bool broken = std::any_of(life_.faults.begin(), life_.faults.end(),
                                     [](const Fault& f) { return f.for_ever; });
     const std::size_t most = broken ? events_max_broken : events_max;
-    while (step()) {
+    while (step() || (!course_.dead() && caller_->unpause_all())) {
       if (schedule_->events() < most) continue;
       if (!broken) stuck_ = "the process does not come to rest";
       return course_.die();
@@ -278,6 +276,7 @@ class Process final : public StepWorld {
     if (course_.dead() || !schedule_->step()) return false;
     if (chance_.permille(life_.weather.readers)) look_at_store(store_name, course_);
     if (chance_.permille(life_.weather.cancels)) cancel_one();
+    if (chance_.permille(life_.weather.pauses)) caller_->pause_or_unpause(any_run());
     return true;
   }
 
@@ -289,8 +288,12 @@ class Process final : public StepWorld {
   void cancel_one() {
     if (cancels_ >= 2) return;
     ++cancels_;
+    caller_->cancel(any_run());
+  }
+
+  const std::string& any_run() {
     const auto& runs = start_.scenario.runs;
-    caller_->cancel(runs[chance_.below(runs.size())].id);
+    return runs[chance_.below(runs.size())].id;
   }
 
   // --- the end
@@ -349,7 +352,6 @@ class Process final : public StepWorld {
 
   static inline Process* current_ = nullptr;
   static inline SystemConfig config_;
-
   const Start& start_;
   const Life& life_;
   Chance chance_;
@@ -372,7 +374,7 @@ class Process final : public StepWorld {
   int nesting_ = 0;
   int cancels_ = 0;
   bool in_body_ = false;
-  std::multiset<std::string> in_actors_;  // keys of calls that user's actors have not answered
+  std::set<std::string> in_actors_;  // keys of calls that user's actors have not answered
   bool fails_next_ = false;
   bool repeats_batch_ = false;
   bool clean_ = false;

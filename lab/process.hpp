@@ -35,6 +35,7 @@ struct Start {
       started;  ///< runs whose start was acknowledged before: nobody starts them again
   std::set<std::string> ended;      ///< runs whose end was told before
   std::set<std::string> signalled;  ///< signals that were answered before: nobody sends them again
+  std::set<std::string> paused;     ///< runs that somebody may have paused before
   std::int64_t now_ms = 0;
   std::uint64_t world = 0;  ///< names what user code has done to the world so far
   bool disk_lies = false;

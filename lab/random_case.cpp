@@ -68,6 +68,7 @@ LabCase random_case_for(const Scenario& scenario, std::uint64_t seed, const Opti
       if (chance.below(4) == 0) weather.lost_answers = static_cast<int>(50 + chance.below(300));
       if (chance.below(5) == 0) weather.killed_runners = static_cast<int>(5 + chance.below(60));
     }
+    if (chance.below(6) == 0) weather.pauses = static_cast<int>(5 + chance.below(40));
     made.lives.push_back(std::move(life));
   }
   return made;

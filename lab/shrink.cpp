@@ -102,10 +102,10 @@ class Shrinking {
   }
 
   bool fairer_weather() {
-    static constexpr int Weather::*members[] = {&Weather::early_timers, &Weather::slow_steps,
-                                                &Weather::failed_steps, &Weather::lost_answers,
-                                                &Weather::stalls,       &Weather::killed_runners,
-                                                &Weather::readers,      &Weather::cancels};
+    static constexpr int Weather::*members[] = {
+        &Weather::early_timers, &Weather::slow_steps, &Weather::failed_steps,
+        &Weather::lost_answers, &Weather::stalls,     &Weather::killed_runners,
+        &Weather::readers,      &Weather::cancels,    &Weather::pauses};
     bool better = false;
     for (std::size_t i = 0; i < best_.lives.size(); ++i)
       for (const auto member : members)

@@ -58,6 +58,10 @@ Line line_of(const HistoryEvent& event) {
     case Happened::end_told: return {Lane::outside, event.run + ": " + event.text};
     case Happened::cancel_asked: return {Lane::outside, "cancels " + event.run};
     case Happened::cancel_told: return {Lane::outside, event.run + ": cancel acknowledged"};
+    case Happened::pause_asked: return {Lane::outside, "pauses " + event.run};
+    case Happened::pause_told: return {Lane::outside, event.run + ": pause acknowledged"};
+    case Happened::unpause_asked: return {Lane::outside, "unpauses " + event.run};
+    case Happened::unpause_told: return {Lane::outside, event.run + ": unpause acknowledged"};
     case Happened::signal_sent: return {Lane::outside, "signals " + event.run};
     case Happened::signal_told: return {Lane::outside, event.run + ": signal acknowledged"};
     case Happened::signal_refused: return {Lane::outside, event.run + ": signal refused"};

@@ -57,8 +57,8 @@ StepResult call_watched(const std::string& type, const StepBody::Function& body,
                         const StepCall& call, StepWorld& world) {
   if (world.dead()) return nobody_hears();
   if (world.fails_before(call)) return retry("the lab made this attempt fail before its body");
-  world.take_time();
-  if (world.dead() || !world.begin_body(type, call)) return nobody_hears();
+  const bool late = world.take_time();
+  if (world.dead() || !world.begin_body(type, call, late)) return nobody_hears();
   StepResult result;
   try {
     result = body(watched_call(call, world, true));

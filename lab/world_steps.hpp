@@ -17,7 +17,9 @@ class StepWorld {
   virtual bool dead() const = 0;
 
   /// User code is about to run; false if the process dies instead.
-  virtual bool begin_body(const std::string& type, const StepCall& call) = 0;
+  ///
+  /// Given: `late`, whether it was called a while ago, and time was taken since.
+  virtual bool begin_body(const std::string& type, const StepCall& call, bool late) = 0;
 
   /// The code that begins is an actor's.
   virtual bool begin_actor(const StepCall& call) = 0;
@@ -35,8 +37,8 @@ class StepWorld {
   virtual bool fails_before(const StepCall& call) = 0;
   virtual bool loses_answer(const StepCall& call) = 0;
 
-  /// Lets time pass and others go on, perhaps.
-  virtual void take_time() = 0;
+  /// Lets time pass and others go on, perhaps; whether it did.
+  virtual bool take_time() = 0;
 };
 
 /// Lifetime: `world` outlives the steps.

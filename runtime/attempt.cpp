@@ -92,8 +92,8 @@ Record conclude_refused(const AttemptFacts& facts, const Error& why) {
   return record;
 }
 
-Record conclude_late(Record answer) {
-  if (answer.kind == RecordKind::output)
+Record conclude_late(Record answer, bool keep_output) {
+  if (answer.kind == RecordKind::output && !keep_output)
     answer.body =
         error_body(Errc::deadline, "an output came after the attempt had ended; it was not used");
   answer.kind = RecordKind::receipt;

@@ -42,7 +42,7 @@ Record conclude_refused(const AttemptFacts& facts, const Error& why);
 
 /// The receipt of an answer that came after its attempt had ended: `answer` is what `conclude` made
 /// of it.
-Record conclude_late(Record answer);
+Record conclude_late(Record answer, bool keep_output);
 
 /// The receipt of an attempt whose process died or closed before it ended.
 Record conclude_unanswered(const std::string& step, int attempt, AttemptEnd end);

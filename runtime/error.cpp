@@ -30,6 +30,8 @@ std::string_view to_string(Errc code) {
     case Errc::crash_loop: return "crash_loop";
     case Errc::in_doubt: return "in_doubt";
     case Errc::inputs_differ: return "inputs_differ";
+    case Errc::diverged: return "diverged";
+    case Errc::paused: return "paused";
     case Errc::undo_failed: return "undo_failed";
     case Errc::unknown_step_type: return "unknown_step_type";
     case Errc::in_use: return "in_use";

@@ -41,6 +41,10 @@ Result<Commands> FlowMachine::apply(const Event& event) {
     resumed_ = true;
   } else if (const auto* over = std::get_if<TimerOver>(&event)) {
     Step& step = steps_[over->step];
+    if (resumed_ && held()) {
+      if (!mutant("wait_lost_while_paused")) postpone_wait(*over);
+      return commands;
+    }
     if (over->attempt == 0 && resumed_ && !stopping()) take_timer_over(over->step, commands);
     // A wait that a cancel or a failure overtook is over without consequence; so is one of an
     // earlier life of the run.
@@ -57,6 +61,8 @@ Result<Commands> FlowMachine::apply(const Event& event) {
     return commands;
   }
   if (!resumed_ || outcome_) return commands;
+  issue_holds(commands);
+  if (held() && !mutant("pause_ignored")) return commands;
   if (!stopping()) {
     // A replay may have come by the same step several times.
     sort_and_unique(ready_);
@@ -95,6 +101,8 @@ Result<void> FlowMachine::take(const Record& record) {
       (resumed_ || !mutant("cancel_forgotten_at_restart")))
     take_cancel_request();
   if (record.kind == RecordKind::unblocked) take_unblocked(record);
+  if (record.kind == RecordKind::paused || record.kind == RecordKind::unpaused)
+    return take_pause(record);
   if (record.kind == RecordKind::started) return take_started(record);
   return {};
 }
@@ -130,9 +138,9 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
   Step& step = steps_[i];
   switch (record.end) {
     case AttemptEnd::none: return unlawful(record, "is a receipt that says no end");
-    case AttemptEnd::succeeded:
+    case AttemptEnd::succeeded: return {};  // kept for people; no state follows from it
     case AttemptEnd::late:
-    case AttemptEnd::diverged: return {};  // kept for people; no state follows from them
+    case AttemptEnd::diverged: take_other_output(i, record); return {};
     default: break;
   }
   if (step.phase == Phase::child) return take_child_end(record, i);
@@ -253,6 +261,7 @@ void FlowMachine::open(std::size_t i, int attempt) {
   move_to(step, Phase::open);
   step.attempt = attempt;
   step.opened_epoch = epoch_;
+  step.withdrawn = false;
   ready_.push_back(i);
 }
 
@@ -314,7 +323,7 @@ void FlowMachine::wait_for_next(std::size_t i, std::int64_t due_ms) {
 
 void FlowMachine::issue_starts(Commands& commands) {
   for (const std::size_t i : ready_)
-    if (steps_[i].phase == Phase::open && !steps_[i].started)
+    if (steps_[i].phase == Phase::open && !steps_[i].started && !steps_[i].withdrawn)
       commands.emplace_back(start_command(i));
   ready_.clear();
   sort_and_unique(to_wait_);

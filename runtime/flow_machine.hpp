@@ -6,6 +6,7 @@
 #include <pawl/run_state.hpp>
 
 #include "runtime/machine_events.hpp"
+#include "runtime/place.hpp"
 #include "runtime/plan.hpp"
 #include "runtime/start_facts.hpp"
 
@@ -17,6 +18,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pawl {
@@ -25,13 +27,6 @@ namespace pawl {
 struct OpenAttemptRef {
   std::size_t step;
   int attempt;
-};
-
-/// What a place of the machine stands for.
-enum class Role {
-  step,     ///< a step of the plan
-  element,  ///< an element of a map: the map's task, done with it
-  undo,     ///< the undo of a step or an element
 };
 
 /// The machine's places are numbered. The first are the plan's steps, in its order; the elements of
@@ -98,6 +93,11 @@ enum class Role {
 /// attempt 0, which settle a task as if an attempt had; and the signals that were taken. They were
 /// another run's, and are not undone. The first record of another sort ends them.
 ///
+/// While a run is paused nothing begins: what is open and has not begun is withdrawn, and of what
+/// would follow (waits, records of its own, undos, the end) nothing is asked for until `unpaused`
+/// comes, or a cancel. Time and records go on. Its children are paused with it. Outputs that differ
+/// may pause it too: see OnDivergence.
+///
 /// A backoff may also be followed by `opened` at once: in a replay, where nobody tells that it is
 /// over. A cancel may overtake an `opened` that is being written: such an attempt is counted, and
 /// its step stays stopped. A failed run starts nothing that opens after its failure.
@@ -135,6 +135,12 @@ class FlowMachine {
   ///
   /// Errors: Errc::invalid_argument.
   Result<void> check_resolvable(const std::string& step) const;
+
+  /// Whether this `paused` or `unpaused` would change nothing.
+  bool is_moot(const Record& record) const;
+
+  /// The records that let the run go on that somebody, or outputs that differ, paused.
+  std::vector<Record> unpausing() const;
 
   /// The records that let everything go on that is blocked for a person.
   std::vector<Record> unblocking() const;
@@ -214,58 +220,14 @@ class FlowMachine {
   const json& input() const { return input_; }
 
  private:
-  enum class Phase {
-    pending,
-    open,
-    backoff,
-    opening,
-    succeeded,
-    failed,
-    blocked,
-    unstartable,
-    stopped,
-    computing,
-    sleeping,
-    awaiting,
-    excluded,
-    mapping,
-    child
+  /// An attempt whose answer was not used gave another output.
+  struct Divergence {
+    std::string step;
+    int attempt;
   };
 
-  struct Step {
-    const PlannedStep* definition = nullptr;
-    Role role = Role::step;
-    std::string name;                   // of an element or an undo
-    std::size_t owner = 0;              // of an element or an undo
-    std::size_t index = 0;              // of an element: its place in the array
-    std::shared_ptr<const json> items;  // of a map that has begun: the array
-    std::size_t first_element = 0;      // of a map that has begun: its first element's place
-    std::size_t elements_begun = 0;     // of a map
-    std::size_t elements_ended = 0;     // of a map
-    std::int64_t output_seq = 0;        // its output's place in the log; 0 if it took a default
-    bool in_doubt = false;              // with blocked: see InDoubt
-    bool asks = false;                  // with blocked: it has failed for good
-    Phase phase = Phase::pending;
-    std::size_t missing = 0;  // needed steps without an output
-    int attempt = 0;          // the open one, or the last one that ended
-    int failures = 0;         // ended attempts that count towards max_attempts
-    Digest input_digest;      // of the parameters that its attempts had; zero if none told
-    int lost_in_row = 0;      // lost attempts since the run last made progress
-    std::size_t lost_at_progress = 0;
-    std::int64_t opened_epoch = 0;
-    std::int64_t due_ms = 0;
-    bool started = false;  // the open attempt was handed out by this machine
-    bool stopped_by_cancel = false;
-    std::int64_t ready_ms = 0;             // when the last record came that it waited for
-    std::int64_t longest_ms = 0;           // of a sleep or an await: how long it may take
-    bool has_due = false;                  // of an await: whether it has an end by time
-    bool cancel_asked = false;             // of a child: this machine asked for its cancel
-    bool asked = false;                    // its record was asked to be written by this machine
-    std::shared_ptr<const json> computed;  // what that record says
-    std::shared_ptr<const json> output;
-    std::optional<Error> error;
-  };
-
+  using Phase = PlacePhase;
+  using Step = Place;
   Result<void> take(const Record& record);
   Result<void> take_started(const Record& record);
   Result<void> take_output(const Record& record, std::size_t i);
@@ -276,6 +238,18 @@ class FlowMachine {
   void take_unblocked(const Record& record);
   void take_cancel_request();
   Result<void> take_signal(const Record& record);
+
+  // Pauses, and outputs that differ (flow_machine_hold.cpp).
+  Result<void> take_pause(const Record& record);
+  void take_other_output(std::size_t i, const Record& record);
+  void check_divergence(std::size_t i);
+  void postpone_wait(const TimerOver& over);
+  void issue_holds(Commands& commands);
+  std::optional<RunError> why_paused() const;
+
+  bool paused() const { return paused_by_person_ || paused_by_parent_ || !divergences_.empty(); }
+
+  bool held() const { return paused() && !cancelling_; }
 
   // Elements of maps, and undos (flow_machine_parts.cpp).
   std::size_t add_place(Role role, std::size_t owner, const PlannedStep& definition,
@@ -382,6 +356,12 @@ class FlowMachine {
   std::size_t undos_begun_ = 0;
   bool undoing_asked_ = false;  // its record was asked to be written
   std::optional<RunError> failure_;
+  /// By place: of attempts whose answers were not used, and their digests.
+  std::map<std::size_t, std::vector<std::pair<int, Digest>>> other_outputs_;
+  bool paused_by_person_ = false;
+  bool paused_by_parent_ = false;
+  bool was_paused_ = false;
+  std::vector<Divergence> divergences_;  // that it is paused for
   std::optional<Outcome> outcome_;
   StartFacts start_facts_;
   bool sharing_ = false;  // what comes was another run's, of which this one is a fork

@@ -32,6 +32,7 @@ void FlowMachine::succeed(std::size_t i, std::shared_ptr<const json> value, cons
   if (record.attempt > 0 || is_given) step.output_seq = record.seq;
   step.in_doubt = false;
   step.asks = false;
+  if (!other_outputs_.empty()) check_divergence(i);
   if (step.role == Role::element) return end_element(i);
   if (step.role == Role::undo) return undo_next();
   ++steps_succeeded_;

@@ -22,6 +22,7 @@ Result<json> FlowMachine::parameters(std::size_t i) const {
 
 RunState FlowMachine::state() const {
   if (outcome_) return outcome_->state;
+  if (held()) return RunState::paused;
   if (blocked_undo()) return RunState::blocked;
   if (cancelling_) return RunState::cancelling;
   if (failure_) return RunState::failing;
@@ -44,6 +45,7 @@ std::optional<std::size_t> FlowMachine::blocked_undo() const {
 
 std::optional<RunError> FlowMachine::error() const {
   if (outcome_) return outcome_->error;
+  if (std::optional<RunError> paused = why_paused()) return paused;
   if (const std::optional<std::size_t> undo = blocked_undo()) return why_blocked(*undo);
   if (failure_) return failure_;
   for (std::size_t i = 0; i < steps_.size(); ++i)

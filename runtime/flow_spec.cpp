@@ -41,9 +41,10 @@ constexpr KindMember kind_members[] = {
 
 /// Of a step of which nobody knows what it is.
 Names all_members() {
-  Names known{"after",      "when",         "unless",   "secret",     "description",  "with",
-              "timeout_ms", "retry",        "default",  "map",        "max_parallel", "on_error",
-              "undo",       "at_most_once", "in_doubt", "on_failure", "heartbeat_ms"};
+  Names known{"after",        "when",          "unless",      "secret",       "description",
+              "with",         "timeout_ms",    "retry",       "default",      "map",
+              "max_parallel", "on_error",      "undo",        "at_most_once", "in_doubt",
+              "on_failure",   "on_divergence", "heartbeat_ms"};
   for (const KindMember& member : kind_members) known.push_back(member.name);
   return known;
 }
@@ -54,7 +55,7 @@ Names known_members(StepKind kind) {
     if (member.kind == kind) known.push_back(member.name);
   if (kind == StepKind::task)
     known.insert(known.end(), {"with", "timeout_ms", "retry", "default", "map", "undo",
-                               "at_most_once", "on_failure", "heartbeat_ms"});
+                               "at_most_once", "on_failure", "on_divergence", "heartbeat_ms"});
   if (kind == StepKind::child) known.insert(known.end(), {"with", "default", "map", "undo"});
   if (kind == StepKind::await) known.insert(known.end(), {"timeout_ms", "default"});
   return known;
@@ -138,6 +139,9 @@ void read_task(Members& members, StepSpec& step, const std::string& pointer,
   std::size_t ask = 0;
   members.read_word("on_failure", {"fail", "ask"}, ask);
   step.asks = ask == 1;
+  std::size_t diverged = 0;
+  members.read_word("on_divergence", {"keep", "fail", "pause"}, diverged);
+  step.on_divergence = static_cast<OnDivergence>(diverged);
   read_map(members, step);
 }
 

@@ -4,6 +4,7 @@
 
 #include <pawl/in_doubt.hpp>
 #include <pawl/json.hpp>
+#include <pawl/on_divergence.hpp>
 #include <pawl/retry_policy.hpp>
 
 #include <cstdint>
@@ -47,7 +48,8 @@ struct StepSpec {
   bool at_most_once = false;        // of a task or a map
   InDoubt in_doubt = InDoubt::ask;  // with at_most_once
   bool asks = false;                // of a task or a map: "on_failure" is "ask"
-  std::optional<UndoSpec> undo;     // of a task, a map or a child
+  OnDivergence on_divergence = OnDivergence::keep;  // of a task or a map
+  std::optional<UndoSpec> undo;                     // of a task, a map or a child
   json body;           // with a branch the condition, with a value the value, with a sleep
                        // the time, a whole number or a template
   bool until = false;  // with a sleep: the time is a moment, not a length

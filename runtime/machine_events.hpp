@@ -76,6 +76,13 @@ struct CancelAttempt {
   int attempt;
 };
 
+/// Take an attempt back that has not begun, and record it as interrupted; let one go on that has.
+struct WithdrawAttempt {
+  std::size_t step;
+  int attempt;
+  bool started;  ///< it was asked for by `StartAttempt`
+};
+
 /// Start a child's run, and with it open the attempt of the step that it stands for: both or
 /// neither.
 struct StartChild {
@@ -91,13 +98,19 @@ struct CancelChild {
   std::string run;
 };
 
+/// Pause a child's run with its parent, or let it go on with it.
+struct HoldChild {
+  std::string run;
+  bool paused;
+};
+
 /// Write the `ended` record.
 struct EndRun {
   Outcome outcome;
 };
 
 using Command = std::variant<StartAttempt, AwaitTimer, OpenAttempt, WriteRecord, CancelAttempt,
-                             StartChild, CancelChild, EndRun>;
+                             WithdrawAttempt, StartChild, CancelChild, HoldChild, EndRun>;
 using Commands = std::vector<Command>;
 
 }  // namespace pawl

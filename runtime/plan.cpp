@@ -103,6 +103,7 @@ PlannedStep plan_task(StepSpec& spec, Template with, Expression fallback) {
   task.heartbeat_ms = spec.heartbeat_ms;
   task.at_most_once = spec.at_most_once;
   task.in_doubt = spec.in_doubt;
+  task.on_divergence = spec.on_divergence;
   task.asks = spec.asks;
   return task;
 }

@@ -43,6 +43,7 @@ struct PlannedStep {
   std::vector<Secret> secrets;
   bool at_most_once = false;
   InDoubt in_doubt = InDoubt::ask;
+  OnDivergence on_divergence = OnDivergence::keep;  ///< of a task
   bool asks = false;             ///< of a task: a person sees to it when it fails for good
   std::size_t max_parallel = 0;  ///< of a map; 0: no bound
   bool collect = false;          ///< of a map: failed elements do not fail it

@@ -16,6 +16,8 @@ std::string_view to_string(RecordKind kind) {
     case RecordKind::ended: return "ended";
     case RecordKind::signal: return "signal";
     case RecordKind::undoing: return "undoing";
+    case RecordKind::paused: return "paused";
+    case RecordKind::unpaused: return "unpaused";
   }
   return "unknown";
 }
@@ -46,12 +48,19 @@ std::ostream& operator<<(std::ostream& out, AttemptEnd end) {
 
 bool is_record_kind(std::int64_t number) {
   return number >= static_cast<int>(RecordKind::started) &&
-         number <= static_cast<int>(RecordKind::undoing);
+         number <= static_cast<int>(RecordKind::unpaused);
 }
 
 bool is_attempt_end(std::int64_t number) {
   return number >= static_cast<int>(AttemptEnd::none) &&
          number <= static_cast<int>(AttemptEnd::diverged);
+}
+
+bool holds_output(const Record& record) {
+  if (record.kind == RecordKind::output) return true;
+  if (record.kind != RecordKind::receipt || record.body.empty()) return false;
+  return record.end == AttemptEnd::diverged ||
+         (record.end == AttemptEnd::late && record.output_digest == digest_of(record.body));
 }
 
 std::string error_body(Errc code, std::string_view message) {

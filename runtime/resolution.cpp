@@ -52,4 +52,12 @@ Result<std::vector<Record>> unblocking_records(const Flow& flow, const std::stri
   return machine->unblocking();
 }
 
+Result<std::vector<Record>> unpausing_records(const Flow& flow, const std::string& run,
+                                              const json& input,
+                                              const std::vector<Record>& records) {
+  const Result<FlowMachine> machine = replayed(flow, run, input, records);
+  if (!machine) return machine.error();
+  return machine->unpausing();
+}
+
 }  // namespace pawl

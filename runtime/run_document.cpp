@@ -28,22 +28,24 @@ json error_json(const Error& error) {
   return json{{"code", to_string(error.code)}, {"message", error.message}};
 }
 
-json attempt_json(const Record& record) {
+/// The step that a place belongs to.
+std::size_t step_of(const FlowMachine& machine, std::size_t place) {
+  while (machine.role(place) != Role::step) place = machine.owner(place);
+  return place;
+}
+
+json attempt_json(const Record& record, const PlannedStep& step, Role role) {
   json attempt{{"attempt", record.attempt},
                {"end", to_string(record.end)},
                {"started_ms", record.started_ms},
                {"duration_ms", record.duration_ms}};
   if (record.due_ms != 0) attempt["due_ms"] = record.due_ms;
   const bool has_error = record.kind == RecordKind::receipt && !record.body.empty() &&
-                         record.end != AttemptEnd::diverged && record.end != AttemptEnd::succeeded;
+                         !holds_output(record) && record.end != AttemptEnd::succeeded;
+  if (record.kind == RecordKind::receipt && holds_output(record))
+    attempt["output"] = shown_output(step, json::parse(record.body, nullptr, false), role);
   if (has_error) attempt["error"] = error_json(error_from_body(record.body));
   return attempt;
-}
-
-/// The step that a place belongs to.
-std::size_t step_of(const FlowMachine& machine, std::size_t place) {
-  while (machine.role(place) != Role::step) place = machine.owner(place);
-  return place;
 }
 
 json place_json(const FlowMachine& machine, std::size_t i) {
@@ -88,7 +90,8 @@ json steps_json(const FlowMachine& machine, const std::vector<Record>& records,
   for (const Record& record : records)
     if (record.end != AttemptEnd::none && record.attempt > 0)
       if (const std::optional<std::size_t> i = machine.find(record.step))
-        document_of(steps, machine, *i)["attempts"].push_back(attempt_json(record));
+        document_of(steps, machine, *i)["attempts"].push_back(
+            attempt_json(record, machine.plan().steps[step_of(machine, *i)], machine.role(*i)));
   for (std::size_t i = 0; i < machine.places(); ++i)
     if (machine.step_state(i) == StepState::running && machine.attempts(i) > 0)
       document_of(steps, machine, i)["attempts"].push_back(json{{"attempt", machine.attempts(i)},
@@ -151,8 +154,8 @@ void explain_step(const FlowMachine& machine, const std::vector<Record>& records
     if (record.end == AttemptEnd::lost)
       attempt += " (the process died; its effect may have happened)";
     if (record.duration_ms > 0) attempt += " after " + duration_text(record.duration_ms);
-    if (record.kind == RecordKind::receipt && !record.body.empty() &&
-        record.end != AttemptEnd::diverged && record.end != AttemptEnd::succeeded)
+    if (record.kind == RecordKind::receipt && !record.body.empty() && !holds_output(record) &&
+        record.end != AttemptEnd::succeeded)
       attempt += ": " + error_from_body(record.body).message;
     lines.push_back(attempt);
     due_ms = record.due_ms;

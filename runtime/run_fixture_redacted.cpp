@@ -127,8 +127,7 @@ void hide_in_record(Record& record, const FlowMachine& machine) {
   record.value.reset();
   if (record.kind == RecordKind::signal) return hide_in_signal(record, plan);
   if (record.kind == RecordKind::ended) return hide_in_end(record, plan);
-  const bool has_output = record.kind == RecordKind::output || record.end == AttemptEnd::diverged;
-  if (has_output && !record.body.empty()) return hide_in_output(record, plan);
+  if (holds_output(record) && !record.body.empty()) return hide_in_output(record, plan);
   record.output_digest = Digest{};  // of an output that was not kept, or stands elsewhere
 }
 

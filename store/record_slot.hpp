@@ -33,7 +33,9 @@ inline std::optional<std::int64_t> slot_of(const Record& record) {
     case RecordKind::opened: return RecordSlot::opened(record.attempt);
     case RecordKind::output: return RecordSlot::output;
     case RecordKind::cancel_requested: return RecordSlot::cancel_requested;
-    case RecordKind::unblocked: return std::nullopt;
+    case RecordKind::unblocked:
+    case RecordKind::paused:
+    case RecordKind::unpaused: return std::nullopt;
     case RecordKind::ended: return RecordSlot::ended;
     case RecordKind::signal: return RecordSlot::signal;
     case RecordKind::undoing: return RecordSlot::undoing;

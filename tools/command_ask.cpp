@@ -17,19 +17,20 @@ namespace pawl::tools {
 
 namespace {
 
-/// Cancels as the store's owner.
+/// Cancels or pauses a run, and its children, as the store's owner.
 ///
 /// Errors: Errc::in_use when there is another.
-Result<RunState> cancel_here(const Settings& settings, const std::string& run) {
+Result<RunState> stop_here(const Settings& settings, const std::string& run,
+                           Result<RunState> (Engine::*stop)(std::string_view)) {
   EngineOptions options;
   options.recover = false;
   options.control_socket = false;
   options.lock_wait_ms = 0;
   Result<Engine> engine = Engine::open(settings.store, Steps{}, options);
   if (!engine) return engine.error();
-  const Result<RunState> state = engine->cancel(run);
+  const Result<RunState> state = ((*engine).*stop)(run);
   if (!state || is_ended(*state)) return state;
-  // Nothing of it runs here: the cancel comes to its end at once.
+  // Nothing of it runs here: it comes to rest at once.
   const Result<Run> found = engine->find(run);
   if (!found) return found.error();
   return found->wait().state;
@@ -79,6 +80,23 @@ Result<RunState> unblock_here(const Settings& settings, const std::string& id, C
   return after->state;
 }
 
+Result<RunState> unpause_here(const Settings& settings, const std::string& id, Console& console) {
+  const Result<std::unique_ptr<Store>> store = own_store(settings);
+  if (!store) return store.error();
+  Result<ReadRun> run = read_run(**store, id);
+  if (!run) return run.error();
+  const Result<RunView> before = view(*run);
+  if (!before) return before.error();
+  const Result<std::vector<Record>> unpausing =
+      unpausing_records(run->flow, id, run->input, run->stored.records);
+  if (!unpausing) return unpausing.error();
+  if (unpausing->empty()) return before->state;
+  const Result<RunView> after = write_notes(**store, std::move(*run), *unpausing);
+  if (!after) return after.error();
+  console.words("run " + id + ": unpaused; go on with it by " + how_to_resume(settings));
+  return after->state;
+}
+
 Result<RunState> signal_here(const Settings& settings, const std::string& id, const Signal& signal,
                              Console& console) {
   const Result<Record> record = signal_record(signal);
@@ -119,8 +137,8 @@ Result<RunState> resolve_here(const Settings& settings, const std::string& id,
 
 ExitCode cancel_command(const Settings& settings, const std::string& run) {
   Console console(settings);
-  const Result<RunState> state =
-      ask(settings, {ControlVerb::cancel, run}, [&] { return cancel_here(settings, run); });
+  const Result<RunState> state = ask(settings, {ControlVerb::cancel, run},
+                                     [&] { return stop_here(settings, run, &Engine::cancel); });
   const ExitCode code = tell(console, run, state);
   if (!state || *state == RunState::cancelling || *state == RunState::cancelled) return code;
   console.words(is_ended(*state) ? "run " + run + " had ended before"
@@ -129,6 +147,33 @@ ExitCode cancel_command(const Settings& settings, const std::string& run) {
                                        "why " +
                                        run);
   return ExitCode::failed;
+}
+
+ExitCode pause_command(const Settings& settings, const std::string& run) {
+  Console console(settings);
+  const Result<RunState> state = ask(settings, {ControlVerb::pause, run},
+                                     [&] { return stop_here(settings, run, &Engine::pause); });
+  const ExitCode code = tell(console, run, state);
+  if (!state || *state == RunState::paused) return code;
+  console.words("run " + run + (is_ended(*state) ? " had ended before" : " is being cancelled"));
+  return ExitCode::failed;
+}
+
+ExitCode unpause_command(const Settings& settings, const std::string& run) {
+  Console console(settings);
+  const Result<RunState> state = ask(settings, {ControlVerb::unpause, run},
+                                     [&] { return unpause_here(settings, run, console); });
+  const ExitCode code = tell(console, run, state);
+  if (!state) return code;
+  if (is_ended(*state)) {
+    console.words("run " + run + " had ended before");
+    return ExitCode::failed;
+  }
+  if (*state == RunState::paused) {
+    console.words("run " + run + " is paused with its parent; unpause that one");
+    return ExitCode::unfinished;
+  }
+  return code;
 }
 
 ExitCode unblock_command(const Settings& settings, const std::string& run) {

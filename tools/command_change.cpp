@@ -1,4 +1,4 @@
-// Commands about runs and what else they could have become: diff, export, fork.
+// Commands about runs and what else they could have become: diff, export, fork, retry.
 #include <pawl/fork.hpp>
 #include <pawl/ids.hpp>
 #include <pawl/run_diff.hpp>
@@ -10,6 +10,7 @@
 #include "tools/commands.hpp"
 #include "tools/read_json.hpp"
 #include "tools/read_labels.hpp"
+#include "tools/read_run.hpp"
 
 #include <algorithm>
 #include <memory>
@@ -81,7 +82,61 @@ Result<RunState> fork_here(const Settings& settings, const std::string& run,
   return reply.state;
 }
 
+/// What a retry of a run comes to.
+struct Retry {
+  bool unblocks = false;  ///< the run itself goes on; else it is forked
+  std::string from;
+};
+
+Result<Retry> retry_of(const Settings& settings, const std::string& run, const std::string& from) {
+  const Result<ReadRun> read = read_run(settings.store, run);
+  if (!read) return read.error();
+  const Result<RunView> seen = view(*read);
+  if (!seen) return seen.error();
+  if (!from.empty()) return Retry{false, from};
+  if (seen->state == RunState::blocked) return Retry{true, {}};
+  if (seen->state == RunState::paused)
+    return make_error(Errc::invalid_argument, "the run is paused: unpause it", run);
+  if (seen->state == RunState::succeeded)
+    return make_error(Errc::invalid_argument,
+                      "the run succeeded: say with --from from which step on to do it again", run);
+  if (!is_ended(seen->state))
+    return make_error(Errc::invalid_argument,
+                      "the run is " + std::string(to_string(seen->state)) +
+                          ": there is nothing to retry before it has failed",
+                      run);
+  // Of a map's element the map: it runs again whole.
+  const std::string part = seen->document["error"]["step"].get<std::string>();
+  const std::string failed = part.substr(0, part.find_first_of("[:"));
+  if (failed.empty())
+    return make_error(Errc::invalid_argument,
+                      "the run failed at no step of its own: say with --from from which one on to "
+                      "do it again",
+                      run);
+  return Retry{false, failed};
+}
+
 }  // namespace
+
+ExitCode retry_command(const Settings& settings, const std::string& run,
+                       const RetryArguments& arguments) {
+  Console console(settings);
+  const Result<Retry> retry = retry_of(settings, run, arguments.from);
+  if (!retry) return console.error(retry.error());
+  if (retry->unblocks) {
+    if (arguments.id.empty()) return unblock_command(settings, run);
+    return console.error(make_error(
+        Errc::invalid_argument,
+        "the run is blocked and goes on itself: leave out --id, or say with --from from which "
+        "step on another run does it again",
+        run));
+  }
+  // A default that a repeated command finds again: it must not do everything a third time.
+  ForkArguments fork;
+  fork.from = retry->from;
+  fork.id = arguments.id.empty() ? run + "-retry" : arguments.id;
+  return fork_command(settings, run, fork);
+}
 
 ExitCode diff_command(const Settings& settings, const std::string& id, const std::string& path) {
   Console console(settings);

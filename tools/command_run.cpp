@@ -141,7 +141,8 @@ class Workshop {
     const Outcome outcome = run.wait();
     if (is_ended(outcome.state)) return engine->describe(run.id());
     const RunError why = outcome.error.value_or(RunError{});
-    if (outcome.state != RunState::blocked || exit_code_of(why.code) == ExitCode::store)
+    const bool halted = outcome.state == RunState::blocked || outcome.state == RunState::paused;
+    if (!halted || exit_code_of(why.code) == ExitCode::store)
       return make_error(why.code, why.message, run.id());
     Result<json> document = engine->describe(run.id());
     if (!document) return document;

@@ -54,6 +54,11 @@ struct ForkArguments {
   std::vector<std::string> labels;  ///< KEY=VALUE
 };
 
+struct RetryArguments {
+  std::string from;  ///< the step from which on it runs again; empty for the one that failed
+  std::string id;    ///< the new run's; empty for RUN-retry
+};
+
 struct LabArguments {
   std::string flow;     ///< the flow's file
   std::string input;    ///< JSON, or @FILE
@@ -84,6 +89,8 @@ ExitCode verify_command(const Settings& settings);
 ExitCode diff_command(const Settings& settings, const std::string& run, const std::string& flow);
 ExitCode fork_command(const Settings& settings, const std::string& run,
                       const ForkArguments& arguments);
+ExitCode retry_command(const Settings& settings, const std::string& run,
+                       const RetryArguments& arguments);
 ExitCode export_command(const Settings& settings, const std::string& run, bool redact);
 
 // command_flow.cpp
@@ -95,6 +102,8 @@ ExitCode steps_command(const Settings& settings);
 // command_ask.cpp
 ExitCode cancel_command(const Settings& settings, const std::string& run);
 ExitCode unblock_command(const Settings& settings, const std::string& run);
+ExitCode pause_command(const Settings& settings, const std::string& run);
+ExitCode unpause_command(const Settings& settings, const std::string& run);
 ExitCode signal_command(const Settings& settings, const std::string& run,
                         const SignalArguments& arguments);
 ExitCode resolve_command(const Settings& settings, const std::string& run,

@@ -17,10 +17,12 @@ ExitCode exit_code_of(Errc code) {
     case Errc::attempts_exhausted:
     case Errc::child_failed:
     case Errc::unresolved_reference:
+    case Errc::diverged:
     case Errc::cancelled: return ExitCode::failed;
     case Errc::in_doubt:
     case Errc::inputs_differ:
     case Errc::undo_failed:
+    case Errc::paused:
     case Errc::crash_loop:
     case Errc::unknown_step_type:
     case Errc::closed:

@@ -34,6 +34,7 @@ struct Arguments {
   SignalArguments signal;
   ResolveArguments resolve;
   ForkArguments fork;
+  RetryArguments retry;
   LabArguments lab;
   std::string flow;
   std::string id;
@@ -115,6 +116,16 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
       ->add_option("RUN", a.id, "The run's id")
       ->required();
 
+  add(app, a, chosen, "pause", "Let nothing more of a run begin",
+      [&a] { return pause_command(a.settings, a.id); })
+      ->add_option("RUN", a.id, "The run's id")
+      ->required();
+
+  add(app, a, chosen, "unpause", "Let a run go on that is paused",
+      [&a] { return unpause_command(a.settings, a.id); })
+      ->add_option("RUN", a.id, "The run's id")
+      ->required();
+
   CLI::App* signal = add(app, a, chosen, "signal", "Tell a run what a step of it awaits",
                          [&a] { return signal_command(a.settings, a.id, a.signal); });
   signal->add_option("RUN", a.id, "The run's id")->required();
@@ -190,6 +201,15 @@ void add_change_commands(CLI::App& app, Arguments& a, Command& chosen) {
       ->allow_extra_args(false);
   fork->add_option("--flow", a.fork.flow, "Another version of the flow (default: the run's own)");
   add_labels(fork, a.fork.labels, "Pins a label to the fork, KEY=VALUE; may be given many times");
+
+  CLI::App* retry =
+      add(app, a, chosen, "retry",
+          "Try again what a run failed at: unblocks it, or forks it from the step that failed",
+          [&a] { return retry_command(a.settings, a.id, a.retry); });
+  retry->add_option("RUN", a.id, "The run's id")->required();
+  retry->add_option("--from", a.retry.from,
+                    "The step from which on it runs again (default: the one that failed)");
+  retry->add_option("--id", a.retry.id, "The new run's id (default: RUN-retry)");
 }
 
 /// The lab's commands. Their steps are mocked: they touch no store and perform nothing.

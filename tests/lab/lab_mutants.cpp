@@ -146,6 +146,31 @@ std::optional<Caught> hunt_cancels(std::int64_t& cases) {
   return std::nullopt;
 }
 
+/// Runs are paused and let go on at random moments, with crashes in between.
+std::optional<Caught> hunt_pauses(std::int64_t& cases) {
+  for (const OwnScenario& own : own_scenarios()) {
+    if (own.name != "chain" && own.name != "awaiting" && own.name != "retrying" &&
+        own.name != "children")
+      continue;
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+      lab::LabCase lab_case;
+      lab_case.lives.resize(2);
+      lab_case.lives[0].seed = seed;
+      lab_case.lives[0].weather.pauses = 40;
+      lab_case.lives[0].weather.early_timers = 20;
+      lab_case.lives[0].crash = lab::Crash{60 + 5 * seed, lab::Loss::kill, 0};
+      lab_case.lives[1].seed = seed;
+      lab_case.lives[1].weather.pauses = 20;
+      ++cases;
+      if (auto caught =
+              caught_by(lab::replay(own.scenario, lab_case),
+                        "pauses and a crash of " + own.name + ", seed " + std::to_string(seed)))
+        return caught;
+    }
+  }
+  return std::nullopt;
+}
+
 /// A run that awaits crashes at every position of some schedules, and its signals are sent again.
 std::optional<Caught> hunt_signals(std::int64_t& cases) {
   const std::vector<OwnScenario> all = own_scenarios();
@@ -198,6 +223,7 @@ std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
   }
   if (auto caught = hunt_cancels(cases)) return caught;
   if (auto caught = hunt_signals(cases)) return caught;
+  if (auto caught = hunt_pauses(cases)) return caught;
   if (auto caught =
           hunt_courses(1, std::min(seconds_max, seconds_since(began) + 3.5), began, cases))
     return caught;

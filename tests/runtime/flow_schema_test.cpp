@@ -106,6 +106,8 @@ TEST_CASE("flow schema: refuses what pawl refuses for its shape", "[runtime]") {
       with_step(R"({"run": "x", "undo": {"run": "y", "default": 1}})"),
       with_step(R"({"run": "x", "at_most_once": 1})"),
       with_step(R"({"run": "x", "on_failure": "wait"})"),
+      with_step(R"({"run": "x", "on_divergence": "ask"})"),
+      with_step(R"({"await": "x", "on_divergence": "fail"})"),
       with_step(R"({"value": 1, "on_failure": "ask"})"),
       with_step(R"({"run": "x", "in_doubt": "ask"})"), with_step(R"({"fail": 1})"));
   CAPTURE(text);

@@ -44,6 +44,8 @@ class RandomFlow {
   json flow;
   std::vector<Signal> signals;
 
+  std::uint64_t seed() const { return seed_; }
+
   /// What an attempt of a task answers: the same whenever it is made.
   ///
   /// Given: `step`, behind the part of its run's id that children add, if it is in one:

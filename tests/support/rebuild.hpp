@@ -128,6 +128,10 @@ class Rebuilder {
       task.at_most_once(choice(whole["in_doubt"]));
     else if (member == "at_most_once")
       task.at_most_once();
+    else if (member == "on_divergence")
+      task.on_divergence(value == "fail"    ? OnDivergence::fail
+                         : value == "pause" ? OnDivergence::pause
+                                            : OnDivergence::keep);
     else if (member == "on_failure" && value == "ask")
       task.ask_on_failure();
     else

@@ -6,6 +6,7 @@
 
 #include "runtime/attempt.hpp"
 #include "runtime/flow_machine.hpp"
+#include "runtime/pause.hpp"
 
 #include <string>
 
@@ -77,6 +78,28 @@ class Story {
 
   std::string signalled(const std::string& name, const json& payload, const std::string& id) {
     return take(signal_record({name, payload, id}).value(), 1);
+  }
+
+  std::string paused(PausedBy by = PausedBy::person) { return take(pause_record(true, by), 1); }
+
+  std::string unpaused(PausedBy by = PausedBy::person) { return take(pause_record(false, by), 1); }
+
+  /// What `FlowMachine::unpausing` gives, one record after the other.
+  std::string let_go() {
+    std::string text;
+    for (const Record& record : machine.unpausing()) {
+      if (!text.empty()) text += " | ";
+      text += take(record, 1);
+    }
+    return text;
+  }
+
+  /// A receipt of an answer that was not used.
+  std::string unused(const std::string& step, int attempt, AttemptEnd end, const json& output) {
+    Record receipt = record(RecordKind::receipt, end, step, attempt);
+    receipt.body = output.dump();
+    receipt.output_digest = digest_of(receipt.body);
+    return take(std::move(receipt), 1);
   }
 
   std::string undoing(const Outcome& end) {
@@ -170,6 +193,15 @@ class Story {
 
   std::string tell(const CancelAttempt& cancel) const {
     return "cancel " + name(cancel.step, cancel.attempt);
+  }
+
+  std::string tell(const WithdrawAttempt& withdraw) const {
+    return "withdraw " + name(withdraw.step, withdraw.attempt) +
+           (withdraw.started ? " if it waits" : "");
+  }
+
+  std::string tell(const HoldChild& hold) const {
+    return (hold.paused ? "pause child " : "unpause child ") + hold.run;
   }
 
   std::string tell(const StartChild& start) const {

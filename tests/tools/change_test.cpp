@@ -6,6 +6,7 @@
 #include "support/process.hpp"
 #include "support/temp_folder.hpp"
 
+#include <filesystem>
 #include <fstream>
 
 using namespace pawl;
@@ -184,6 +185,98 @@ TEST_CASE("command: a fork that is killed is there whole or not at all", "[tools
     CHECK(file_text(bench.folder / "charged.txt") == "r1/charge\n");
     CHECK(bench.pawl({"verify"}).code == 0);
   }
+}
+
+TEST_CASE("command: a paused run begins nothing, whoever resumes it, until it is unpaused",
+          "[tools]") {
+  Bench bench;
+  bench.write("door.json", R"({"flow": "door", "steps": {
+    "wait": {"await": "go"}, "c": {"child": {"flow": "in", "steps": {"w": {"await": "in"}}}},
+    "b": {"run": "shell", "after": ["wait"], "with": {"argv": ["sh", "-c", "echo $PAWL_KEY >> b.txt"]}}}})");
+  {
+    Process owner({PAWL_COMMAND, "run", "door.json", "--id", "r1"}, bench.folder.path());
+    CHECK(wait_until([&] { return bench.pawl({"show", "r1.c"}).code == 0; }));
+    const ProcessEnd paused = bench.pawl({"pause", "r1"});
+    CHECK(paused.out == "r1: paused\n");
+    CHECK(paused.code == 0);
+    const ProcessEnd owned = owner.wait();
+    CHECK(owned.code == 4);
+    CHECK(owned.err.find("somebody paused it; unpause it to go on") != std::string::npos);
+  }
+  CHECK(bench.pawl({"signal", "r1", "go"}).code == 0);
+  const ProcessEnd resumed = bench.pawl({"resume"});
+  CHECK(resumed.code == 4);
+  CHECK(resumed.out == "r1: paused\nr1.c: paused\n");
+  CHECK(bench.shown("r1")["error"]["code"] == "paused");
+  CHECK(bench.pawl({"list", "--state", "paused"}).out.find("r1") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(bench.folder / "b.txt"));
+
+  const ProcessEnd child = bench.pawl({"unpause", "r1.c"});
+  CHECK(child.code == 4);
+  CHECK(child.err.find("paused with its parent") != std::string::npos);
+  const ProcessEnd unpaused = bench.pawl({"unpause", "r1", "--json"});
+  CHECK(unpaused.code == 0);
+  CHECK(unpaused.err.find("pawl resume") != std::string::npos);
+  CHECK(bench.pawl({"signal", "r1.c", "in"}).code == 0);
+  CHECK(bench.pawl({"resume"}).code == 0);
+  CHECK(bench.shown("r1")["state"] == "succeeded");
+  CHECK(bench.pawl({"pause", "r1"}).code == 1);
+  CHECK(bench.pawl({"unpause", "r1"}).code == 1);
+  CHECK(bench.pawl({"pause", "r9"}).code == 2);
+  CHECK(bench.pawl({"verify"}).code == 0);
+}
+
+TEST_CASE("command: pause without an owner holds a run and its children, for whoever comes next",
+          "[tools]") {
+  Bench bench;
+  bench.write("door.json", R"({"flow": "door", "steps": {
+    "c": {"child": {"flow": "in", "steps": {"w": {"await": "in"}, "e": {"run": "shell", "after": ["w"],
+      "with": {"argv": ["sh", "-c", "echo $PAWL_KEY >> e.txt"]}}}}}}})");
+  {
+    Process owner({PAWL_COMMAND, "run", "door.json", "--id", "r1"}, bench.folder.path());
+    CHECK(wait_until([&] { return bench.pawl({"show", "r1.c"}).code == 0; }));
+    owner.signal(SIGKILL);
+    owner.wait();
+  }
+  CHECK(bench.pawl({"pause", "r1"}).out == "r1: paused\n");
+  CHECK(bench.pawl({"signal", "r1.c", "in"}).code == 0);
+  CHECK(bench.pawl({"resume"}).code == 4);
+  CHECK_FALSE(std::filesystem::exists(bench.folder / "e.txt"));
+  CHECK(bench.pawl({"unpause", "r1"}).code == 0);
+  CHECK(bench.pawl({"resume"}).code == 0);
+  CHECK(file_text(bench.folder / "e.txt") == "r1.c/e\n");
+}
+
+TEST_CASE("command: retry unblocks, or forks from the step that failed, and once", "[tools]") {
+  Bench bench;
+  bench.write("two.json", R"({"flow": "two", "steps": {
+    "a": {"run": "shell", "with": {"argv": ["sh", "-c", "echo $PAWL_KEY >> a.txt"]}},
+    "m": {"map": [1], "run": "file.read", "after": ["a"], "with": {"path": "there.txt"},
+          "retry": {"max_attempts": 1}}}})");
+  CHECK(bench.pawl({"run", "two.json", "--id", "r1"}).code == 1);
+  bench.write("there.txt", "now");
+  const ProcessEnd retried = bench.pawl({"retry", "r1"});
+  CHECK(retried.code == 0);
+  CHECK(retried.out == "r1-retry: running\n");
+  CHECK(bench.pawl({"retry", "r1"}).err.find("made before") != std::string::npos);
+  CHECK(bench.pawl({"resume"}).code == 0);
+  CHECK(bench.shown("r1-retry")["state"] == "succeeded");
+  CHECK(bench.shown("r1")["state"] == "failed");
+  CHECK(file_text(bench.folder / "a.txt") == "r1/a\n");
+  CHECK(bench.pawl({"retry", "r1-retry"}).code == 2);
+  CHECK(bench.pawl({"retry", "r1-retry", "--from", "a", "--id", "r3"}).code == 0);
+  CHECK(bench.pawl({"resume"}).code == 0);
+  CHECK(file_text(bench.folder / "a.txt") == "r1/a\nr3/a\n");
+
+  bench.write("asks.json", R"({"flow": "asks", "steps": {"a": {"run": "file.read",
+    "with": {"path": "later.txt"}, "on_failure": "ask", "retry": {"max_attempts": 1}}}})");
+  CHECK(bench.pawl({"run", "asks.json", "--id", "q1"}).code == 4);
+  CHECK(bench.pawl({"retry", "q1", "--id", "q2"}).code == 2);
+  bench.write("later.txt", "now");
+  CHECK(bench.pawl({"retry", "q1"}).out == "q1: waiting\n");
+  CHECK(bench.pawl({"retry", "q1"}).code == 2);
+  CHECK(bench.pawl({"resume"}).code == 0);
+  CHECK(bench.shown("q1")["state"] == "succeeded");
 }
 
 TEST_CASE("command: fork asks a store's owner, which goes on with it at once", "[tools]") {

@@ -13,7 +13,7 @@
 namespace pawl {
 
 /// What can be asked of an owner about one of its runs.
-enum class ControlVerb { cancel, unblock, signal, resolve, fork };
+enum class ControlVerb { cancel, unblock, pause, unpause, signal, resolve, fork };
 
 /// A fork, as it is asked of an owner: see fork.hpp.
 struct ControlFork {
@@ -36,7 +36,8 @@ struct ControlQuestion {
 /// the commit.
 ///
 /// Given:   `store_path`, as the owner opened it or not: links are resolved.
-/// Returns: the run's state, as `Engine::cancel`, `unblock`, `signal` and `resolve` do; of a fork
+/// Returns: the run's state, as `Engine::cancel`, `unblock`, `pause`, `unpause`, `signal` and
+/// `resolve` do; of a fork
 ///          its own.
 /// Errors:  theirs; Errc::io when no owner listens, or it does not answer within `timeout_ms`.
 Result<RunState> ask_owner(const std::string& store_path, const ControlQuestion& question,

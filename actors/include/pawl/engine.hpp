@@ -125,11 +125,11 @@ class Run {
   /// Calls `callback` once with what `started` would return. Threads as with `on_end`.
   void on_started(std::function<void(const Result<void>&)> callback) const;
 
-  /// Waits until the run has ended, or cannot go on without a person (blocked).
+  /// Waits until the run has ended, or cannot go on without a person (blocked or paused).
   ///
   /// Returns: the end; or with a state that is no end, why the wait is over: `error.code` is what
-  ///          blocks the run, or closed, engine_lost or fenced, or unknown_run if it was pruned
-  ///          meanwhile.
+  ///          blocks or pauses the run, or closed, engine_lost or fenced, or unknown_run if it was
+  ///          pruned meanwhile.
   Outcome wait() const;
 
   /// The same, but no longer than `timeout_ms`; nothing if the deadline passes. The run goes on.
@@ -210,6 +210,22 @@ class Engine {
   /// Returns: the run's state afterwards.
   /// Errors:  Errc::unknown_run; those of the store.
   Result<RunState> unblock(std::string_view run);
+
+  /// Pauses a run, and its children with it: nothing more of it begins before `unpause`. Waits
+  /// until that is durable. Attempts that have begun come to their end, and their outputs count;
+  /// what waits for its turn is taken back. Time goes on: a sleep or a deadline that is over
+  /// meanwhile is over at once afterwards. Signals are kept. A cancel ends the pause.
+  ///
+  /// Returns: paused; or the run's state, if it was cancelled or has ended before.
+  /// Errors:  Errc::unknown_run; those of the store.
+  Result<RunState> pause(std::string_view run);
+
+  /// Lets a paused run go on, whether somebody or outputs that differ paused it (see OnDivergence).
+  /// What was paused with its parent goes on with it.
+  ///
+  /// Returns: the run's state afterwards.
+  /// Errors:  Errc::unknown_run; those of the store.
+  Result<RunState> unpause(std::string_view run);
 
   /// Sends a signal to a run, and waits until it is durable. A step that awaits its name takes it,
   /// now or when it comes to that; several signals of one name wait in line.

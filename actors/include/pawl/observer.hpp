@@ -16,7 +16,7 @@ enum class EventKind {
   run_recovered,     ///< a run of an earlier process, or an evicted one, goes on
   run_ended,         ///< the run's end is durable: `state`, `duration_ms` since its start; with an
                      ///< error, the `step` that is to blame and a `message`
-  run_blocked,       ///< the run cannot go on by itself: `message`
+  run_blocked,       ///< the run cannot go on by itself: `state` (blocked or paused), `message`
   step_started,      ///< a step runner took an attempt on; it may wait for a step thread
   attempt_ended,     ///< an attempt's receipt is durable: `end`, `duration_ms`; it gave no output
   step_completed,    ///< the step's output is durable: `duration_ms`, `output_digest`

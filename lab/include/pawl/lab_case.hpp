@@ -71,10 +71,11 @@ struct Weather {
   int killed_runners = 0;  ///< a step runner dies
   int readers = 0;         ///< somebody else opens the store, reads all of it, and closes it
   int cancels = 0;         ///< somebody cancels a run; two in a life at most
+  int pauses = 0;          ///< somebody pauses a run, or lets it go on; at the latest at rest
 
   bool calm() const {
     return early_timers + slow_steps + failed_steps + lost_answers + stalls + killed_runners +
-               readers + cancels ==
+               readers + cancels + pauses ==
            0;
   }
 };

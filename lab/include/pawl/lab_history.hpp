@@ -20,8 +20,9 @@ enum class Happened {
   submitted,         ///< a run was handed to the engine
   start_told,        ///< the start of a run was acknowledged
   start_refused,     ///< `text`
-  body_began,        ///< user code: `key`, `digest` of the parameters; `text`, that of what it was
-                     ///< told of earlier attempts' progress
+  body_began,        ///< user code: `key`, `digest` of the parameters; `number`: 1 if it was called
+                     ///< a while ago, which the lab held up; `text`, the digest of what it was told
+                     ///< of earlier attempts' progress
   progress_made,     ///< user code reported its progress: `digest` of it; `number`: the time, ms
   progress_written,  ///< that it is durable was told: `digest`
   body_ended,        ///< `text`: done, retry or fail; `digest` of the output
@@ -31,10 +32,14 @@ enum class Happened {
   recovered,         ///< a run of an earlier life goes on
   cancel_asked,      ///< somebody asked to cancel the run
   cancel_told,       ///< that was acknowledged
+  pause_asked,       ///< somebody asked to pause the run
+  pause_told,        ///< that was acknowledged: `text`, the run's state
+  unpause_asked,     ///< somebody asked to let it go on
+  unpause_told,      ///< that was acknowledged
   signal_sent,       ///< somebody sent a signal: `key`, its id
   signal_told,       ///< that was acknowledged
   signal_refused,    ///< it was not, and never will be: `text`
-  blocked,           ///< a run needs a person: `text`
+  blocked,           ///< a run needs a person, or is paused with its children: `text`
   write_failed,      ///< the store could not write and will try again: `text`
   point,             ///< `text`: the point
   fault,             ///< the lab made something fail: `text`

@@ -38,6 +38,8 @@ enum class Errc {
   crash_loop,            ///< a step was lost in too many crashes in a row: the run is blocked
   in_doubt,              ///< nobody knows whether the effect of an at_most_once step happened
   inputs_differ,      ///< an attempt had other parameters than the one before: the run is blocked
+  diverged,           ///< two attempts of a step gave different outputs: see `on_divergence`
+  paused,             ///< somebody paused the run
   undo_failed,        ///< what a step did could not be undone: the run is blocked
   unknown_step_type,  ///< this program has no such step type: the run is blocked
 

@@ -5,6 +5,7 @@
 #include <pawl/flow.hpp>
 #include <pawl/flow_members.hpp>
 #include <pawl/in_doubt.hpp>
+#include <pawl/on_divergence.hpp>
 
 #include <cstdint>
 #include <string>
@@ -105,6 +106,11 @@ class TaskOf : public WorkOf<Self> {
   Self& ask_on_failure() { return this->put("on_failure", "ask"), this->self(); }
 
   Self& at_most_once() { return this->put("at_most_once", true), this->self(); }
+
+  /// The member `on_divergence`.
+  Self& on_divergence(OnDivergence choice) {
+    return this->put("on_divergence", std::string(to_string(choice))), this->self();
+  }
 
   /// With the member `in_doubt`.
   Self& at_most_once(InDoubt choice) {

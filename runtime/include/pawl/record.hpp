@@ -20,13 +20,16 @@ enum class RecordKind : std::uint8_t {
   output = 3,   ///< a step's output, once per step, with its attempt's receipt; opens attempt 1 of
                 ///< the steps that waited for this one last
   receipt = 4,  ///< how an attempt ended that gave no output; one that was `lost` opens the next
-                ///< attempt. `late`, `diverged` and `succeeded` ones are only kept for people
+                ///< attempt. `late`, `diverged` and `succeeded` ones end none, and move no step
   cancel_requested = 5,  ///< somebody cancelled the run
   unblocked = 6,         ///< a person lets a step go on that its run was blocked for
   ended = 7,             ///< the run's end; only receipts that end no attempt come after it
   signal = 8,            ///< somebody outside sent a signal, which waits until a step takes it
-  undoing = 9,  ///< the run will end as the record says, and first undoes what it did; opens the
-                ///< first undo
+  undoing = 9,    ///< the run will end as the record says, and first undoes what it did; opens the
+                  ///< first undo
+  paused = 10,    ///< nothing more begins until `unpaused` says otherwise, or a cancel. With a body
+                  ///< `{"by":"parent"}` because the run's parent was paused, else a person said so
+  unpaused = 11,  ///< takes back the `paused` with the same body
 };
 
 /// How an attempt ended. The numbers are stored: never reuse one.
@@ -38,7 +41,7 @@ enum class AttemptEnd : std::uint8_t {
   timed_out = 4,  ///< counts towards max_attempts
   lost = 5,  ///< was open when the process, or its step runner, died; does not count, and opens
              ///< the next attempt, unless the run is to stop or was lost too often in a row
-  late = 6,  ///< an answer that came after the attempt had ended; changes nothing
+  late = 6,  ///< an answer that came after the attempt had ended; it is not used
   interrupted = 7,  ///< the engine closed, or could not perform it; does not count
   cancelled = 8,    ///< the run was cancelled
   diverged = 9,     ///< gave another output than the stored one, which stands
@@ -81,6 +84,10 @@ struct Record {
   /// The body, parsed, where somebody has it already; never stored.
   std::shared_ptr<const json> value;
 };
+
+/// Whether the record's body is an output: the stored one, or one that is kept beside it in a
+/// receipt that is `diverged` or `late`.
+bool holds_output(const Record& record);
 
 /// An error as a record's body, and back; a body that is none gives `Errc::corrupt`.
 std::string error_body(Errc code, std::string_view message);

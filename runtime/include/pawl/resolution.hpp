@@ -34,4 +34,12 @@ Result<std::vector<Record>> unblocking_records(const Flow& flow, const std::stri
                                                const json& input,
                                                const std::vector<Record>& records);
 
+/// The records that let a stored run go on that is paused; none if it is not, or is paused with its
+/// parent.
+///
+/// Errors: as `view_run`.
+Result<std::vector<Record>> unpausing_records(const Flow& flow, const std::string& run,
+                                              const json& input,
+                                              const std::vector<Record>& records);
+
 }  // namespace pawl

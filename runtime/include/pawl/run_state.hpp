@@ -16,7 +16,7 @@ enum class RunState {
   running = 1,     ///< a step has an open attempt, or could have one now
   waiting = 2,     ///< for time or for a signal: every step that could go on does
   blocked = 3,     ///< a person is needed, or a step type that this program has not
-  paused = 4,      ///< a person stopped it for a while
+  paused = 4,      ///< a person stopped it for a while; what runs comes to its end
   failing = 5,     ///< a step failed for good; running siblings finish, nothing new starts
   cancelling = 6,  ///< somebody cancelled it; running steps stop, nothing new starts
   succeeded = 7,
