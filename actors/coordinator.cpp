@@ -123,6 +123,7 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   dispatch->keeps_other_outputs = step.on_divergence != OnDivergence::keep;
   dispatch->expected_input = start.input_digest;
   dispatch->timeout_ms = step.timeout_ms;
+  dispatch->heartbeat_ms = step.heartbeat_ms;
   dispatch->cancellation = std::make_shared<Cancellation>();
   StepCall& call = dispatch->call;
   call.run = run.machine->run().str();
@@ -132,6 +133,8 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   if (mutant("key_with_attempt")) call.key += "#" + std::to_string(start.attempt);
   call.folder = run.folder;
   call.cancellation = dispatch->cancellation;
+  if (const auto last = run.progress.find(step_name); last != run.progress.end())
+    call.last_progress = last->second;
   take_turn(run, dispatch);
 }
 
@@ -193,6 +196,13 @@ void Coordinator::carry_out(LiveRun& run, const EndRun& end) {
   write_about(run, std::move(record));
 }
 
+/// What is kept was durable before its attempt's end was, and nothing can take its place before the
+/// next attempt is open.
+void Coordinator::keep_progress(LiveRun& run, const Progress& progress) {
+  json value = json::parse(progress.body, nullptr, false);
+  if (!value.is_discarded()) run.progress[progress.step] = std::move(value);
+}
+
 void Coordinator::write_about(LiveRun& run, Record record,
                               std::shared_ptr<Ticket<Result<RunState>>> told) {
   ++run.writes;
@@ -228,6 +238,8 @@ void Coordinator::on_written(const std::string& id, const Result<WriteReply>& re
     if (told) told->answer(result->error);
     return give_up(id, result->error);
   }
+  if (result->progress && !mutant("progress_lost_with_runner"))
+    keep_progress(run, *result->progress);
   const Record& stored = *result->stored;
   if (stored.kind == RecordKind::ended) point("run.after_end", id);
   if (stored.kind == RecordKind::output) {

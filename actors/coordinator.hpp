@@ -108,6 +108,7 @@ class Coordinator {
     std::string folder;
     std::shared_ptr<FlowMachine> machine;
     std::map<std::size_t, DispatchPtr> running;  // by step
+    std::map<std::string, json> progress;        // what its steps last reported, for later attempts
     std::size_t writes = 0;  // this actor's writes about the run that are not answered yet
     std::map<std::string, bool> holds;  // by child that is being told of a pause or its end: which
     bool resumed = false;               // the machine was told to go on
@@ -169,6 +170,7 @@ class Coordinator {
   void carry_out(LiveRun& run, const HoldChild& hold);
   void carry_out(LiveRun& run, const EndRun& end);
   static void postpone_end(LiveRun& run);
+  static void keep_progress(LiveRun& run, const Progress& progress);
   void write_about(LiveRun& run, Record record,
                    std::shared_ptr<Ticket<Result<RunState>>> told = nullptr);
   void on_written(const std::string& id, const Result<WriteReply>& result,

@@ -115,6 +115,7 @@ void Coordinator::on_completed(const StepCompleted& completed) {
   }
   ++config_.counters->steps_completed;
   config_.reporter->event(event);
+  if (run != nullptr) run->progress.erase(dispatch.call.step);
   // While the step is open, so that nothing follows from its output before this is known.
   if (run != nullptr && completed.other) tell(*run, Recorded{*completed.other});
   if (run != nullptr) tell(*run, Recorded{*completed.record});
@@ -140,6 +141,8 @@ void Coordinator::on_failed(const AttemptFailed& failed) {
   event.end = failed.record->end;
   if (!failed.record->body.empty()) event.message = error_from_body(failed.record->body).message;
   config_.reporter->event(event);
+  if (run != nullptr && failed.progress && !mutant("progress_not_kept"))
+    keep_progress(*run, *failed.progress);
   if (run != nullptr) tell(*run, Recorded{*failed.record});
   answer_close_if_done();
 }

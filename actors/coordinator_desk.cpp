@@ -190,6 +190,7 @@ void Coordinator::on_recovered(const Recovered& recovered) {
   run.key = recovered.key;
   run.folder = recovered.folder;
   run.machine = recovered.machine;
+  for (const Progress& progress : recovered.progress) keep_progress(run, progress);
   note_child_lives(run);
   if (recovered.noted != RunState::running) park(run, RunState::running, 0);
   for (const Request& request : requests) serve(request, run);

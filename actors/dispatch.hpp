@@ -7,6 +7,7 @@
 #include <pawl/step.hpp>
 #include <pawl/store.hpp>
 
+#include "actors/progress_reports.hpp"
 #include "runtime/attempt.hpp"
 
 #include <atomic>
@@ -30,9 +31,11 @@ struct Dispatch {
   bool keeps_other_outputs = false;  ///< see OnDivergence: its run must hear of them
   Digest expected_input;             ///< of the attempts before; zero if none told
   std::int64_t timeout_ms = 0;
+  std::int64_t heartbeat_ms = 0;
   std::optional<Error> refused;  ///< why the attempt cannot be performed: its parameters, or its
                                  ///< key, did not resolve
   std::shared_ptr<Cancellation> cancellation;
+  std::shared_ptr<ProgressReports> reports;  ///< made by the step runner
 
   // Set by the thread that performs, before `began_us`, and read by others once that is not 0.
   std::int64_t started_ms = 0;

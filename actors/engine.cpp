@@ -58,7 +58,7 @@ Result<json> document_of(StoreView& store, const std::string& run) {
   if (!input)
     return make_error(Errc::corrupt, "the run's input is not readable: " + input.error().message,
                       run);
-  Result<RunView> view = view_run(*flow, run, *input, (*stored)->records);
+  Result<RunView> view = view_run(*flow, run, *input, (*stored)->records, (*stored)->progress);
   if (!view) return view.error();
   return std::move(view->document);
 }

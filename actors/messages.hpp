@@ -10,8 +10,9 @@
 ///     coordinator  store        WritePtr, answered by WriteAnswer
 ///     coordinator  recovery     RecoverRequest, ScanRequest
 ///     step runner  user's step  a job on a step thread, or a StepCallPtr to an actor
-///     user's step  step runner  Answer (a function's), StepResult (an actor's)
+///     user's step  step runner  Answer (a function's), StepResult (an actor's), Reported
 ///     step runner  store        WritePtr, answered by WriteAnswer
+///                               WriteGroupPtr (a last report and its attempt's record)
 ///     step runner  coordinator  StepCompleted, AttemptFailed, WriteRefused
 ///     recovery     store        RecoverRequest, answered by LoadAnswer
 ///                               WriteGroupPtr (lost receipts), answered by WriteGroupAnswer
@@ -78,6 +79,11 @@ struct Answer {
   std::shared_ptr<Record> record;
 };
 
+/// An attempt has reported its progress; the latest is there to be taken.
+struct Reported {
+  std::weak_ptr<ProgressReports> reports;
+};
+
 // Step runner to coordinator. Each carries the record as it is stored.
 
 /// The step's output is durable.
@@ -92,6 +98,7 @@ struct StepCompleted {
 struct AttemptFailed {
   DispatchPtr dispatch;
   std::shared_ptr<const Record> record;
+  std::shared_ptr<const Progress> progress;  ///< what its step last reported; null if nothing
 };
 
 /// The receipt of an answer that came too late is durable.
@@ -125,6 +132,7 @@ struct Recovered {
   RunState noted = RunState::running;  ///< the state that stands in the store's list of runs
   std::string folder;
   std::shared_ptr<FlowMachine> machine;  ///< handed over: the receiver is its only user
+  std::vector<Progress> progress = {};   ///< what its steps last reported
 };
 
 /// What a scan found.
@@ -197,6 +205,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DispatchPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::DueQuery>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Answer>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Reported>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::StepCompleted>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AttemptFailed>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AnsweredLate>)
@@ -220,8 +229,9 @@ using StoreActor = caf::typed_actor<caf::replies_to<WritePtr>::with<WriteAnswer>
                                     caf::replies_to<Message<DueQuery>>::with<DueAnswer>,
                                     caf::reacts_to<Look>, caf::reacts_to<Later>>;
 
-using StepRunnerActor = caf::typed_actor<caf::reacts_to<DispatchPtr>,
-                                         caf::reacts_to<Message<Answer>>, caf::reacts_to<Later>>;
+using StepRunnerActor =
+    caf::typed_actor<caf::reacts_to<DispatchPtr>, caf::reacts_to<Message<Answer>>,
+                     caf::reacts_to<Message<Reported>>, caf::reacts_to<Later>>;
 
 using RecoveryActor = caf::typed_actor<caf::reacts_to<Message<RecoverRequest>>,
                                        caf::reacts_to<Message<ScanRequest>>, caf::reacts_to<Later>>;

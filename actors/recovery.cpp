@@ -120,8 +120,11 @@ void on_loaded(Self self, const Message<RecoverRequest>& request, int tries,
   Result<std::shared_ptr<FlowMachine>> machine = rebuild(stored, *plan);
   if (!machine) return give_up(self, run, machine.error());
   point("recovery.after_load", run);
-  write_lost_receipts(self, Recovered{run, std::nullopt, stored.row.key, stored.row.state,
-                                      stored.folder, std::move(*machine)});
+  write_lost_receipts(
+      self,
+      Recovered{
+          run, std::nullopt, stored.row.key, stored.row.state, stored.folder, std::move(*machine),
+          mutant("progress_forgotten_at_restart") ? std::vector<Progress>() : stored.progress});
 }
 
 void load(Self self, const Message<RecoverRequest>& request, int tries) {

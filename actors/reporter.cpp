@@ -20,7 +20,8 @@ struct Telling {
 LogLevel level_of(const EngineEvent& event) {
   switch (event.kind) {
     case EventKind::step_started:
-    case EventKind::step_completed: return LogLevel::debug;
+    case EventKind::step_completed:
+    case EventKind::progress_written: return LogLevel::debug;
     case EventKind::run_started:
     case EventKind::run_recovered: return LogLevel::info;
     case EventKind::run_ended:
@@ -61,6 +62,7 @@ std::string_view to_string(EventKind kind) {
     case EventKind::attempt_ended: return "attempt_ended";
     case EventKind::step_completed: return "step_completed";
     case EventKind::output_diverged: return "output_diverged";
+    case EventKind::progress_written: return "progress_written";
     case EventKind::late_answer: return "late_answer";
     case EventKind::write_failed: return "write_failed";
     case EventKind::store_stalled: return "store_stalled";

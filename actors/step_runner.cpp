@@ -5,19 +5,23 @@
 #include "actors/actor_manners.hpp"
 #include "actors/durable_write.hpp"
 #include "actors/stall_watch.hpp"
+#include "actors/step_progress.hpp"
 #include "runtime/mutant.hpp"
 #include "store/record_slot.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
 
+#include <algorithm>
+#include <limits>
 #include <utility>
+#include <vector>
 
 namespace pawl {
 
 namespace {
 
-using Self = StepRunnerActor::stateful_pointer<StepRunnerState>;
+using Self = StepRunnerSelf;
 using Phase = StepRunnerState::Phase;
 using TimePoint = Alarm::TimePoint;
 
@@ -31,20 +35,22 @@ void set_deadline(Self self, TimePoint deadline) {
 
 /// Tells the coordinator what is durable now. The only place where a step completes.
 void complete(Self self, const DispatchPtr& dispatch, const std::shared_ptr<const Record>& stored,
-              std::shared_ptr<const Record> other) {
+              std::shared_ptr<const Record> other,
+              const std::shared_ptr<const Progress>& progress = nullptr) {
   if (stored->kind == RecordKind::output)
     self->send(self->state.config.coordinator,
                Message<StepCompleted>(std::make_shared<StepCompleted>(
                    StepCompleted{dispatch, stored, std::move(other)})));
   else
-    self->send(
-        self->state.config.coordinator,
-        Message<AttemptFailed>(std::make_shared<AttemptFailed>(AttemptFailed{dispatch, stored})));
+    self->send(self->state.config.coordinator,
+               Message<AttemptFailed>(
+                   std::make_shared<AttemptFailed>(AttemptFailed{dispatch, stored, progress})));
 }
 
 void become_idle(Self self) {
   self->state.phase = Phase::idle;
   self->state.current = nullptr;
+  self->state.reporting = {};
   self->state.deadline = TimePoint{};
 }
 
@@ -64,9 +70,29 @@ void on_written(Self self, const std::shared_ptr<const Record>& record,
   std::shared_ptr<const Record> other;
   if (result->diverged && record->kind == RecordKind::output)
     other = std::make_shared<Record>(receipt_beside_output(*result->stored, *record));
-  complete(self, dispatch, result->stored, std::move(other));
+  complete(self, dispatch, result->stored, std::move(other), result->progress);
   point(result->stored->kind == RecordKind::output ? "step.after_completion" : "step.after_failure",
         call.run, call.step, call.attempt);
+}
+
+void write_both(Self self, const std::shared_ptr<Progress>& progress,
+                const std::shared_ptr<Record>& record) {
+  const StepRunnerConfig& config = self->state.config;
+  const DispatchPtr dispatch = self->state.current;
+  auto both = std::make_shared<std::vector<Write>>();
+  // Not what is in flight itself: its answer fills that in.
+  both->push_back(NoteProgress{dispatch->run, std::make_shared<Progress>(*progress)});
+  both->push_back(AppendRecord{dispatch->run, record});
+  write_until_known<WriteGroupAnswer>(
+      self, config.store, WriteGroupPtr(both), config.reporter,
+      event_of(EventKind::write_failed, *dispatch),
+      [self, dispatch, progress, record](const Result<std::vector<WriteReply>>& result) {
+        if (result && result->front().status == WriteStatus::written)
+          tell_progress(self, *dispatch, *progress);
+        on_written(
+            self, record,
+            result ? Result<WriteReply>(result->back()) : Result<WriteReply>(result.error()));
+      });
 }
 
 /// The attempt has ended: its record is written, and again until the outcome is known; then it
@@ -79,10 +105,12 @@ void write_record(Self self, std::shared_ptr<Record> record) {
   set_deadline(self, self->clock().now() + store_stall);
   const StepCall& call = dispatch->call;
   point("step.before_write", call.run, call.step, call.attempt);
+  const std::shared_ptr<Progress> progress = last_progress(self);
   if (mutant("complete_before_write")) {
     become_idle(self);
     complete(self, dispatch, record, nullptr);
   }
+  if (progress) return write_both(self, progress, record);
   const WritePtr write = std::make_shared<const Write>(AppendRecord{dispatch->run, record});
   if (mutant("rerun_body_on_write_error")) {
     self->request(state.config.store, caf::infinite, write)
@@ -188,6 +216,32 @@ void on_down(Self self, const caf::down_msg& down) {
             unclear("the step's actor died: " + self->system().render(down.reason)));
 }
 
+/// How long the attempt may go on, if it does not report.
+struct TimeLeft {
+  static constexpr std::int64_t for_ever = std::numeric_limits<std::int64_t>::max();
+
+  std::int64_t us = for_ever;
+  bool is_heartbeat = false;  // which of its two limits comes first
+};
+
+/// Both limits count from the moment at which the body began, which may wait for a thread until
+/// now; each report lets the heartbeat's begin anew.
+TimeLeft time_left(Self self) {
+  const StepRunnerState& state = self->state;
+  const Dispatch& dispatch = *state.current;
+  const std::int64_t now_us = state.config.seams.clock->steady_us();
+  const std::int64_t began_us = dispatch.began_us.load(std::memory_order_acquire);
+  const std::int64_t beat_us = mutant("heartbeat_not_restarted") ? 0 : dispatch.reports->last_us();
+  const auto left_us = [&](std::int64_t limit_ms, std::int64_t since_us) {
+    return limit_ms * 1000 - (began_us == 0 ? 0 : now_us - since_us);
+  };
+  TimeLeft left;
+  if (dispatch.timeout_ms > 0) left.us = left_us(dispatch.timeout_ms, began_us);
+  if (dispatch.heartbeat_ms == 0 || mutant("heartbeat_forgotten")) return left;
+  const std::int64_t silent_us = left_us(dispatch.heartbeat_ms, std::max(began_us, beat_us));
+  return silent_us < left.us ? TimeLeft{silent_us, true} : left;
+}
+
 void perform_attempt(Self self) {
   StepRunnerState& state = self->state;
   state.phase = Phase::performing;
@@ -195,16 +249,18 @@ void perform_attempt(Self self) {
   if (dispatch.refused)
     return write_record(self, std::make_shared<Record>(conclude_refused(
                                   facts_of(dispatch, state.config.seams), *dispatch.refused)));
-  set_deadline(self, dispatch.timeout_ms == 0
+  hear_reports(self);
+  const TimeLeft left = time_left(self);
+  set_deadline(self, left.us == TimeLeft::for_ever
                          ? TimePoint{}
-                         : self->clock().now() + std::chrono::milliseconds(dispatch.timeout_ms));
+                         : self->clock().now() + std::chrono::microseconds(left.us));
   if (const auto* function = state.config.performers->function(dispatch.type))
     perform_by_function(self, function);
   else
     perform_by_actor(self);
 }
 
-void time_out(Self self) {
+void time_out(Self self, bool is_silent) {
   StepRunnerState& state = self->state;
   const Dispatch& dispatch = *state.current;
   dispatch.cancellation->set(Cancellation::Reason::timed_out);
@@ -216,8 +272,10 @@ void time_out(Self self) {
                     "may have to wait";
     state.config.reporter->event(event);
   }
-  write_record(self, std::make_shared<Record>(conclude_timed_out(
-                         facts_of(dispatch, state.config.seams), dispatch.timeout_ms)));
+  const AttemptFacts facts = facts_of(dispatch, state.config.seams);
+  write_record(
+      self, std::make_shared<Record>(is_silent ? conclude_silent(facts, dispatch.heartbeat_ms)
+                                               : conclude_timed_out(facts, dispatch.timeout_ms)));
 }
 
 void on_alarm(Self self) {
@@ -230,15 +288,10 @@ void on_alarm(Self self) {
     state.config.reporter->event(event_of(EventKind::store_stalled, *state.current));
     return;
   }
-  // The timeout counts from the moment at which the body began, which may have waited for a thread
-  // until now.
-  const Dispatch& dispatch = *state.current;
-  const std::int64_t began_us = dispatch.began_us.load(std::memory_order_acquire);
-  const std::int64_t spent_us =
-      began_us == 0 ? 0 : state.config.seams.clock->steady_us() - began_us;
-  const std::int64_t left_us = dispatch.timeout_ms * 1000 - spent_us;
-  if (left_us > 0) return set_deadline(self, now + std::chrono::microseconds(left_us));
-  time_out(self);
+  const TimeLeft left = time_left(self);
+  if (left.us == TimeLeft::for_ever) return set_deadline(self, TimePoint{});
+  if (left.us > 0) return set_deadline(self, now + std::chrono::microseconds(left.us));
+  time_out(self, left.is_heartbeat);
 }
 
 }  // namespace
@@ -256,6 +309,7 @@ StepRunnerActor::behavior_type step_runner(StepRunnerActor::stateful_pointer<Ste
         perform_attempt(self);
       },
       [self](const Message<Answer>& answer) { on_answer(self, *answer); },
+      [self](const Message<Reported>& reported) { on_reported(self, *reported); },
       [](const Later& work) { (*work)(); },
   };
 }

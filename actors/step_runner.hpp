@@ -31,6 +31,9 @@ struct StepRunnerConfig {
 ///    again.
 /// 3. An answer that comes after its attempt has ended leaves a `late` receipt and nothing else.
 /// 4. It does not outlive its coordinator.
+/// 5. Of an attempt's progress at most one write is not answered, and between the beginnings of two
+///    lies `Limits::progress_interval_ms`. The last report is written with the attempt's end at the
+///    latest, never after it.
 struct StepRunnerState {
   enum class Phase { idle, performing, writing };
 
@@ -39,6 +42,15 @@ struct StepRunnerState {
   DispatchPtr current;
   Executor::JobId job = 0;    // when a function performs
   caf::actor_addr performer;  // when an actor performs: that one, monitored
+
+  /// What the current attempt reported, and what of it is being written.
+  struct Reporting {
+    std::shared_ptr<Progress> in_flight;  // null when the last write is answered
+    Alarm::TimePoint next{};              // no write earlier
+    bool waits = false;                   // for that time
+  };
+
+  Reporting reporting;
 
   Alarm alarm;                  // one for all attempts
   Alarm::TimePoint deadline{};  // of the phase; the epoch if it has none

@@ -34,6 +34,7 @@ void BodyLog::begin(std::size_t position, const std::string& type, const StepCal
   auto cancellation = std::make_shared<Cancellation>();
   cancellation->set(call.cancellation->reason());
   calls.push_back({position, type, call, {}});
+  calls.back().call.progress_sink = nullptr;  // it belongs to a life that will be over
   calls.back().call.cancellation = std::move(cancellation);
 }
 

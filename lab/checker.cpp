@@ -4,6 +4,7 @@
 
 #include "lab/own_steps_check.hpp"
 #include "lab/pause_check.hpp"
+#include "lab/progress_check.hpp"
 #include "lab/run_plan.hpp"
 #include "lab/stored_facts.hpp"
 #include "lab/turns_check.hpp"
@@ -44,6 +45,8 @@ class Check {
     if (stored_alone)
       for (Breach& alone : check_stored_alone(scenario_, runs_))
         breach(alone.invariant.c_str(), std::move(alone.message));
+    for (Breach& reported : check_progress(scenario_, history_, runs_))
+      breach(reported.invariant.c_str(), std::move(reported.message));
     for (const StoredRun& run : runs_)
       if (const Plan& plan = plan_of(run.row.run); has_own_steps(plan))
         for (Breach& own : check_own_steps(plan, run, signalled_[run.row.run]))
@@ -153,8 +156,9 @@ class Check {
     std::size_t ended = 0;
     for (std::size_t i = 0; max > 0 && i < *name.element; ++i)
       ended += has_ended(event.run, PartName{name.step, i, false}.str()) ? 1 : 0;
-    // Without an answer of its code an element ends for good only by its timeout.
-    if (max > 0 && *name.element >= ended + max && definition->timeout_ms == 0)
+    // Without an answer of its code an element ends for good only by a timeout.
+    if (max > 0 && *name.element >= ended + max && definition->timeout_ms == 0 &&
+        definition->heartbeat_ms == 0)
       breach("max_parallel_is_kept", this->name(event) + " ran although only " +
                                          std::to_string(ended) +
                                          " of the elements before it had ended");

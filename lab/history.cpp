@@ -12,6 +12,8 @@ std::string_view to_string(Happened what) {
     case Happened::start_told: return "start_told";
     case Happened::start_refused: return "start_refused";
     case Happened::body_began: return "body_began";
+    case Happened::progress_made: return "progress_made";
+    case Happened::progress_written: return "progress_written";
     case Happened::body_ended: return "body_ended";
     case Happened::completed: return "completed";
     case Happened::attempt_ended: return "attempt_ended";

@@ -37,6 +37,8 @@ const std::vector<std::string_view>& invariants() {
       "undone_in_reverse",
       "child_and_parent_agree",
       "child_ends_first",
+      "progress_is_handed_on",
+      "a_heartbeat_keeps_it_alive",
       "file_is_sound",
       "every_point_is_reached",
       "your_check",

@@ -5,6 +5,7 @@
 #include <pawl/sqlite_store.hpp>
 
 #include "lab/caller.hpp"
+#include "lab/free_lock.hpp"
 #include "lab/onlooker.hpp"
 #include "lab/repeating_store.hpp"
 #include "lab/run_plan.hpp"
@@ -30,8 +31,6 @@ constexpr const char* store_name = "pawl.db";
 constexpr std::size_t events_max = 30'000;
 /// With an operation that fails for ever a life has no end of its own.
 constexpr std::size_t events_max_broken = 1'500;
-
-class FreeLock final : public OwnerLock {};
 
 class Process final : public StepWorld {
  public:
@@ -77,13 +76,29 @@ class Process final : public StepWorld {
 
   bool begin_actor(const StepCall& call) override {
     bodies_.repeatable = false;
-    return begin(call, false);
+    if (!begin(call, false)) return false;
+    in_body_ = false;  // others go on until it answers: what they reach is not reached in its code
+    in_actors_.insert(call.key);
+    return true;
   }
 
   void end_body(const StepCall& call, const StepResult& result) override {
     in_body_ = false;
+    in_actors_.erase(call.key);
     advance_world(call.attempt);
     course_.mark(body_ended(call, result));
+  }
+
+  bool begin_report(const StepCall& call, const json& value) override {
+    // From here on the body depends on what others did, not on its call alone.
+    bodies_.repeatable = false;
+    advance_world(call.attempt);
+    return course_.mark(progress_made(call, value, clock_->now_ms()));
+  }
+
+  void end_report() override {
+    if (nesting_ < 8) let_others_go_on(60, true);
+    if (course_.dead()) throw ProcessDied{};
   }
 
   bool fails_before(const StepCall& call) override {
@@ -98,17 +113,20 @@ class Process final : public StepWorld {
   /// The step takes its time: others go on meanwhile, on the same stack.
   bool take_time() override {
     if (!chance_.permille(life_.weather.slow_steps) || nesting_ >= 8) return false;
-    const bool was_in_body = std::exchange(in_body_, false);
-    ++nesting_;
-    const std::uint64_t others = 1 + chance_.below(60);
-    for (std::uint64_t i = 0; i < others && step(); ++i) {
-    }
-    --nesting_;
-    in_body_ = was_in_body;
+    let_others_go_on(1 + chance_.below(60), false);
     return true;
   }
 
  private:
+  /// Given: `now`, whether only those go on who have something to do without time passing.
+  void let_others_go_on(std::uint64_t turns, bool now) {
+    const bool was_in_body = std::exchange(in_body_, false);
+    ++nesting_;
+    while (turns > 0 && !(now && scheduler_->jobs.empty()) && step()) --turns;
+    --nesting_;
+    in_body_ = was_in_body;
+  }
+
   bool begin(const StepCall& call, bool late) {
     HistoryEvent event = body_began(call);
     event.number = late ? 1 : 0;
@@ -147,7 +165,7 @@ class Process final : public StepWorld {
   }
 
   void on_point(const PointHit& hit) {
-    if (in_body_) advance_world(hit.attempt);
+    if (in_body_ || !in_actors_.empty()) advance_world(hit.attempt);
     HistoryEvent event;
     event.what = Happened::point;
     event.run = std::string(hit.run);
@@ -199,9 +217,7 @@ class Process final : public StepWorld {
     SqliteStoreOptions options;
     options.path = store_name;
     options.vfs = lab_vfs;
-    options.take_lock = [](const std::string&) -> Result<std::unique_ptr<OwnerLock>> {
-      return std::unique_ptr<OwnerLock>(std::make_unique<FreeLock>());
-    };
+    options.take_lock = &FreeLock::take;
     options.checkpoint_pages = 64;  // so that small flows move their log too
     Result<std::unique_ptr<Store>> store = open_sqlite_store(options);
     if (!store) {
@@ -336,7 +352,6 @@ class Process final : public StepWorld {
 
   static inline Process* current_ = nullptr;
   static inline SystemConfig config_;
-
   const Start& start_;
   const Life& life_;
   Chance chance_;
@@ -359,6 +374,7 @@ class Process final : public StepWorld {
   int nesting_ = 0;
   int cancels_ = 0;
   bool in_body_ = false;
+  std::set<std::string> in_actors_;  // keys of calls that user's actors have not answered
   bool fails_next_ = false;
   bool repeats_batch_ = false;
   bool clean_ = false;

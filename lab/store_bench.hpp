@@ -59,6 +59,11 @@ class Bench {
                                        names[static_cast<int>(status)]);
   }
 
+  void check_soundness() {
+    if (!under_test_.damage) return;
+    for (const std::string& damage : under_test_.damage()) demand(false, damage);
+  }
+
   const std::string& complaint() const { return complaint_; }
 
  private:

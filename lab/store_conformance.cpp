@@ -2,6 +2,7 @@
 #include <pawl/store_conformance.hpp>
 
 #include "lab/store_bench.hpp"
+#include "lab/store_progress_checks.hpp"
 #include "lab/store_prune_checks.hpp"
 #include "runtime/start_facts.hpp"
 
@@ -268,6 +269,10 @@ constexpr NamedCheck all_checks[] = {
     {"a pruned run is gone, and its id is free", check_pruned_ids},
     {"a child is pruned with its parent", check_pruned_children},
     {"numbers and times go on after a prune", check_numbers_after_prune},
+    {"the last report of a step stands", check_progress},
+    {"nothing is reported after an attempt's end", check_late_progress},
+    {"a receipt is answered with what its step last reported", check_told_progress},
+    {"what a pruned run's steps reported is gone", check_pruned_progress},
 };
 
 }  // namespace
@@ -278,6 +283,7 @@ std::vector<StoreFinding> check_store(const std::function<StoreUnderTest()>& mak
     try {
       Bench bench(make());
       named.check(bench);
+      bench.check_soundness();
       if (!bench.complaint().empty()) findings.push_back({named.name, bench.complaint()});
     } catch (const std::exception& thrown) {
       findings.push_back({named.name, std::string("threw: ") + thrown.what()});

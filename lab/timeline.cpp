@@ -67,6 +67,8 @@ Line line_of(const HistoryEvent& event) {
     case Happened::signal_refused: return {Lane::outside, event.run + ": signal refused"};
     case Happened::read: return {Lane::outside, "reads " + event.run};
     case Happened::body_began: return {Lane::step, attempt_of(event) + " runs"};
+    case Happened::progress_made: return {Lane::step, attempt_of(event) + " reports"};
+    case Happened::progress_written: return {Lane::runner, attempt_of(event) + ": report durable"};
     case Happened::body_ended: return {Lane::step, attempt_of(event) + ": " + event.text};
     case Happened::completed: return {Lane::coordinator, attempt_of(event) + " completed"};
     case Happened::attempt_ended: return {Lane::coordinator, attempt_of(event) + " " + event.text};

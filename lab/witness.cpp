@@ -40,6 +40,10 @@ std::optional<HistoryEvent> told_by(const EngineEvent& event) {
       told.what = Happened::attempt_ended;
       told.text = std::string(to_string(event.end));
       return told;
+    case EventKind::progress_written:
+      told.what = Happened::progress_written;
+      told.digest = event.output_digest;
+      return told;
     case EventKind::run_recovered: told.what = Happened::recovered; return told;
     case EventKind::run_ended:
       told.what = Happened::end_told;
@@ -86,6 +90,15 @@ HistoryEvent body_began(const StepCall& call) {
   HistoryEvent event = event_of(Happened::body_began, call);
   event.key = call.key;
   event.digest = digest_of(call.with.dump());
+  event.text = digest_of(call.last_progress.dump()).hex();
+  return event;
+}
+
+HistoryEvent progress_made(const StepCall& call, const json& value, std::int64_t now_ms) {
+  HistoryEvent event = event_of(Happened::progress_made, call);
+  if (const Result<std::string> text = canonical_json(value, Limits::progress_bytes_max); text)
+    event.digest = digest_of(*text);
+  event.number = now_ms;
   return event;
 }
 

@@ -25,6 +25,7 @@ HistoryEvent told_end(const std::string& run, const Outcome& outcome);
 HistoryEvent seen(const std::string& run, const Record& record);
 
 HistoryEvent body_began(const StepCall& call);
+HistoryEvent progress_made(const StepCall& call, const json& value, std::int64_t now_ms);
 HistoryEvent body_ended(const StepCall& call, const StepResult& result);
 
 /// Names everything that happened in a course, in order.

@@ -22,6 +22,37 @@ StepResult nobody_hears() {
   return retry("the process is dead");
 }
 
+/// Stands before the engine's, and dies with the process.
+class WatchedSink final : public ProgressSink {
+ public:
+  WatchedSink(const StepCall& call, StepWorld& world, bool is_function)
+      : sink_(call.progress_sink), world_(world), is_function_(is_function) {
+    who_.run = call.run;
+    who_.step = call.step;
+    who_.attempt = call.attempt;
+  }
+
+  void report(const json& value) override {
+    const bool lives = !world_.dead() && world_.begin_report(who_, value);
+    if (!lives && is_function_) throw ProcessDied{};
+    if (!lives) return;
+    sink_->report(value);
+    if (is_function_) world_.end_report();
+  }
+
+ private:
+  const std::shared_ptr<ProgressSink> sink_;
+  StepWorld& world_;
+  const bool is_function_;
+  StepCall who_;
+};
+
+StepCall watched_call(const StepCall& call, StepWorld& world, bool is_function) {
+  StepCall watched = call;
+  watched.progress_sink = std::make_shared<WatchedSink>(call, world, is_function);
+  return watched;
+}
+
 StepResult call_watched(const std::string& type, const StepBody::Function& body,
                         const StepCall& call, StepWorld& world) {
   if (world.dead()) return nobody_hears();
@@ -30,7 +61,7 @@ StepResult call_watched(const std::string& type, const StepBody::Function& body,
   if (world.dead() || !world.begin_body(type, call, late)) return nobody_hears();
   StepResult result;
   try {
-    result = body(call);
+    result = body(watched_call(call, world, true));
   } catch (const ProcessDied&) {
     world.end_body(call, nobody_hears());
     return nobody_hears();
@@ -68,7 +99,9 @@ StepActor::behavior_type watcher(StepActor::stateful_pointer<WatcherState> self,
       promise.deliver(nobody_hears());
       return promise;
     }
-    self->request(self->state.watched, caf::infinite, call)
+    const StepCallPtr watched_one =
+        std::make_shared<const StepCall>(watched_call(*call, *world, false));
+    self->request(self->state.watched, caf::infinite, watched_one)
         .then(
             [=](const StepResult& result) mutable {
               world->end_body(*call, result);

@@ -27,6 +27,12 @@ class StepWorld {
   /// User code has run.
   virtual void end_body(const StepCall& call, const StepResult& result) = 0;
 
+  /// User code is about to report its progress; false if the process dies instead.
+  virtual bool begin_report(const StepCall& call, const json& value) = 0;
+
+  /// A user's function has reported: others go on meanwhile, such as the one that writes it.
+  virtual void end_report() = 0;
+
   /// Whether the attempt fails before its body, or after it.
   virtual bool fails_before(const StepCall& call) = 0;
   virtual bool loses_answer(const StepCall& call) = 0;

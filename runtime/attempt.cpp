@@ -78,6 +78,12 @@ Record conclude_timed_out(const AttemptFacts& facts, std::int64_t timeout_ms) {
                  "no answer within " + std::to_string(timeout_ms) + " ms");
 }
 
+Record conclude_silent(const AttemptFacts& facts, std::int64_t heartbeat_ms) {
+  return failure(
+      facts, AttemptEnd::timed_out, Errc::deadline,
+      "no heartbeat: it reported no progress for " + std::to_string(heartbeat_ms) + " ms");
+}
+
 Record conclude_refused(const AttemptFacts& facts, const Error& why) {
   Record record = receipt(facts, AttemptEnd::fatal);
   record.body =

@@ -34,6 +34,9 @@ Record conclude(const AttemptFacts& facts, StepResult result, Cancellation::Reas
 /// The receipt of an attempt that gave no answer within `timeout_ms`.
 Record conclude_timed_out(const AttemptFacts& facts, std::int64_t timeout_ms);
 
+/// The receipt of an attempt that neither ended nor reported progress for `heartbeat_ms`.
+Record conclude_silent(const AttemptFacts& facts, std::int64_t heartbeat_ms);
+
 /// The receipt of an attempt that could not be performed: its parameters were refused.
 Record conclude_refused(const AttemptFacts& facts, const Error& why);
 

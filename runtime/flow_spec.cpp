@@ -41,10 +41,10 @@ constexpr KindMember kind_members[] = {
 
 /// Of a step of which nobody knows what it is.
 Names all_members() {
-  Names known{"after",        "when",          "unless",       "secret",       "description",
-              "with",         "timeout_ms",    "retry",        "default",      "map",
-              "max_parallel", "on_error",      "undo",         "at_most_once", "in_doubt",
-              "on_failure",   "on_divergence", "one_at_a_time"};
+  Names known{"after",        "when",          "unless",        "secret",       "description",
+              "with",         "timeout_ms",    "retry",         "default",      "map",
+              "max_parallel", "on_error",      "undo",          "at_most_once", "in_doubt",
+              "on_failure",   "on_divergence", "one_at_a_time", "heartbeat_ms"};
   for (const KindMember& member : kind_members) known.push_back(member.name);
   return known;
 }
@@ -54,8 +54,9 @@ Names known_members(StepKind kind) {
   for (const KindMember& member : kind_members)
     if (member.kind == kind) known.push_back(member.name);
   if (kind == StepKind::task)
-    known.insert(known.end(), {"with", "timeout_ms", "retry", "default", "map", "undo",
-                               "at_most_once", "on_failure", "on_divergence", "one_at_a_time"});
+    known.insert(known.end(),
+                 {"with", "timeout_ms", "retry", "default", "map", "undo", "at_most_once",
+                  "on_failure", "on_divergence", "one_at_a_time", "heartbeat_ms"});
   if (kind == StepKind::child) known.insert(known.end(), {"with", "default", "map", "undo"});
   if (kind == StepKind::await) known.insert(known.end(), {"timeout_ms", "default"});
   return known;
@@ -96,6 +97,7 @@ void read_work(Members& members, Spec& spec, const std::string& pointer,
                std::vector<Problem>& problems) {
   members.read("run", spec.type);
   members.read("timeout_ms", spec.timeout_ms, 0, Limits::delay_ms_max);
+  members.read("heartbeat_ms", spec.heartbeat_ms, 0, Limits::delay_ms_max);
   members.read_object("with", [&](const json& with) { spec.with = with; });
   members.read_object("retry", [&](const json& retry) {
     spec.retry = read_retry(retry, pointer + "/retry", problems);
@@ -107,7 +109,8 @@ void read_work(Members& members, Spec& spec, const std::string& pointer,
 UndoSpec read_undo(const json& value, const std::string& pointer, std::vector<Problem>& problems) {
   UndoSpec undo;
   Members members(value, pointer, problems);
-  members.refuse_unknown({"run", "with", "timeout_ms", "retry", "one_at_a_time", "description"});
+  members.refuse_unknown(
+      {"run", "with", "timeout_ms", "heartbeat_ms", "retry", "one_at_a_time", "description"});
   if (members.find("run") == nullptr)
     members.complain("", "missing_member", "the undo says no \"run\": which step type it is");
   std::string description;

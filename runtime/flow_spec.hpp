@@ -32,6 +32,7 @@ struct UndoSpec {
   std::string type;  // the member "run"
   json with = json::object();
   std::int64_t timeout_ms = 300'000;
+  std::int64_t heartbeat_ms = 0;  // 0: none
   RetryPolicy retry;
   std::optional<std::string> one_at_a_time;
 };
@@ -60,6 +61,7 @@ struct StepSpec {
   std::vector<std::string> unless;  // and false
   std::vector<std::string> after;
   std::int64_t timeout_ms = 300'000;  // 0: none, the default of an await
+  std::int64_t heartbeat_ms = 0;      // of a task or a map; 0: none
   RetryPolicy retry;
   std::vector<std::string> secret;  // as written: "with.token", "output.key"
 };

@@ -101,6 +101,7 @@ PlannedStep plan_task(StepSpec& spec, Template with, Expression fallback, Templa
   task.has_default = spec.fallback.has_value();
   task.retry = spec.retry;
   task.timeout_ms = spec.timeout_ms;
+  task.heartbeat_ms = spec.heartbeat_ms;
   task.at_most_once = spec.at_most_once;
   task.in_doubt = spec.in_doubt;
   task.on_divergence = spec.on_divergence;
@@ -118,6 +119,7 @@ std::shared_ptr<const PlannedStep> plan_undo(StepSpec& spec, Template with, Temp
   undo->retry = spec.undo->retry;
   undo->timeout_ms = spec.undo->timeout_ms;
   if (spec.undo->one_at_a_time) undo->one_at_a_time = std::move(key);
+  undo->heartbeat_ms = spec.undo->heartbeat_ms;
   return undo;
 }
 

@@ -39,6 +39,7 @@ struct PlannedStep {
   std::vector<std::size_t> dependents;               ///< steps that wait for it, ascending
   RetryPolicy retry;
   std::int64_t timeout_ms = 0;
+  std::int64_t heartbeat_ms = 0;  ///< of a task; 0: none
   std::vector<Secret> secrets;
   bool at_most_once = false;
   InDoubt in_doubt = InDoubt::ask;

@@ -72,8 +72,15 @@ json time_json(std::optional<std::int64_t> ms) {
   return ms ? json(*ms) : json(nullptr);
 }
 
+/// What is shown of a report; null for one that is not readable.
+json value_of(const FlowMachine& machine, std::size_t place, const Progress& progress) {
+  const json value = json::parse(progress.body, nullptr, false);
+  if (value.is_discarded()) return nullptr;
+  return shown_progress(machine.plan().steps[step_of(machine, place)], value);
+}
+
 json steps_json(const FlowMachine& machine, const std::vector<Record>& records,
-                const RunTimes& times) {
+                const std::vector<Progress>& progress, const RunTimes& times) {
   json steps = json::object();
   for (std::size_t i = 0; i < machine.places(); ++i) {
     json& place = document_of(steps, machine, i);
@@ -91,6 +98,11 @@ json steps_json(const FlowMachine& machine, const std::vector<Record>& records,
                                                                 {"end", "open"},
                                                                 {"started_ms", 0},
                                                                 {"duration_ms", 0}});
+  for (const Progress& report : progress)
+    if (const std::optional<std::size_t> i = machine.find(report.step))
+      document_of(steps, machine, *i)["progress"] = {{"attempt", report.attempt},
+                                                     {"at_ms", report.at_ms},
+                                                     {"value", value_of(machine, *i, report)}};
   return steps;
 }
 
@@ -104,6 +116,16 @@ std::string duration_text(std::int64_t ms) {
   if (ms < 120'000) return std::to_string(ms / 1000) + " s";
   if (ms < 7'200'000) return std::to_string(ms / 60'000) + " min";
   return std::to_string(ms / 3'600'000) + " h";
+}
+
+/// When an attempt that is open last gave a sign of itself.
+void explain_progress(const FlowMachine& machine, const std::vector<Progress>& progress,
+                      std::size_t i, std::int64_t now_ms, std::vector<std::string>& lines) {
+  for (const Progress& report : progress)
+    if (report.step == machine.name(i) && machine.step_state(i) == StepState::running)
+      lines.push_back("  attempt " + std::to_string(report.attempt) + " reported " +
+                      duration_text(std::max<std::int64_t>(0, now_ms - report.at_ms)) +
+                      " ago: " + printable_text(value_of(machine, i, report).dump(), 300));
 }
 
 /// One step's part of an explanation.
@@ -224,7 +246,8 @@ json fork_json(const StartFacts& facts) {
 }  // namespace
 
 Result<RunView> view_run(const Flow& flow, const std::string& run, const json& input,
-                         const std::vector<Record>& records) {
+                         const std::vector<Record>& records,
+                         const std::vector<Progress>& progress) {
   Result<FlowMachine> machine = replay(flow, run, input, records);
   if (!machine) return machine.error();
   RunView view;
@@ -242,24 +265,28 @@ Result<RunView> view_run(const Flow& flow, const std::string& run, const json& i
   const RunTimes times = run_times(*machine, records);
   view.document["started_ms"] = times.started_ms;
   view.document["ended_ms"] = time_json(times.ended_ms);
-  view.document["steps"] = steps_json(*machine, records, times);
+  view.document["steps"] = steps_json(*machine, records, progress, times);
   return view;
 }
 
 Result<std::vector<std::string>> explain_run(const Flow& flow, const std::string& run,
                                              const json& input, const std::vector<Record>& records,
-                                             const std::string& step, std::int64_t now_ms) {
+                                             const std::string& step, std::int64_t now_ms,
+                                             const std::vector<Progress>& progress) {
   Result<FlowMachine> machine = replay(flow, run, input, records);
   if (!machine) return machine.error();
   std::vector<std::string> lines;
+  const auto explain = [&](std::size_t i) {
+    explain_step(*machine, records, i, now_ms, lines);
+    explain_progress(*machine, progress, i, now_ms, lines);
+  };
   if (!step.empty()) {
     const std::optional<std::size_t> found = machine->find(step);
     if (!found)
       return make_error(Errc::invalid_argument,
                         "the flow " + flow.name() + " has no step \"" + step + "\"", run);
     for (std::size_t i = 0; i < machine->places(); ++i)
-      if (i == *found || step_of(*machine, i) == *found)
-        explain_step(*machine, records, i, now_ms, lines);
+      if (i == *found || step_of(*machine, i) == *found) explain(i);
     return lines;
   }
   std::string line =
@@ -270,7 +297,7 @@ Result<std::vector<std::string>> explain_run(const Flow& flow, const std::string
   lines.push_back(line);
   for (std::size_t i = 0; i < machine->places(); ++i)
     if (machine->step_state(i) != StepState::succeeded || machine->role(i) == Role::undo)
-      explain_step(*machine, records, i, now_ms, lines);
+      explain(i);
   return lines;
 }
 

@@ -95,6 +95,16 @@ std::string line_of(const Record& record) {
   return line.take();
 }
 
+std::string line_of(const Progress& progress) {
+  RecordLine line;
+  line.text("step", progress.step);
+  line.number("attempt", progress.attempt);
+  line.number("epoch", progress.epoch);
+  line.number("at_ms", progress.at_ms);
+  line.add(json_member("body", progress.body));
+  return line.take();
+}
+
 // --- reading
 
 /// An object of the fixture while its members are read. The first complaint stands.
@@ -241,6 +251,20 @@ Result<Record> record_from(const json& value, std::size_t index) {
   return record;
 }
 
+Result<Progress> progress_from(const json& value, std::size_t index) {
+  constexpr std::int64_t any = std::numeric_limits<std::int64_t>::max();
+  Members members(value, pointer_to("/progress", std::to_string(index)));
+  Progress progress;
+  progress.step = members.text("step", true);
+  progress.attempt =
+      static_cast<int>(members.number("attempt", std::numeric_limits<std::int32_t>::max()));
+  progress.epoch = members.number("epoch", any);
+  progress.at_ms = members.number("at_ms", any);
+  progress.body = members.json_text("body", true).value_or(std::string());
+  if (std::optional<Error> error = members.finish()) return std::move(*error);
+  return progress;
+}
+
 Error below(Error error, const std::string& pointer) {
   error.where = pointer + error.where;
   return error;
@@ -257,7 +281,11 @@ std::string fixture_text(const RunFixture& fixture) {
   text += ",\n  \"records\": [";
   for (const Record& record : fixture.records)
     text += (&record == &fixture.records.front() ? "\n    " : ",\n    ") + line_of(record);
-  return text + "\n  ]\n}\n";
+  text += "\n  ]";
+  if (!fixture.progress.empty()) text += ",\n  \"progress\": [";
+  for (const Progress& progress : fixture.progress)
+    text += (&progress == &fixture.progress.front() ? "\n    " : ",\n    ") + line_of(progress);
+  return text + (fixture.progress.empty() ? "" : "\n  ]") + "\n}\n";
 }
 
 Result<RunFixture> parse_run_fixture(std::string_view text) {
@@ -285,6 +313,9 @@ Result<RunFixture> parse_run_fixture(std::string_view text) {
   const json* const records = members.require("records");
   if (records != nullptr && !records->is_array())
     members.complain("records", std::string("expected an array, found ") + records->type_name());
+  const json* const progress = members.find("progress");
+  if (progress != nullptr && !progress->is_array())
+    members.complain("progress", std::string("expected an array, found ") + progress->type_name());
   if (std::optional<Error> error = members.finish()) return std::move(*error);
 
   Result<Flow> flow = parse_flow(*flow_text);
@@ -295,11 +326,16 @@ Result<RunFixture> parse_run_fixture(std::string_view text) {
     return make_error(Errc::invalid_argument,
                       std::string("the fixture: expected an object, found ") + input->type_name(),
                       "/input");
-  RunFixture fixture{std::move(*flow), run, std::move(*input), folder, {}};
+  RunFixture fixture{std::move(*flow), run, std::move(*input), folder, {}, {}};
   for (std::size_t i = 0; i < records->size(); ++i) {
     Result<Record> record = record_from((*records)[i], i);
     if (!record) return record.error();
     fixture.records.push_back(std::move(*record));
+  }
+  for (std::size_t i = 0; progress != nullptr && i < progress->size(); ++i) {
+    Result<Progress> report = progress_from((*progress)[i], i);
+    if (!report) return report.error();
+    fixture.progress.push_back(std::move(*report));
   }
   return fixture;
 }

@@ -131,6 +131,13 @@ void hide_in_record(Record& record, const FlowMachine& machine) {
   record.output_digest = Digest{};  // of an output that was not kept, or stands elsewhere
 }
 
+void hide_in_progress(Progress& progress, const Plan& plan) {
+  const auto step = plan.index.find(part_name_from(progress.step).step);
+  if (step == plan.index.end()) return;
+  const json value = json::parse(progress.body, nullptr, false);
+  progress.body = shown_progress(plan.steps[step->second], value).dump();
+}
+
 /// A fork tells the digests of the outputs that it was given: those of what is shown of them.
 void hide_in_start(std::vector<Record>& records) {
   const Result<StartFacts> facts = start_facts_of(records);
@@ -171,9 +178,10 @@ Result<RunFixture> redacted(const RunFixture& fixture) {
                        ? flow.error()
                        : make_error(Errc::invalid_flow, flow.error().problems.front().message,
                                     flow.error().problems.front().pointer));
-  RunFixture shown{std::move(*flow), fixture.run,
-                   hide_in_input(fixture.input, fixture.flow.plan()->secrets), fixture.folder,
-                   fixture.records};
+  RunFixture shown{
+      std::move(*flow), fixture.run,     hide_in_input(fixture.input, fixture.flow.plan()->secrets),
+      fixture.folder,   fixture.records, fixture.progress};
+  for (Progress& progress : shown.progress) hide_in_progress(progress, *fixture.flow.plan());
   for (Record& record : shown.records) hide_in_record(record, *before);
   hide_in_start(shown.records);
   const Result<FlowMachine> after = replayed(shown);

@@ -25,6 +25,10 @@ json shown_output(const PlannedStep& step, const json& output, Role role) {
   return shown;
 }
 
+json shown_progress(const PlannedStep& step, const json& progress) {
+  return step.secrets.empty() ? progress : json("[secret]");
+}
+
 json shown_run_output(const Plan& plan, const json& output) {
   json shown = redacted(output, plan.secrets, "output");
   if (plan.output || !shown.is_object()) return shown;

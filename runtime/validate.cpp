@@ -78,6 +78,7 @@ class Validation {
     if (step.asks && step.fallback)
       complain(pointer + "/default", "never_used",
                "with \"on_failure\": \"ask\" a person is asked: leave out one of them");
+    check_heartbeat(step, pointer);
     if (step.kind == StepKind::await && document["await"].is_string()) check_await(step, pointer);
     check_secrets(step.secret, pointer + "/secret", {"with", "output"});
     if (step.retry.initial_ms > step.retry.max_ms)
@@ -92,6 +93,15 @@ class Validation {
       complain(pointer + "/one_at_a_time", "too_large",
                "the key has " + std::to_string(key->size()) + " bytes; at most " +
                    std::to_string(Limits::turn_key_bytes_max) + " are allowed");
+  }
+
+  /// Given: `work`, a step or its undo.
+  template <class Work>
+  void check_heartbeat(const Work& work, const std::string& pointer) {
+    if (work.heartbeat_ms > 0 && work.timeout_ms > 0 && work.heartbeat_ms >= work.timeout_ms)
+      complain(pointer + "/heartbeat_ms", "never_used",
+               "the attempt is over before, by \"timeout_ms\" (" + std::to_string(work.timeout_ms) +
+                   "): make that longer, or 0 for none");
   }
 
   /// A child is a flow of its own, whose run gets its input from this one.
@@ -135,6 +145,7 @@ class Validation {
     const std::set<std::string> before = steps_before(i);
     const std::vector<bool> conditional = conditional_steps(draft_);
     const auto firm = firm_dependencies(draft_)[i];
+    check_heartbeat(*step.undo, pointer);
     const RetryPolicy& policy = step.undo->retry;
     if (policy.initial_ms > policy.max_ms)
       complain(pointer + "/retry", "out_of_range",

@@ -15,6 +15,8 @@ inline void batch_point(std::string_view name, const std::vector<const Write*>& 
       point(name, start->run);
     else if (const auto* append = std::get_if<AppendRecord>(write))
       point(name, {}, append->record->step, append->record->attempt);
+    else if (const auto* note = std::get_if<NoteProgress>(write))
+      point(name, {}, note->progress->step, note->progress->attempt);
     else if (std::holds_alternative<PruneRuns>(*write))
       point(name);
   }

@@ -162,6 +162,45 @@ class MemoryStore final : public Store {
   }
 
   WriteReply apply(const AppendRecord& append, std::int64_t now_ms) {
+    WriteReply reply = add(append, now_ms);
+    if (ends_attempt(*append.record) && reply.status != WriteStatus::refused)
+      reply.progress = progress_of(runs_.at(append.run).stored, append.record->step);
+    return reply;
+  }
+
+  WriteReply apply(const NoteProgress& note, std::int64_t now_ms) {
+    const auto found = runs_.find(note.run);
+    if (found == runs_.end()) return refused(make_error(Errc::unknown_run, "no run has this key"));
+    ModelRun& model = found->second;
+    Progress& progress = *note.progress;
+    if (is_ended(model.stored.row.state))
+      return refused(make_error(Errc::run_ended, "the run has ended"));
+    const auto before = progress_of(model.stored, progress.step);
+    if (find(model, progress.step, RecordSlot::output) ||
+        find(model, progress.step, RecordSlot::end(progress.attempt)) ||
+        (before && before->attempt > progress.attempt))
+      return refused(make_error(Errc::attempt_ended, "the attempt had ended before"));
+    progress.epoch = epoch_;
+    progress.at_ms = now_ms;
+    std::vector<Progress>& all = model.stored.progress;
+    const auto place =
+        std::lower_bound(all.begin(), all.end(), progress,
+                         [](const Progress& a, const Progress& b) { return a.step < b.step; });
+    if (before)
+      *place = progress;
+    else
+      all.insert(place, progress);
+    return {WriteStatus::written, note.run, nullptr, false, RunState::running, {}};
+  }
+
+  static std::shared_ptr<const Progress> progress_of(const StoredRun& run,
+                                                     const std::string& step) {
+    for (const Progress& progress : run.progress)
+      if (progress.step == step) return std::make_shared<const Progress>(progress);
+    return nullptr;
+  }
+
+  WriteReply add(const AppendRecord& append, std::int64_t now_ms) {
     const auto found = runs_.find(append.run);
     if (found == runs_.end()) return refused(make_error(Errc::unknown_run, "no run has this key"));
     ModelRun& model = found->second;

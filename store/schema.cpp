@@ -100,6 +100,11 @@ void make_later_indexes(SQLite::Database& db) {
   db.exec(
       "CREATE TABLE IF NOT EXISTS children(run INTEGER PRIMARY KEY REFERENCES runs, "
       "parent INTEGER NOT NULL REFERENCES runs) STRICT");
+  db.exec(
+      "CREATE TABLE IF NOT EXISTS progress(run INTEGER NOT NULL REFERENCES runs, "
+      "step TEXT NOT NULL, attempt INTEGER NOT NULL, epoch INTEGER NOT NULL, "
+      "at_ms INTEGER NOT NULL, body TEXT NOT NULL, checksum BLOB, "
+      "PRIMARY KEY(run, step)) WITHOUT ROWID, STRICT");
   db.exec("CREATE INDEX IF NOT EXISTS children_parent ON children(parent)");
 }
 

@@ -24,8 +24,9 @@ Result<void> check_schema(SQLite::Database& db, const std::string& where);
 /// Errors: throws what SQLite throws.
 bool has_no_tables(SQLite::Database& db);
 
-/// Makes the indexes that files of this format may lack, for they came to it later: every SQLite
-/// keeps them up, an older pawl's too.
+/// Makes the indexes and tables that files of this format may lack, for they came to it later:
+/// every SQLite keeps indexes up, an older pawl's too, and what is in those tables an older pawl
+/// can do without.
 ///
 /// Given:  `db`, in a transaction that somebody else commits.
 /// Errors: throws what SQLite throws.

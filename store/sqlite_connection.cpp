@@ -112,6 +112,11 @@ SQLite::Statement& SqliteConnection::statement(const char* sql) {
   return found->second;
 }
 
+bool SqliteConnection::has_progress() {
+  if (!has_progress_) has_progress_ = db_.tableExists("progress");
+  return has_progress_;
+}
+
 void SqliteConnection::roll_back() noexcept {
   for (auto& [sql, statement] : statements_) statement.tryReset();
   if (sqlite3_get_autocommit(db_.getHandle()) == 0)

@@ -39,6 +39,10 @@ class SqliteConnection {
   /// Given: `sql`, a string literal: its address is the statement's name.
   SQLite::Statement& statement(const char* sql);
 
+  /// Whether the file has the table `progress`. One of an older pawl gets it when it is next opened
+  /// to be written; a reader may come first.
+  bool has_progress();
+
   /// Rolls an open transaction back, if there is one.
   void roll_back() noexcept;
 
@@ -50,6 +54,7 @@ class SqliteConnection {
                           const std::string& expected);
 
   SQLite::Database db_;
+  bool has_progress_ = false;
   std::map<const char*, SQLite::Statement> statements_;
 };
 

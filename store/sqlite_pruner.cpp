@@ -1,6 +1,7 @@
 #include "store/sqlite_pruner.hpp"
 
 #include "runtime/mutant.hpp"
+#include "store/sqlite_progress.hpp"
 
 #include <SQLiteCpp/Column.h>
 
@@ -116,6 +117,7 @@ Pruned prune_runs(SqliteConnection& connection, const PruneRuns& prune, const Lo
     }
     for (const auto& [part, its_flow] : with_children(connection, {run, flow})) {
       records += static_cast<std::size_t>(remove_by_key(connection, delete_records, part));
+      if (!mutant("progress_not_pruned")) delete_progress(connection, part);
       remove_by_key(connection, delete_child, part);
       remove_by_key(connection, delete_run, part);
       flows.insert(its_flow);

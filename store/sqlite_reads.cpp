@@ -1,6 +1,7 @@
 #include "store/sqlite_reads.hpp"
 
 #include "runtime/start_facts.hpp"
+#include "store/sqlite_progress.hpp"
 
 #include <SQLiteCpp/Column.h>
 #include <SQLiteCpp/Transaction.h>
@@ -115,6 +116,7 @@ Result<StoredRun> run_from(SqliteConnection& connection, SQLite::Statement& foun
     if (!record) return record.error();
     run.records.push_back(std::move(*record));
   }
+  run.progress = read_progress(connection, run.row.key);
   Result<StartFacts> facts = start_facts_of(run.records);
   if (!facts) return make_error(facts.error().code, facts.error().message, run.row.run);
   fill_in(run.row, std::move(*facts));

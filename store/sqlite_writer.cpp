@@ -6,6 +6,7 @@
 #include "runtime/mutant.hpp"
 #include "runtime/start_facts.hpp"
 #include "store/record_slot.hpp"
+#include "store/sqlite_progress.hpp"
 #include "store/sqlite_pruner.hpp"
 #include "store/sqlite_reads.hpp"
 
@@ -162,6 +163,14 @@ RunKey SqliteWriter::insert_run(const StartRun& start, const Digest& input_diges
 }
 
 WriteReply SqliteWriter::apply(const AppendRecord& append) {
+  WriteReply reply = add(append);
+  if (ends_attempt(*append.record) && reply.status != WriteStatus::refused &&
+      !mutant("progress_not_handed_on"))
+    reply.progress = read_progress(connection_, append.run, append.record->step);
+  return reply;
+}
+
+WriteReply SqliteWriter::add(const AppendRecord& append) {
   Record& record = *append.record;
   const int state = noted_state(append.run);
   if (state == 0) return refused(make_error(Errc::unknown_run, "no run has this key"));
@@ -237,6 +246,24 @@ void SqliteWriter::note_end(RunKey run, const Record& record) {
   ended->bind(2, now_ms_);
   ended->bind(3, run);
   ended->exec();
+}
+
+WriteReply SqliteWriter::apply(const NoteProgress& note) {
+  Progress& progress = *note.progress;
+  const int state = noted_state(note.run);
+  if (state == 0) return refused(make_error(Errc::unknown_run, "no run has this key"));
+  if (is_ended(static_cast<RunState>(state)))
+    return refused(make_error(Errc::run_ended, "the run has ended"));
+  const auto before = read_progress(connection_, note.run, progress.step);
+  const bool is_late = is_taken(note.run, progress.step, RecordSlot::output) ||
+                       is_taken(note.run, progress.step, RecordSlot::end(progress.attempt)) ||
+                       (before && before->attempt > progress.attempt);
+  if (is_late && !mutant("late_progress_stored"))
+    return refused(make_error(Errc::attempt_ended, "the attempt had ended before"));
+  progress.epoch = epoch_;
+  progress.at_ms = now_ms_;
+  put_progress(connection_, note.run, progress);
+  return {WriteStatus::written, note.run, nullptr, false, RunState::running, {}};
 }
 
 WriteReply SqliteWriter::apply(const ParkRun& park) {

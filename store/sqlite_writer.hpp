@@ -29,6 +29,7 @@ class SqliteWriter {
 
   WriteReply apply(const StartRun& start);
   WriteReply apply(const AppendRecord& append);
+  WriteReply apply(const NoteProgress& note);
   WriteReply apply(const ParkRun& park);
   WriteReply apply(const PruneRuns& prune);
 
@@ -36,6 +37,7 @@ class SqliteWriter {
   /// Why a record may not be written where it would have to be, if it is not there already.
   enum class Objection { none, step_has_output, attempt_ended, run_ended };
 
+  WriteReply add(const AppendRecord& append);
   Objection objection(const AppendRecord& append, RunState state);
   bool opens_too(const AppendRecord& opens, WriteReply& reply);
   WriteReply same_or_refused(const StartRun& start, const Digest& input_digest,

@@ -16,8 +16,8 @@ Result<RunFixture> fixture_of(const StoredRun& stored) {
   if (!input)
     return make_error(Errc::corrupt, "the run's input is not readable: " + input.error().message,
                       stored.row.run);
-  return RunFixture{std::move(*flow), stored.row.run, std::move(*input), stored.folder,
-                    stored.records};
+  return RunFixture{std::move(*flow), stored.row.run, std::move(*input),
+                    stored.folder,    stored.records, stored.progress};
 }
 
 Result<RunFixture> read_fixture(StoreView& store, const std::string& run) {

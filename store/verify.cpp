@@ -11,6 +11,7 @@
 #include <SQLiteCpp/Transaction.h>
 
 #include <map>
+#include <optional>
 #include <unistd.h>
 #include <utility>
 
@@ -29,6 +30,7 @@ class Verifier {
   Verification run() {
     check_file();
     check_belonging();
+    check_progress_belonging();
     check_order();
     read_each_run(connection_,
                   [this](const std::string& id, const Digest& input_digest, Result<StoredRun> run) {
@@ -67,6 +69,16 @@ class Verifier {
         find("orphans", "", std::to_string(count) + " " + what[i],
              "restore the store from a backup");
     epoch_ = counts.getColumn(2).getInt64();
+  }
+
+  void check_progress_belonging() {
+    if (!connection_.has_progress()) return;  // an older pawl's
+    SQLite::Statement count(
+        connection_.db(), "SELECT count(*) FROM progress WHERE run NOT IN (SELECT run FROM runs)");
+    count.executeStep();
+    if (const std::int64_t progress = count.getColumn(0).getInt64(); progress > 0)
+      find("orphans", "", std::to_string(progress) + " reports of runs that are not there",
+           "restore the store from a backup");
   }
 
   void check_order() {
@@ -130,6 +142,7 @@ class Verifier {
     for (const Record& record : run.records)
       if (const Result<Commands> applied = machine.apply(Recorded{record}); !applied)
         return find("records_unlawful", id, applied.error().message, restore);
+    check_progress(run, id, machine);
     const bool ended = machine.outcome().has_value();
     if (is_ended(run.row.state) != ended || (ended && run.row.state != machine.outcome()->state))
       find("state_differs", id,
@@ -142,6 +155,22 @@ class Verifier {
           find("output_missing", id,
                "the run succeeded without an output of step " + machine.plan().steps[i].name.str(),
                restore);
+  }
+
+  void check_progress(const StoredRun& run, const std::string& id, const FlowMachine& machine) {
+    for (const Progress& progress : run.progress) {
+      const std::optional<std::size_t> step = machine.find(progress.step);
+      if (!step || progress.attempt < 1 || progress.attempt > machine.attempts(*step))
+        find("progress_unlawful", id,
+             "attempt " + std::to_string(progress.attempt) + " of step " + progress.step +
+                 " has reported, and was never open",
+             restore);
+      else if (!parse_json(progress.body, Limits::progress_bytes_max))
+        find("progress_damaged", id,
+             "what attempt " + std::to_string(progress.attempt) + " of step " + progress.step +
+                 " reported is not readable; its next attempt is told nothing",
+             restore);
+    }
   }
 
   SqliteConnection& connection_;

@@ -36,6 +36,10 @@ void show_step(Console& console, const std::string& name, const json& step) {
       line += " (next attempt due " + time_text(attempt["due_ms"].get<std::int64_t>()) + ")";
     console.data(line);
   }
+  if (step.contains("progress") && step["output"].is_null())
+    console.data("    progress at " + time_text(step["progress"]["at_ms"].get<std::int64_t>()) +
+                 " (attempt " + std::to_string(step["progress"]["attempt"].get<int>()) +
+                 "): " + printable_text(step["progress"]["value"].dump(), 300));
   if (!step["output"].is_null())
     console.data("    output: " + printable_text(step["output"].dump(), 300));
 }
@@ -154,7 +158,8 @@ ExitCode why_command(const Settings& settings, const std::string& id, const std:
   Console console(settings);
   const Result<ReadRun> run = read_run(settings.store, id);
   if (!run) return console.error(run.error());
-  const auto lines = explain_run(run->flow, id, run->input, run->stored.records, step, now_ms());
+  const auto lines = explain_run(run->flow, id, run->input, run->stored.records, step, now_ms(),
+                                 run->stored.progress);
   if (!lines) return console.error(lines.error());
   if (console.json_wanted()) {
     console.document(json{{"run", id}, {"step", step}, {"lines", *lines}});

@@ -35,6 +35,7 @@ void Progress::on_event(const EngineEvent& event) {
     case EventKind::run_started: line("run " + event.run + ": started"); break;
     case EventKind::run_recovered: line("run " + event.run + ": goes on"); break;
     case EventKind::step_started: under_way_[key] = event.attempt; break;
+    case EventKind::progress_written: break;  // whoever wants to know asks `pawl show`
     case EventKind::step_completed:
       under_way_.erase(key);
       line("done    " + name + attempt + "  " + duration_text(event.duration_ms));

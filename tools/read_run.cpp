@@ -35,7 +35,7 @@ Result<ReadRun> read_run(const std::string& store_path, const std::string& run) 
 }
 
 Result<RunView> view(const ReadRun& run) {
-  return view_run(run.flow, run.stored.row.run, run.input, run.stored.records);
+  return view_run(run.flow, run.stored.row.run, run.input, run.stored.records, run.stored.progress);
 }
 
 }  // namespace pawl::tools

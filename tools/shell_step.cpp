@@ -1,6 +1,7 @@
 #include "tools/shell_step.hpp"
 
 #include "tools/base64.hpp"
+#include "tools/shell_progress.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -75,7 +76,7 @@ std::optional<std::string> complaint_about(const json& with) {
   return std::nullopt;
 }
 
-SpawnRequest request_of(const StepCall& call) {
+SpawnRequest request_of(const StepCall& call, const ShellProgress& progress) {
   SpawnRequest request;
   for (const json& argument : call.with["argv"]) request.argv.push_back(word_of(argument));
   const std::string folder = call.with.value("cwd", "");
@@ -87,6 +88,9 @@ SpawnRequest request_of(const StepCall& call) {
   variables["PAWL_RUN"] = call.run;
   variables["PAWL_STEP"] = call.step;
   variables["PAWL_ATTEMPT"] = std::to_string(call.attempt);
+  variables["PAWL_PROGRESS_FILE"] = progress.path();
+  // Also where there is none: a pawl may run in a program that another one runs.
+  variables["PAWL_LAST_PROGRESS"] = call.last_progress.dump();
   for (char** inherited = environ; *inherited != nullptr; ++inherited) {
     const std::string variable(*inherited);
     if (!variables.contains(variable.substr(0, variable.find('='))))
@@ -146,7 +150,7 @@ class Stopper {
 };
 
 /// Feeds the program, listens to it, and waits for its end.
-Result<ProgramRun> attend(const StepCall& call, SpawnedProgram program) {
+Result<ProgramRun> attend(const StepCall& call, SpawnedProgram program, ShellProgress& progress) {
   ProgramRun run;
   const std::string input = call.with.value("stdin", "");
   std::size_t fed = 0;
@@ -160,6 +164,7 @@ Result<ProgramRun> attend(const StepCall& call, SpawnedProgram program) {
                        {program.stdin_fd(), POLLOUT, 0}};
     ::poll(waits, 4, look_ms);
     ended = waits[0].revents != 0;
+    if (const std::optional<json> report = progress.look()) call.progress(*report);
     if (waits[3].revents != 0) {
       const ssize_t size =
           write_quietly(program.stdin_fd(), input.data() + fed, input.size() - fed);
@@ -234,7 +239,8 @@ StepTypeInfo ShellStep::info() {
        {"ok_exit_codes", Kind::integer_array, false, "exit codes that mean success; default: [0]"},
        {"encoding", Kind::string, false, "of stdout: \"utf-8\" (default) or \"base64\""}},
       true,
-      R"({"stdout", "stderr", "exit_code"}; the program finds its idempotency key in PAWL_KEY)"};
+      R"({"stdout", "stderr", "exit_code"}; the program finds its idempotency key in PAWL_KEY, and reports )"
+      "by lines in the file PAWL_PROGRESS_FILE"};
 }
 
 /// One attempt of a key at a time.
@@ -276,14 +282,15 @@ StepResult ShellStep::operator()(const StepCall& call) {
 
 StepResult ShellStep::run(const StepCall& call) {
   if (const auto complaint = complaint_about(call.with)) return fail(*complaint);
-  Result<SpawnedProgram> program = spawner_->spawn(request_of(call));
+  ShellProgress progress;
+  Result<SpawnedProgram> program = spawner_->spawn(request_of(call, progress));
   if (!program) {
     const std::string name = word_of(call.with["argv"][0]);
     const std::string why =
         "cannot run \"" + printable_text(name, 200) + "\": " + program.error().message;
     return program.error().code == Errc::invalid_argument ? fail(why) : retry(why);
   }
-  const Result<ProgramRun> ended = attend(call, std::move(*program));
+  const Result<ProgramRun> ended = attend(call, std::move(*program), progress);
   if (!ended) return unclear(ended.error().message);
   return judge(call, *ended);
 }

@@ -263,7 +263,7 @@ TEST_CASE("divergence: a late answer that differs pauses the run, wherever the r
   CHECK(later.wait().succeeded());
 }
 
-TEST_CASE("divergence: with \"fail\" a late answer that differs fails the run", "[actors]") {
+TEST_CASE("divergence: with fail a late answer that differs fails the run", "[actors]") {
   World* here = nullptr;
   World world(Steps{{"x",
                      [&](const StepCall& call) {

@@ -3,10 +3,18 @@
 #pragma once
 
 #include <pawl/lab.hpp>
+#include <pawl/step_actor.hpp>
 
 #include "runtime/child_run.hpp"
 
+#include <caf/actor_cast.hpp>
+#include <caf/event_based_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_response_promise.hpp>
+
 #include <algorithm>
+#include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,22 +35,70 @@ inline bool is_child(const lab::Ending& ending, const std::string& run, const st
   });
 }
 
+/// The calls that a beating actor performs, each with how often it has reported.
+struct Beating {
+  struct Call {
+    StepCallPtr call;
+    caf::typed_response_promise<StepResult> promise;
+    int beats = 0;
+  };
+
+  std::vector<Call> calls;
+  static inline const char* name = "beating";
+};
+
+/// A step that takes three seconds and reports every second. A first attempt falls silent at once.
+inline caf::behavior beating(caf::stateful_actor<Beating>* self,
+                             const std::shared_ptr<std::map<std::string, int>>& effects) {
+  return {[self, effects](const StepCallPtr& call) -> caf::result<StepResult> {
+            ++(*effects)[call->key];
+            auto promise = self->make_response_promise<StepResult>();
+            self->state.calls.push_back({call, promise});
+            self->send(self, self->state.calls.size() - 1);
+            return promise;
+          },
+          [self](std::size_t index) {
+            Beating::Call& one = self->state.calls[index];
+            one.call->progress({{"beats", ++one.beats}});
+            if (one.call->attempt == 1) return;
+            if (one.beats > 3)
+              one.promise.deliver(done(true));
+            else
+              self->delayed_send(self, std::chrono::seconds(1), index);
+          }};
+}
+
 /// Steps with effects under their keys; some fail at first, some always.
-inline lab::Outside own_outside() {
+///
+/// Given: `beats`, whether there is a step that beats.
+inline lab::Outside own_outside(bool beats = false) {
   auto effects = std::make_shared<std::map<std::string, int>>();
-  const auto steps = [effects] {
-    return Steps{{"s",
-                  [effects](const StepCall& call) {
-                    ++(*effects)[call.key];
-                    return done({{"step", call.step}, {"with", call.with}});
-                  }},
-                 {"flaky",
-                  [effects](const StepCall& call) {
-                    ++(*effects)[call.key];
-                    return call.attempt == 1 ? retry("not yet") : done(call.attempt > 0);
-                  }},
-                 {"broken", [](const StepCall&) { return fail("never"); }},
-                 {"tired", [](const StepCall&) { return retry("never"); }}};
+  const auto steps = [effects, beats] {
+    Steps all{{"s",
+               [effects](const StepCall& call) {
+                 ++(*effects)[call.key];
+                 return done({{"step", call.step}, {"with", call.with}});
+               }},
+              {"flaky",
+               [effects](const StepCall& call) {
+                 ++(*effects)[call.key];
+                 return call.attempt == 1 ? retry("not yet") : done(call.attempt > 0);
+               }},
+              {"long",
+               [effects](const StepCall& call) {
+                 ++(*effects)[call.key];
+                 const json& last = call.last_progress;
+                 for (int part = last.is_null() ? 1 : last.at("part").get<int>(); part <= 2; ++part)
+                   call.progress({{"part", part}});
+                 return call.attempt == 1 ? retry("not yet") : done(true);
+               }},
+              {"broken", [](const StepCall&) { return fail("never"); }},
+              {"tired", [](const StepCall&) { return retry("never"); }}};
+    if (beats)
+      all.add("beats", step_actor([effects](caf::actor_system& system) {
+                return caf::actor_cast<StepActor>(system.spawn(beating, effects));
+              }));
+    return all;
   };
   // The store's view of what was done must be the world's: nothing is stored as done that nobody
   // did.
@@ -66,13 +122,15 @@ inline lab::Outside own_outside() {
 }
 
 inline std::vector<OwnScenario> own_scenarios() {
-  const auto make = [](const std::string& name, const std::string& steps,
-                       std::vector<lab::RunToStart> runs,
-                       std::vector<lab::SignalToSend> signals = {}) {
-    Flow flow = parse_flow(R"({"flow": ")" + name + R"(", "steps": {)" + steps + "}}").value();
-    return OwnScenario{
-        name, lab::Scenario{std::move(flow), std::move(runs), own_outside, std::move(signals)}};
-  };
+  const auto make =
+      [](
+          const std::string& name, const std::string& steps, std::vector<lab::RunToStart> runs,
+          std::vector<lab::SignalToSend> signals = {},
+          const std::function<lab::Outside()>& outside = [] { return own_outside(); }) {
+        Flow flow = parse_flow(R"({"flow": ")" + name + R"(", "steps": {)" + steps + "}}").value();
+        return OwnScenario{
+            name, lab::Scenario{std::move(flow), std::move(runs), outside, std::move(signals)}};
+      };
   // Whose steps wait for each other: by their type, a key, a rate, and the last run goes first.
   OwnScenario crowd = make("crowd",
                            R"("a": {"run": "s"}, "b": {"run": "flaky", "after": ["a"],
@@ -93,7 +151,7 @@ inline std::vector<OwnScenario> own_scenarios() {
       make(
           "retrying",
           R"("a": {"run": "flaky", "retry": {"max_attempts": 5, "initial_ms": 5000, "max_ms": 60000}},
-              "b": {"run": "flaky", "after": ["a"], "retry": {"initial_ms": 10}})",
+              "b": {"run": "long", "after": ["a"], "retry": {"initial_ms": 10}})",
           {{"r1"}}),
       make(
           "failing",
@@ -122,8 +180,10 @@ inline std::vector<OwnScenario> own_scenarios() {
            {{"r1"}}),
       make("sleeping",
            R"("a": {"run": "s"}, "nap": {"sleep_ms": 20, "after": ["a"]},
-              "night": {"sleep_ms": 5000, "after": ["nap"]}, "b": {"run": "s", "after": ["night"]})",
-           {{"r1"}}),
+              "night": {"sleep_ms": 5000, "after": ["nap"]}, "b": {"run": "s", "after": ["night"]},
+              "h": {"run": "beats", "after": ["nap"], "heartbeat_ms": 1500, "timeout_ms": 0,
+                    "retry": {"max_attempts": 9, "initial_ms": 10}})",
+           {{"r1"}}, {}, [] { return own_outside(true); }),
       make("awaiting",
            R"("x": {"run": "s"}, "one": {"await": "go", "after": ["x"]}, "two": {"await": "go"},
               "late": {"await": "never", "timeout_ms": 3000, "default": "{{steps.x.output.step}}"},

@@ -130,3 +130,13 @@ TEST_CASE("attempt: every code, kind and state has a word of its own that reads 
   CHECK(is_attempt_end(9));
   CHECK_FALSE(is_attempt_end(10));
 }
+
+TEST_CASE("attempt: one that was silent for too long has timed out, and says so", "[runtime]") {
+  const Record record = conclude_silent(facts_after(0), 30'000);
+  CHECK(record.end == AttemptEnd::timed_out);
+  CHECK(record.due_ms == 1250);
+  CHECK(error_from_body(record.body).code == Errc::deadline);
+  CHECK(error_from_body(record.body).message ==
+        "no heartbeat: it reported no progress for 30000 ms");
+  CHECK(conclude_silent(facts_after(2), 30'000).due_ms == 0);
+}

@@ -62,6 +62,7 @@ std::string text_of(const std::string& path) {
 PAWL_CAN(after, after("a"))
 PAWL_CAN(with, with(json()))
 PAWL_CAN(timeout_ms, timeout_ms(1))
+PAWL_CAN(heartbeat_ms, heartbeat_ms(1))
 PAWL_CAN(retry, retry(RetryPolicy()))
 PAWL_CAN(default_output, default_output(json()))
 PAWL_CAN(undo, undo(Undo("u")))
@@ -77,6 +78,7 @@ std::string words() {
   if (Can_after<Step>::value) words += "after ";
   if (Can_with<Step>::value) words += "with ";
   if (Can_timeout_ms<Step>::value) words += "timeout_ms ";
+  if (Can_heartbeat_ms<Step>::value) words += "heartbeat_ms ";
   if (Can_retry<Step>::value) words += "retry ";
   if (Can_default_output<Step>::value) words += "default ";
   if (Can_undo<Step>::value) words += "undo ";
@@ -143,6 +145,10 @@ TEST_CASE("flow builder: every member of a step is written as JSON has it", "[ru
       {R"({"run": "t", "secret": ["with.x"]})", task("a", "t").secret("with.x")},
       {R"({"run": "t", "description": "d"})", task("a", "t").description("d")},
       {R"({"run": "t", "timeout_ms": 0})", task("a", "t").timeout_ms(0)},
+      {R"({"run": "t", "timeout_ms": 0, "heartbeat_ms": 30000})",
+       task("a", "t").timeout_ms(0).heartbeat_ms(30'000)},
+      {R"({"run": "t", "undo": {"run": "u", "heartbeat_ms": 7}})",
+       task("a", "t").undo(undo("u").heartbeat_ms(7))},
       {R"({"run": "t", "timeout_ms": 300000})", task("a", "t").timeout_ms(300'000)},
       {R"({"run": "t", "retry": {"max_attempts": 1, "initial_ms": 2, "factor": 1.5, "max_ms": 3,
            "jitter": 0}})",
@@ -240,14 +246,15 @@ TEST_CASE("flow builder: every member of a flow is written as JSON has it", "[ru
 }
 
 TEST_CASE("flow builder: a kind of step has the words of its kind and no others", "[runtime]") {
-  const std::string task = "after with timeout_ms retry default undo at_most_once one_at_a_time ";
+  const std::string task =
+      "after with timeout_ms heartbeat_ms retry default undo at_most_once one_at_a_time ";
   CHECK(words<Task>() == task);
   CHECK(words<pawl::flows::Map>() == task + "max_parallel on_error ");
   CHECK(words<Child>() == "after with default undo ");
   CHECK(words<ChildMap>() == words<Child>() + "max_parallel on_error ");
   CHECK(words<Await>() == "after timeout_ms default ");
   CHECK(words<Plain>() == "after ");
-  CHECK(words<Undo>() == "with timeout_ms retry one_at_a_time ");
+  CHECK(words<Undo>() == "with timeout_ms heartbeat_ms retry one_at_a_time ");
 }
 
 TEST_CASE("flow builder: a retry policy is kept to the thousandth", "[runtime]") {

@@ -200,6 +200,14 @@ TEST_CASE("flow: each kind of mistake is found, at its place, under its name", "
       {with_step(R"({"await": "a b"})"), "/steps/a/await", "bad_name"},
       {with_step(R"({"await": 1})"), "/steps/a/await", "wrong_kind"},
       {with_step(R"({"await": "go", "default": 1})"), "/steps/a/default", "never_used"},
+      {with_step(R"({"await": "go", "heartbeat_ms": 1})"), "/steps/a/heartbeat_ms",
+       "unknown_member"},
+      {with_step(R"({"run": "echo", "heartbeat_ms": -1})"), "/steps/a/heartbeat_ms",
+       "out_of_range"},
+      {with_step(R"({"run": "echo", "heartbeat_ms": 300000})"), "/steps/a/heartbeat_ms",
+       "never_used"},
+      {with_step(R"({"run": "echo", "undo": {"run": "echo", "timeout_ms": 5, "heartbeat_ms": 5}})"),
+       "/steps/a/undo/heartbeat_ms", "never_used"},
   }));
   CAPTURE(text);
   const std::vector<Problem> problems = problems_of(text);

@@ -155,7 +155,7 @@ TEST_CASE("pause: a record that does not say who it was is unlawful", "[runtime]
 
 // --- outputs that differ
 
-TEST_CASE("divergence: with \"pause\" the run waits for a person, who may keep the stored output",
+TEST_CASE("divergence: with pause the run waits for a person, who may keep the stored output",
           "[runtime]") {
   const AttemptEnd end = GENERATE(AttemptEnd::diverged, AttemptEnd::late);
   Story story = begun(keeps_both);

@@ -397,8 +397,7 @@ TEST_CASE("random flows: the machine comes to what the rules of the language say
 
 TEST_CASE("random flows: one that breaks a property is made smaller", "[runtime]") {
   const RandomFlow random(7);
-  std::size_t fewest = random.flow["steps"].size();
-  REQUIRE(fewest > 3);
+  REQUIRE(random.flow["steps"].size() > 4);
   RandomFlow smallest = random;
   for (bool smaller = true; smaller;) {
     smaller = false;
@@ -407,7 +406,7 @@ TEST_CASE("random flows: one that breaks a property is made smaller", "[runtime]
       smaller = true;
     }
   }
-  CHECK(smallest.flow["steps"].size() == 1);
+  CHECK(smallest.flow["steps"].size() <= 2);  // what its output names stays
   CHECK(parse_flow(smallest.flow.dump()).has_value());
 }
 

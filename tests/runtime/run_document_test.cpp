@@ -211,3 +211,38 @@ TEST_CASE("document: a difference between two starts shows no value that either 
     CHECK(told.find("input /plain differs; input /plainer was 6, is now 7") != std::string::npos);
   }
 }
+
+TEST_CASE("document: what a step last reported is shown with its time, and hidden with its secrets",
+          "[runtime]") {
+  Story story(flow_text);
+  story.started();
+  const std::vector<Progress> progress{{"charge", 1, R"({"card":"4711"})", 1, 5000},
+                                       {"reserve", 1, R"({"part":2})", 1, 4000},
+                                       {"nowhere", 1, "1", 1, 4000}};
+  const Flow flow = parse_flow(flow_text).value();
+  const json steps =
+      view_run(flow, "r1", json::object(), story.records, progress).value().document["steps"];
+  CHECK(steps["reserve"]["progress"].dump() == R"({"at_ms":4000,"attempt":1,"value":{"part":2}})");
+  CHECK(steps["charge"]["progress"]["value"] == "[secret]");
+  CHECK_FALSE(steps["ship"].contains("progress"));
+  CHECK_FALSE(steps.contains("nowhere"));
+  std::string text;
+  for (const std::string& line :
+       explain_run(flow, "r1", json::object(), story.records, "reserve", 16'000, progress).value())
+    text += line + "\n";
+  CHECK(text.find("attempt 1 reported 12 s ago: {\"part\":2}") != std::string::npos);
+}
+
+TEST_CASE("document: elements of a map and undos show what they reported within their step",
+          "[runtime]") {
+  const std::string text = R"({"flow": "f", "steps": {
+    "m": {"map": [1, 2], "run": "x", "secret": ["with.key"]}, "n": {"map": [1], "run": "x"}}})";
+  Story story(text);
+  story.started();
+  const json steps = view_run(parse_flow(text).value(), "r1", json::object(), story.records,
+                              {{"m[1]", 1, "1", 1, 5000}, {"n[0]", 1, "2", 1, 5000}})
+                         .value()
+                         .document["steps"];
+  CHECK(steps["m"]["elements"][1]["progress"]["value"] == "[secret]");
+  CHECK(steps["n"]["elements"][0]["progress"]["value"] == 2);
+}

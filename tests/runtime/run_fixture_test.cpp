@@ -249,3 +249,31 @@ TEST_CASE("fixture: a run that decided by a secret cannot be redacted", "[runtim
   CHECK(shown.error().code == Errc::invalid_argument);
   CHECK(shown.error().message.find("cannot be redacted") != std::string::npos);
 }
+
+TEST_CASE("fixture: what steps reported comes back, and is left out with their secrets",
+          "[runtime]") {
+  const std::string text = R"({"flow": "f", "steps": {
+    "a": {"run": "x", "secret": ["with.key"]}, "b": {"map": [1], "run": "x"}}})";
+  Story story(text);
+  story.started();
+  RunFixture fixture = fixture_of(story, text);
+  CHECK(fixture_text(fixture).find("progress") == std::string::npos);
+  fixture.progress = {{"a", 2, R"({"key":"hunter2"})", 3, 5000}, {"b[0]", 1, "1", 3, 6000}};
+  const RunFixture read = parse_run_fixture(fixture_text(fixture)).value();
+  REQUIRE(read.progress.size() == 2);
+  CHECK(read.progress[0].step == "a");
+  CHECK(read.progress[0].attempt == 2);
+  CHECK(read.progress[0].body == R"({"key":"hunter2"})");
+  CHECK(read.progress[0].epoch == 3);
+  CHECK(read.progress[0].at_ms == 5000);
+  CHECK(fixture_text(read) == fixture_text(fixture));
+  const RunFixture shown = redacted(fixture).value();
+  CHECK(shown.progress[0].body == R"("[secret]")");
+  CHECK(shown.progress[1].body == "1");
+
+  json document = json::parse(fixture_text(fixture));
+  document["progress"][1]["tried"] = 1;
+  CHECK(parse_run_fixture(document.dump()).error().where == "/progress/1/tried");
+  document["progress"] = 1;
+  CHECK(parse_run_fixture(document.dump()).error().where == "/progress");
+}

@@ -1,6 +1,7 @@
 // What SQLite adds to the contract: a file that outlives its process, and everything that can be
 // wrong with one.
 #include <pawl/sqlite_store.hpp>
+#include <pawl/verify.hpp>
 
 #include "support/catch.hpp"
 #include "support/faulty_vfs.hpp"
@@ -364,4 +365,49 @@ TEST_CASE("sqlite: damaged numbers in a row are told as damage, by name", "[stor
   REQUIRE_FALSE(loaded.has_value());
   CHECK(loaded.error().code == Errc::corrupt);
   CHECK(loaded.error().message.find("77") != std::string::npos);
+}
+
+TEST_CASE("sqlite: a file of before, without a table for what steps report, is read and gets it",
+          "[store]") {
+  TempFolder folder;
+  const std::string path = folder / "pawl.db";
+  const auto note = [](RunKey run) {
+    return Write(NoteProgress{run, std::make_shared<Progress>(Progress{"a", 1, "1"})});
+  };
+  RunKey run = 0;
+  {
+    auto store = open_sqlite_store({path}).value();
+    run = put(*store, start_run("r1")).run;
+    put(*store, note(run));
+  }
+  run_sql(path, "DROP TABLE progress");
+  CHECK(open_sqlite_reader(path).value()->load("r1").value()->progress.empty());
+  CHECK(verify_sqlite_store(path).value().findings.empty());
+  auto store = open_sqlite_store({path}).value();
+  CHECK(put(*store, note(run)).status == WriteStatus::written);
+  CHECK(open_sqlite_reader(path).value()->load("r1").value()->progress.size() == 1);
+}
+
+TEST_CASE("sqlite: what a step reports replaces what it had reported, and the file does not grow",
+          "[store]") {
+  TempFolder folder;
+  auto store = open_sqlite_store({folder / "pawl.db"}).value();
+  const RunKey run = put(*store, start_run("r1")).run;
+  const auto pages_after = [&](int reports) {
+    for (int i = 0; i < reports; ++i) {
+      const std::string body = json(std::string(20'000, static_cast<char>('a' + i % 26))).dump();
+      put(*store, NoteProgress{run, std::make_shared<Progress>(Progress{"a", 1, body})}, 2000 + i);
+    }
+    sqlite3* db = nullptr;
+    sqlite3_stmt* count = nullptr;
+    REQUIRE(sqlite3_open((folder / "pawl.db").c_str(), &db) == SQLITE_OK);
+    REQUIRE(sqlite3_prepare_v2(db, "PRAGMA page_count", -1, &count, nullptr) == SQLITE_OK);
+    REQUIRE(sqlite3_step(count) == SQLITE_ROW);
+    const int pages = sqlite3_column_int(count, 0);
+    sqlite3_finalize(count);
+    sqlite3_close(db);
+    return pages;
+  };
+  const int pages = pages_after(10);
+  CHECK(pages_after(500) == pages);
 }

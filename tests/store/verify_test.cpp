@@ -25,6 +25,8 @@ struct Filled {
     const RunKey half = put(*store, start_run("half", {{"n", 1}}), 1004).run;
     put(*store, append(half, receipt_record("a", 1, AttemptEnd::lost)), 1005);
     put(*store, append(half, output_record("a", 2, "x")), 1006);
+    put(*store, NoteProgress{half, std::make_shared<Progress>(Progress{"b", 1, R"({"part":1})"})},
+        1006);
     const RunKey failed = put(*store, start_run("failed"), 1007).run;
     put(*store, append(failed, receipt_record("a", 1, AttemptEnd::fatal)), 1008);
     put(*store, append(failed, ended_record(RunState::failed)), 1009);
@@ -67,6 +69,10 @@ TEST_CASE("verify: each kind of damage is found and named", "[store]") {
   const auto [damage, expected] = GENERATE(table<std::string, std::string>({
       {"UPDATE events SET body = '3' WHERE step = 'b'", "output_damaged:done "},
       {"UPDATE runs SET input = '{\"n\":2}' WHERE id = 'half'", "input_damaged:half "},
+      {"UPDATE progress SET run = 99", "orphans: "},
+      {"UPDATE progress SET step = 'z'", "progress_unlawful:half "},
+      {"UPDATE progress SET attempt = 2", "progress_unlawful:half "},
+      {"UPDATE progress SET body = '{'", "progress_damaged:half "},
       {"UPDATE flows SET spec = replace(spec, '\"x\"', '\"y\"')",
        "flow_damaged:done flow_damaged:half flow_damaged:failed "},
       {"DELETE FROM events WHERE step = 'a' AND kind = 3 AND run = (SELECT run FROM runs WHERE id "
@@ -80,7 +86,7 @@ TEST_CASE("verify: each kind of damage is found and named", "[store]") {
       {"UPDATE events SET kind = 77 WHERE step = 'b'", "run_unreadable:done "},
       {"UPDATE runs SET state = 77 WHERE id = 'half'", "run_unreadable:half "},
       {"UPDATE events SET body = '[7]' WHERE kind = 1 AND run = 1", "run_unreadable:done "},
-      {"DELETE FROM runs WHERE id = 'half'", "orphans: "},
+      {"DELETE FROM runs WHERE id = 'half'", "orphans: orphans: "},
       {"UPDATE events SET commit_seq = 1 WHERE seq = 5", "order_broken: "},
       {"UPDATE events SET at_ms = 1 WHERE seq = 9", "order_broken: "},
       {"UPDATE events SET epoch = 99 WHERE seq = 10", "order_broken: "},

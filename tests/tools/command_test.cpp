@@ -835,3 +835,26 @@ TEST_CASE("command: stdout that cannot be written is an error", "[tools]") {
                     desk.folder.path())
             .code == 3);
 }
+
+TEST_CASE("command: what a program reports is shown while it runs, and told to the next attempt",
+          "[tools]") {
+  Desk desk;
+  desk.write("f.json", R"({"flow": "f", "steps": {"a": {"run": "shell", "timeout_ms": 0,
+    "heartbeat_ms": 60000, "with": {"argv": ["sh", "-ec",
+      "if [ \"$PAWL_LAST_PROGRESS\" != null ]; then printf %s \"$PAWL_LAST_PROGRESS\"; exit; fi; echo '{\"page\": 3}' >> \"$PAWL_PROGRESS_FILE\"; sleep 600"]}}}})");
+  Process owner(desk.command({"run", "f.json", "--id", "r1"}), desk.folder.path());
+  const auto shown = [&] { return desk.pawl({"show", "r1"}).out; };
+  REQUIRE(
+      wait_until([&] { return shown().find(R"((attempt 1): {"page":3})") != std::string::npos; }));
+  CHECK(shown().find("    progress at ") != std::string::npos);
+  const json document = json::parse(desk.pawl({"show", "r1", "--json"}).out);
+  CHECK(document["steps"]["a"]["progress"]["value"] == json{{"page", 3}});
+  CHECK(desk.pawl({"why", "r1"}).out.find("attempt 1 reported ") != std::string::npos);
+  owner.signal(SIGKILL);
+  owner.wait();
+  CHECK(desk.pawl({"export", "r1"}).out.find(R"("body": {"page":3})") != std::string::npos);
+  CHECK(desk.pawl({"resume"}).code == 0);
+  const json end = json::parse(desk.pawl({"show", "r1", "--json"}).out);
+  CHECK(end["steps"]["a"]["output"]["stdout"] == R"({"page":3})");
+  CHECK(desk.pawl({"verify"}).code == 0);
+}

@@ -312,3 +312,43 @@ TEST_CASE("steps: durations and tables are for people", "[tools]") {
   CHECK(time_text(1'700'000'000'000) == "2023-11-14 22:13:20 UTC");
   CHECK(table({{"A", "B"}, {"läng", "x"}}) == std::vector<std::string>{"A     B", "läng  x"});
 }
+
+namespace {
+
+struct Reports final : ProgressSink {
+  void report(const json& value) override { all.push_back(value); }
+
+  json all = json::array();
+};
+
+}  // namespace
+
+TEST_CASE("steps: a program reports by lines, and knows what its step reported before", "[tools]") {
+  Bench bench;
+  const auto reports = std::make_shared<Reports>();
+  const auto shell = [&](const std::string& script, const json& last) {
+    StepCall call;
+    call.run = "r1";
+    call.step = "s";
+    call.key = "r1/s";
+    call.with = {{"argv", {"sh", "-ec", script}}};
+    call.folder = bench.folder.path();
+    call.last_progress = last;
+    call.progress_sink = reports;
+    reports->all = json::array();
+    return (*bench.steps.bodies().at("shell").function())(call).output["stdout"];
+  };
+  CHECK(shell("printf %s \"$PAWL_LAST_PROGRESS\"", {{"page", 7}}) == R"({"page":7})");
+  CHECK(shell("printf %s \"$PAWL_LAST_PROGRESS\"", nullptr) == "null");
+  CHECK(reports->all.empty());
+  shell(
+      R"(echo '{"page": 1}' >> "$PAWL_PROGRESS_FILE"; sleep 0.2; echo half >> "$PAWL_PROGRESS_FILE")",
+      nullptr);
+  CHECK(reports->all == json{{{"page", 1}}, "half"});
+  // Of many at once the last one counts; what has no end of a line does not; `>` begins anew.
+  shell(
+      R"(for i in 1 2 3; do echo $i; done >> "$PAWL_PROGRESS_FILE"; printf 4 >> "$PAWL_PROGRESS_FILE"
+    sleep 0.2; echo 5 > "$PAWL_PROGRESS_FILE")",
+      nullptr);
+  CHECK(reports->all == json{3, 5});
+}

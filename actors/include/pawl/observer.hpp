@@ -12,20 +12,21 @@
 namespace pawl {
 
 enum class EventKind {
-  run_started,      ///< a new run is durable
-  run_recovered,    ///< a run of an earlier process, or an evicted one, goes on
-  run_ended,        ///< the run's end is durable: `state`, `duration_ms` since its start; with an
-                    ///< error, the `step` that is to blame and a `message`
-  run_blocked,      ///< the run cannot go on by itself: `state` (blocked or paused), `message`
-  step_started,     ///< a step runner took an attempt on; it may wait for a step thread
-  attempt_ended,    ///< an attempt's receipt is durable: `end`, `duration_ms`; it gave no output
-  step_completed,   ///< the step's output is durable: `duration_ms`, `output_digest`
-  output_diverged,  ///< an attempt gave another output than the stored one, which stands
-  late_answer,      ///< an answer came after its attempt had ended; it was not used
-  write_failed,     ///< the store could not write; the same bytes are written again: `message`
-  store_stalled,    ///< a write was not answered, or failed, for 5 s; the engine goes on waiting
-  threads_hang,     ///< steps that do not return hold so many threads that others may have to
-                    ///< wait: `message`
+  run_started,       ///< a new run is durable
+  run_recovered,     ///< a run of an earlier process, or an evicted one, goes on
+  run_ended,         ///< the run's end is durable: `state`, `duration_ms` since its start; with an
+                     ///< error, the `step` that is to blame and a `message`
+  run_blocked,       ///< the run cannot go on by itself: `state` (blocked or paused), `message`
+  step_started,      ///< a step runner took an attempt on; it may wait for a step thread
+  attempt_ended,     ///< an attempt's receipt is durable: `end`, `duration_ms`; it gave no output
+  step_completed,    ///< the step's output is durable: `duration_ms`, `output_digest`
+  progress_written,  ///< what an attempt reported of itself is durable: `output_digest` of it
+  output_diverged,   ///< an attempt gave another output than the stored one, which stands
+  late_answer,       ///< an answer came after its attempt had ended; it was not used
+  write_failed,      ///< the store could not write; the same bytes are written again: `message`
+  store_stalled,     ///< a write was not answered, or failed, for 5 s; the engine goes on waiting
+  threads_hang,      ///< steps that do not return hold so many threads that others may have to
+                     ///< wait: `message`
 };
 
 /// Gives the enumerator's own spelling.
@@ -40,7 +41,8 @@ struct EngineEvent {
   std::int64_t duration_ms = 0;  ///< of the attempt's body; with run_ended: of the run
   AttemptEnd end = AttemptEnd::none;
   RunState state = RunState::running;  ///< with run_ended and run_blocked
-  Digest output_digest;                ///< with step_completed: of the stored output
+  Digest output_digest;                ///< with step_completed: of the stored output; with
+                                       ///< progress_written: of the report
   std::string message;                 ///< for a person; may be empty
 };
 

@@ -15,6 +15,9 @@ struct StoreUnderTest {
   /// Opens the store as a new owner: a higher epoch, which fences the owners before. The first call
   /// finds it empty.
   std::function<std::unique_ptr<Store>()> open;
+  /// What somebody finds who looks at the place itself, such as parts that belong to no run; asked
+  /// after each check. May be left out.
+  std::function<std::vector<std::string>()> damage = {};
 };
 
 struct StoreFinding {

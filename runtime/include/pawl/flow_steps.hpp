@@ -62,6 +62,8 @@ class Undo : public Members {
 
   Undo& timeout_ms(std::int64_t limit) { return put("timeout_ms", limit), *this; }
 
+  Undo& heartbeat_ms(std::int64_t limit) { return put("heartbeat_ms", limit), *this; }
+
   Undo& retry(const RetryPolicy& policy) { return put_retry(policy), *this; }
 
   Undo& one_at_a_time(std::string key) { return put("one_at_a_time", std::move(key)), *this; }
@@ -97,6 +99,8 @@ template <class Self>
 class TaskOf : public WorkOf<Self> {
  public:
   Self& timeout_ms(std::int64_t limit) { return this->put("timeout_ms", limit), this->self(); }
+
+  Self& heartbeat_ms(std::int64_t limit) { return this->put("heartbeat_ms", limit), this->self(); }
 
   Self& retry(const RetryPolicy& policy) { return this->put_retry(policy), this->self(); }
 

@@ -19,6 +19,11 @@ struct Limits {
   static constexpr std::size_t with_bytes_max = 16u << 20;  ///< a step's resolved parameters
   static constexpr std::size_t output_bytes_max =
       4u << 20;  ///< a step's or a run's output as JSON text
+  static constexpr std::size_t progress_bytes_max =
+      64u << 10;  ///< what a step reports while it runs, as JSON text
+  /// The shortest time between two writes of one attempt's progress: what is reported in between
+  /// waits, and only the latest is written.
+  static constexpr std::int64_t progress_interval_ms = 1000;
   static constexpr std::size_t error_bytes_max =
       4u << 10;                                        ///< an error's message; longer ones are cut
   static constexpr std::size_t name_bytes_max = 128;   ///< flow, step, type names and run ids
@@ -36,6 +41,7 @@ struct Limits {
 
   static_assert(input_bytes_max <= with_bytes_max, "a step must be able to take the whole input");
   static_assert(output_bytes_max <= with_bytes_max, "a step must be able to take any output");
+  static_assert(progress_bytes_max <= output_bytes_max, "a note is no place for a step's output");
   static_assert(with_bytes_max < 1'000'000'000, "SQLite's own limit of a value");
 };
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <pawl/flow.hpp>
+#include <pawl/progress.hpp>
 #include <pawl/record.hpp>
 #include <pawl/run_state.hpp>
 
@@ -22,17 +23,20 @@ struct RunView {
   /// records. `attempts` is an array of `{"attempt","end","started_ms","duration_ms"}`, oldest
   /// first, with `due_ms` (when the next attempt is due) and `error` (`{"code","message"}`) where
   /// there are such; an attempt without an end yet has
-  /// `"end": "open"`. What the flow marks secret reads "[secret]". Equal records give equal
-  /// documents.
+  /// `"end": "open"`. A step that reported its progress has `progress`, the last one:
+  /// `{"attempt","at_ms","value"}`. What the flow marks secret reads "[secret]". Equal records give
+  /// equal documents.
   json document;
 };
 
 /// Derives the view of a run from its records.
 ///
-/// Errors: Errc::corrupt when the records do not follow from each other; the message names the
-/// first that does not.
+/// Given:  `progress`, what its steps last reported; of what is no part of the run nothing is
+/// shown. Errors: Errc::corrupt when the records do not follow from each other; the message names
+/// the first that does not.
 Result<RunView> view_run(const Flow& flow, const std::string& run, const json& input,
-                         const std::vector<Record>& records);
+                         const std::vector<Record>& records,
+                         const std::vector<Progress>& progress = {});
 
 /// What a person should know about why a run, or one step of it, waits, failed, or has not begun:
 /// whole lines.
@@ -41,7 +45,8 @@ Result<RunView> view_run(const Flow& flow, const std::string& run, const json& i
 /// Errors: as `view_run`; Errc::invalid_argument for an unknown step.
 Result<std::vector<std::string>> explain_run(const Flow& flow, const std::string& run,
                                              const json& input, const std::vector<Record>& records,
-                                             const std::string& step, std::int64_t now_ms);
+                                             const std::string& step, std::int64_t now_ms,
+                                             const std::vector<Progress>& progress = {});
 
 /// Says how two starts under one run id differ: which parts of flow or input, with JSON pointers.
 /// Of what either flow marks secret, and of what holds such, no value is told.

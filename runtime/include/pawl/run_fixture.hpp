@@ -4,6 +4,7 @@
 
 #include <pawl/flow.hpp>
 #include <pawl/json.hpp>
+#include <pawl/progress.hpp>
 #include <pawl/record.hpp>
 
 #include <string>
@@ -15,20 +16,23 @@ namespace pawl {
 /// All that a store holds of one run.
 struct RunFixture {
   Flow flow;
-  std::string run;                   ///< its id
-  json input;                        ///< with the flow's defaults merged in
-  std::string folder = {};           ///< the one that relative paths of its steps count from
-  std::vector<Record> records = {};  ///< in their order
+  std::string run;                      ///< its id
+  json input;                           ///< with the flow's defaults merged in
+  std::string folder = {};              ///< the one that relative paths of its steps count from
+  std::vector<Record> records = {};     ///< in their order
+  std::vector<Progress> progress = {};  ///< what its steps last reported, by step
 };
 
 /// The fixture as JSON text, with a line for each record. Equal fixtures give equal bytes.
 ///
 ///     {"fixture": 1, "run": ID, "folder": PATH, "flow": {...}, "input": {...},
-///      "records": [{"kind": "output", "step": ..., "attempt": ..., "end": ..., "body": {...}}]}
+///      "records": [{"kind": "output", "step": ..., "attempt": ..., "end": ..., "body": {...}}],
+///      "progress": [{"step": ..., "attempt": ..., "epoch": ..., "at_ms": ..., "body": {...}}]}
 ///
 /// A record's members are those of `Record`, under their own names; what is empty or 0 is left out,
 /// digests are 32 hexadecimal digits. A body, flow or input that does not come back byte for byte
-/// as JSON stands as text instead, under `body_text`, `flow_text` or `input_text`.
+/// as JSON stands as text instead; without progress the member is not there. Text stands under
+/// `body_text`, `flow_text` or `input_text`.
 ///
 /// It holds the run's data as they are, secrets among them: see `redacted`.
 std::string fixture_text(const RunFixture& fixture);
@@ -46,9 +50,10 @@ Result<RunFixture> parse_run_fixture(std::string_view text);
 Result<RunFixture> load_run_fixture(const std::string& path);
 
 /// The fixture with "[secret]" in the place of all that its flow marks secret: in its input, in
-/// outputs, in what undos answered, in signals that became such outputs, and where the flow itself
-/// has such values as they are. Digests are made anew, so it is a fixture like any other. Error
-/// messages stay as they are, and so does what a step copied to a place that is not marked.
+/// outputs, in what undos answered, in all that a step with a secret reported, in signals that
+/// became such outputs, and where the flow itself has such values as they are. Digests are made
+/// anew, so it is a fixture like any other. Error messages stay as they are, and so does what a
+/// step copied to a place that is not marked.
 ///
 /// Errors: Errc::invalid_argument when a step decided by a secret, or has a part of one, so that
 ///         the records would not follow any more; Errc::corrupt when they did not before.

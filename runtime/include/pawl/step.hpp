@@ -36,6 +36,17 @@ class Cancellation {
   std::atomic<Reason> reason_{Reason::none};
 };
 
+/// Takes what a running step reports. The engine has one behind every call that it makes.
+///
+/// Threads: any.
+class ProgressSink {
+ public:
+  virtual ~ProgressSink() = default;
+
+  /// Given: `value`, any JSON.
+  virtual void report(const json& value) = 0;
+};
+
 /// What a step is called with. The same run, step and key for every attempt, before and after any
 /// crash.
 ///
@@ -50,6 +61,25 @@ struct StepCall {
   json with = json::object();  ///< the step's parameters, every reference resolved
   std::string folder;  ///< absolute: where the run was started; relative paths count from here
   std::shared_ptr<const Cancellation> cancellation = std::make_shared<Cancellation>();
+  /// What this step last reported in an earlier attempt, as far as it is durable; null if nothing.
+  json last_progress = nullptr;
+  std::shared_ptr<ProgressSink> progress_sink = nullptr;  ///< null: nobody wants to know
+
+  /// Reports how far the step has come: shown to people, kept for the next attempt should this one
+  /// fail, and a sign of life for a step with `heartbeat_ms`.
+  ///
+  /// It returns at once: the disk is not waited for, and of what is reported faster than it is
+  /// written (`Limits::progress_interval_ms`) the latest is kept. Call it as often as you like,
+  /// from any thread, as long as this call is there. It never completes anything: after a crash the
+  /// next attempt may get an older one.
+  ///
+  /// Given:  `value`, any JSON of at most `Limits::progress_bytes_max` bytes as text. Of a larger
+  ///         one, or one that is no JSON text, the engine's log tells, once per attempt: it is a
+  ///         sign of life and nothing more.
+  /// Does nothing when the attempt has ended, or the engine is closed. Never throws.
+  void progress(const json& value) const {
+    if (progress_sink) progress_sink->report(value);
+  }
 
   /// True when the answer is no longer wanted: stop soon, clean up, answer anything.
   bool cancelled() const { return cancellation->reason() != Cancellation::Reason::none; }

@@ -4,6 +4,7 @@
 #include <pawl/digest.hpp>
 #include <pawl/error.hpp>
 #include <pawl/labels.hpp>
+#include <pawl/progress.hpp>
 #include <pawl/record.hpp>
 #include <pawl/run_state.hpp>
 
@@ -65,6 +66,18 @@ struct StartRun {
   std::vector<std::shared_ptr<Record>> records = {};
 };
 
+/// Notes what an attempt reported of itself, in the place of what its step reported before. Of a
+/// step only the last one is kept.
+///
+/// Refused with Errc::attempt_ended when the attempt has its end, the step its output, or a later
+/// attempt has reported; with Errc::run_ended when the run has ended. So what an attempt reported
+/// stands once its end is written: nothing that comes late takes its place.
+struct NoteProgress {
+  RunKey run = 0;
+  std::shared_ptr<Progress>
+      progress;  ///< the store fills in epoch and at_ms; leave it alone until it has answered
+};
+
 /// Notes what an unfinished run waits for, so that it is found when it is due. A hint, derived from
 /// the records: the next record that is written about the run makes it due at once.
 struct ParkRun {
@@ -73,9 +86,9 @@ struct ParkRun {
   std::int64_t due_ms = 0;  ///< 0: now
 };
 
-/// Removes ended runs with all of their records, those that ended first before the others, and
-/// flows that no run uses any more: see retention.hpp. An unfinished run is never removed. Always
-/// `written`; written twice it may remove further runs.
+/// Removes ended runs with all of their records and what their steps reported, those that ended
+/// first before the others, and flows that no run uses any more: see retention.hpp. An unfinished
+/// run is never removed. Always `written`; written twice it may remove further runs.
 ///
 /// The id of a removed run is free again. Numbers of runs and records are not: later ones are
 /// higher than all that there ever were.
@@ -87,7 +100,7 @@ struct PruneRuns {
   std::size_t records_max = 20'000;  ///< once so many are removed, no further run is
 };
 
-using Write = std::variant<StartRun, AppendRecord, ParkRun, PruneRuns>;
+using Write = std::variant<StartRun, AppendRecord, NoteProgress, ParkRun, PruneRuns>;
 
 enum class WriteStatus {
   written,         ///< it is durable, and new
@@ -105,7 +118,10 @@ struct WriteReply {
       RunState::running;  ///< with StartRun and already_exists: the run's state, as far as noted
   Error error;            ///< with refused
   std::shared_ptr<const Record> opened =
-      nullptr;             ///< with a child's start: the parent's record as stored
+      nullptr;  ///< with a child's start: the parent's record as stored
+  /// With a receipt that ends an attempt: what its step last reported, for the next one; null if
+  /// nothing.
+  std::shared_ptr<const Progress> progress = nullptr;
   std::size_t pruned = 0;  ///< with PruneRuns: the runs that were removed
   bool more = false;       ///< with PruneRuns: there may be more that could go
 };
@@ -130,7 +146,8 @@ struct StoredRun {
   Digest flow_digest;
   std::string input;  ///< canonical JSON
   std::string folder;
-  std::vector<Record> records;  ///< in their order
+  std::vector<Record> records;          ///< in their order
+  std::vector<Progress> progress = {};  ///< what its steps last reported, by step
 };
 
 /// Which runs to list: those of which all of it holds.

@@ -32,6 +32,7 @@ struct Verification {
 /// - every run's records follow from each other (one output per step, never before the outputs that
 /// it needs; attempts
 ///   without gaps; nothing after the end), and lead to the end that is noted
+/// - what steps reported is readable, and of attempts that there were
 /// - the log is in order: sequence, commits, epochs and times
 ///
 /// Given:  `vfs`, the name of a registered SQLite VFS; the system's if empty. For simulated disks.

@@ -1,0 +1,57 @@
+#include "actors/progress_reports.hpp"
+
+#include <pawl/limits.hpp>
+
+#include <utility>
+
+namespace pawl {
+
+void ProgressReports::report(const json& value) {
+  try {
+    Result<std::string> text = canonical_json(value, Limits::progress_bytes_max);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (ended_) return;
+      last_us_.store(clock_->steady_us(), std::memory_order_release);
+      if (text)
+        latest_ = std::move(*text);
+      else if (!refusal_told_)
+        refusal_ = text.error();
+      if (!text && refusal_told_) return;
+      if (std::exchange(told_, true)) return;
+    }
+    tell_();
+  } catch (...) {  // memory ran out: a report is no reason to fail the step that makes it
+  }
+}
+
+std::optional<std::string> ProgressReports::take() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  told_ = false;
+  return std::exchange(latest_, std::nullopt);
+}
+
+void ProgressReports::give_back(std::string text) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!latest_ && !ended_) latest_ = std::move(text);
+}
+
+bool ProgressReports::has_more() const {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  return told_ || latest_;
+}
+
+std::optional<std::string> ProgressReports::end() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  ended_ = true;
+  return std::exchange(latest_, std::nullopt);
+}
+
+std::optional<Error> ProgressReports::take_refusal() {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!refusal_) return std::nullopt;
+  refusal_told_ = true;
+  return std::exchange(refusal_, std::nullopt);
+}
+
+}  // namespace pawl

@@ -1,0 +1,64 @@
+/// ProgressReports: what one attempt reports of itself, between the user's code, on whatever
+/// thread, and the step runner, which writes the latest of it now and then.
+#pragma once
+
+#include <pawl/clock.hpp>
+#include <pawl/error.hpp>
+#include <pawl/step.hpp>
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace pawl {
+
+/// Threads: any.
+///
+/// Invariants:
+/// 1. Of all reports that nobody has taken yet the latest is kept, and `tell` was called once since
+///    the last `take`: a step that reports in a tight loop sends no messages.
+/// 2. After `end` nothing is taken in any more.
+class ProgressReports final : public ProgressSink {
+ public:
+  /// Given: `tell`, called when there is something to take, on the reporting thread; it must not
+  ///        throw and must not block.
+  ProgressReports(std::shared_ptr<const Clock> clock, std::function<void()> tell)
+      : clock_(std::move(clock)), tell_(std::move(tell)) {}
+
+  void report(const json& value) override;
+
+  /// The latest report, as canonical JSON; nothing if there is none that was not taken yet.
+  std::optional<std::string> take();
+
+  /// Gives back what was taken and could not be written, unless there is something newer.
+  void give_back(std::string text);
+
+  /// Whether there may be something to take.
+  bool has_more() const;
+
+  /// Ends it. Gives what nobody has taken.
+  std::optional<std::string> end();
+
+  /// Why a report was refused; told once.
+  std::optional<Error> take_refusal();
+
+  /// When the attempt last reported, on the clock's steady scale; 0 if never.
+  std::int64_t last_us() const { return last_us_.load(std::memory_order_acquire); }
+
+ private:
+  const std::shared_ptr<const Clock> clock_;
+  const std::function<void()> tell_;
+  std::atomic<std::int64_t> last_us_{0};
+  mutable std::mutex mutex_;
+  std::optional<std::string> latest_;
+  std::optional<Error> refusal_;
+  bool refusal_told_ = false;
+  bool told_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace pawl

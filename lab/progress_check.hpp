@@ -1,0 +1,14 @@
+/// What must hold of what steps report while they run, as history and store show it.
+#pragma once
+
+#include "lab/checker.hpp"
+
+#include <vector>
+
+namespace pawl::lab {
+
+/// Gives the first breach of each invariant.
+std::vector<Breach> check_progress(const Scenario& scenario, const HistoryView& history,
+                                   const std::vector<StoredRun>& runs);
+
+}  // namespace pawl::lab
