@@ -78,6 +78,14 @@ class Check {
            (event.attempt > 0 ? " (attempt " + std::to_string(event.attempt) + ")" : "");
   }
 
+  bool is_cancelled(const std::string& run) const {
+    const StoredFacts* facts = stored(run);
+    return facts != nullptr && std::any_of(facts->run->records.begin(), facts->run->records.end(),
+                                           [](const Record& record) {
+                                             return record.kind == RecordKind::cancel_requested;
+                                           });
+  }
+
   const StoredFacts* stored(const std::string& run) const {
     const auto found = stored_.find(run);
     return found == stored_.end() ? nullptr : &found->second;
@@ -364,7 +372,7 @@ class Check {
   const std::vector<StoredRun>& runs_;
   std::map<std::string, StoredFacts> stored_;
   std::vector<Breach> breaches_;
-  PauseCheck pauses_;
+  PauseCheck pauses_{[this](const std::string& run) { return is_cancelled(run); }};
   int crashes_ = 0;
   std::map<StepKey, Digest> completed_;
   std::map<StepKey, int> bodies_;

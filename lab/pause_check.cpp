@@ -1,6 +1,7 @@
 #include "lab/pause_check.hpp"
 
 #include "lab/run_plan.hpp"
+#include "runtime/part_name.hpp"
 
 #include <algorithm>
 
@@ -22,6 +23,7 @@ std::optional<std::string> PauseCheck::take(const HistoryEvent& event) {
       break;
     case Happened::body_began: {
       if (event.number != 0) break;  // it was called before
+      if (part_name_from(event.step).undo && is_cancelled_(event.run)) break;
       const bool is_below_one =
           std::any_of(whole_.begin(), whole_.end(),
                       [&](const std::string& run) { return is_below(event.run, run); });

@@ -4,6 +4,7 @@
 
 #include "lab/case_runner.hpp"
 #include "lab/exploration_lock.hpp"
+#include "lab/timeline.hpp"
 #include "runtime/part_name.hpp"
 #include "support/catch.hpp"
 #include "support/flow_property.hpp"
@@ -54,7 +55,8 @@ std::string difference(const RandomFlow& flow_of, std::int64_t& crashes) {
   const lab::CaseEnd end = lab::run_case(scenario_of(random, *flow), lab_case);
   crashes += end.crashes;
   for (const lab::Breach& breach : end.breaches)
-    return lab_case.text() + ": " + breach.invariant + ": " + breach.message;
+    return lab_case.text() + ": " + breach.invariant + ": " + breach.message + "\n" +
+           lab::timeline(end.view());
   const lab::Ending ending = lab::make_ending(end.view(), end.runs);
   const Outcome& outcome = ending.outcomes.at("r1");
   const std::string told = lab_case.text() + ": " + to_json_value(outcome).dump();
