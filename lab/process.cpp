@@ -76,7 +76,7 @@ class Process final : public StepWorld {
 
   bool begin_actor(const StepCall& call) override {
     bodies_.repeatable = false;
-    if (!begin(call, false)) return false;
+    if (!begin(call, true)) return false;  // it lay in the actor's mailbox
     in_body_ = false;  // others go on until it answers: what they reach is not reached in its code
     in_actors_.insert(call.key);
     return true;
@@ -286,9 +286,7 @@ class Process final : public StepWorld {
   }
 
   void cancel_one() {
-    if (cancels_ >= 2) return;
-    ++cancels_;
-    caller_->cancel(any_run());
+    if (cancels_++ < 2) caller_->cancel(any_run());
   }
 
   const std::string& any_run() {

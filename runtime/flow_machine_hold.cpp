@@ -83,7 +83,7 @@ void FlowMachine::take_other_output(std::size_t i, const Record& record) {
 /// The step has its output: whether an attempt gave another one.
 void FlowMachine::check_divergence(std::size_t i) {
   const auto others = other_outputs_.find(i);
-  if (others == other_outputs_.end() || mutant("divergence_ignored")) return;
+  if (others == other_outputs_.end()) return;
   const Digest stored = digest_of(steps_[i].output->dump());
   for (const auto& [attempt, digest] : std::exchange(others->second, {})) {
     if (digest == stored) continue;
@@ -113,7 +113,8 @@ void FlowMachine::issue_holds(Commands& commands) {
       step.child_held = held();
       commands.emplace_back(HoldChild{*child_run(i), held()});
     }
-    if (held() && step.phase == Phase::open && !std::exchange(step.withdrawn, true))
+    if (held() && !mutant("pause_ignored") && step.phase == Phase::open &&
+        !std::exchange(step.withdrawn, true))
       commands.emplace_back(WithdrawAttempt{i, step.attempt, step.started});
   }
 }

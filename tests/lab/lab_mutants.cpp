@@ -146,18 +146,21 @@ std::optional<Caught> hunt_cancels(std::int64_t& cases) {
 /// Runs are paused and let go on at random moments, with crashes in between.
 std::optional<Caught> hunt_pauses(std::int64_t& cases) {
   for (const OwnScenario& own : own_scenarios()) {
-    if (own.name != "chain" && own.name != "awaiting" && own.name != "retrying" &&
-        own.name != "children")
+    if (own.name != "sleeping" && own.name != "awaiting" && own.name != "retrying" &&
+        own.name != "children" && own.name != "fork_join")
       continue;
-    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 90; ++seed) {
       lab::LabCase lab_case;
       lab_case.lives.resize(2);
+      lab::Weather& weather = lab_case.lives[0].weather;
       lab_case.lives[0].seed = seed;
-      lab_case.lives[0].weather.pauses = 40;
-      lab_case.lives[0].weather.early_timers = 20;
-      lab_case.lives[0].crash = lab::Crash{60 + 5 * seed, lab::Loss::kill, 0};
+      weather.pauses = seed % 2 == 0 ? 40 : 100;
+      weather.early_timers = seed % 3 == 0 ? 20 : 150;
+      weather.slow_steps = seed % 4 < 2 ? 300 : 0;
+      if (seed % 3 > 0) lab_case.lives[0].crash = lab::Crash{60 + 3 * seed, lab::Loss::kill, 0};
       lab_case.lives[1].seed = seed;
       lab_case.lives[1].weather.pauses = 20;
+      lab_case.lives[1].weather.early_timers = 50;
       ++cases;
       if (auto caught =
               caught_by(lab::replay(own.scenario, lab_case),

@@ -230,9 +230,10 @@ class Engine {
   Result<RunState> unblock(std::string_view run);
 
   /// Pauses a run, and its children with it: nothing more of it begins before `unpause`. Waits
-  /// until that is durable. Attempts that have begun come to their end, and their outputs count;
-  /// what waits for its turn is taken back. Time goes on: a sleep or a deadline that is over
-  /// meanwhile is over at once afterwards. Signals are kept. A cancel ends the pause.
+  /// until that is durable. Attempts that have begun, or were sent to a step that is an actor, come
+  /// to their end, and their outputs count; what waits for its turn is taken back. Time goes on: a
+  /// sleep or a deadline that is over meanwhile is over at once afterwards. Signals are kept. A
+  /// cancel ends the pause.
   ///
   /// Returns: paused; or the run's state, if it was cancelled or has ended before.
   /// Errors:  Errc::unknown_run; those of the store.
