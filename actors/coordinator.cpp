@@ -54,7 +54,7 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
       [&state](const Message<CloseRequest>& request) { state.on_close(request); },
       [&state](const Message<StepCompleted>& completed) { state.on_completed(*completed); },
       [&state](const Message<AttemptFailed>& failed) { state.on_failed(*failed); },
-      [&state](const Message<AnsweredLate>& late) { state.on_late(*late); },
+      [&state](const Message<AnsweredLate>& late) { state.on_late(late); },
       [&state](const Message<WriteRefused>& refused) { state.on_refused(*refused); },
       [&state](const Message<Recovered>& recovered) { state.on_recovered(*recovered); },
       [&state](const Message<Found>& found) { state.on_found(*found); },
@@ -306,7 +306,9 @@ void Coordinator::halt(LiveRun& run, std::int64_t due_ms) {
   park(run, state, due_ms);
   halted_.insert(id);
   answer_waiters(id, Outcome{state, nullptr, why});
-  tell_above(id, *machine, why);
+  // What is paused with its parent goes on with it, of which those above have been told.
+  const bool is_below = state == RunState::paused && machine->unpausing().empty();
+  if (!is_below) tell_above(id, *machine, why);
   drop(id);
 }
 

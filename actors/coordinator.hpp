@@ -81,7 +81,7 @@ class Coordinator {
   // From step runners (coordinator_crew.cpp).
   void on_completed(const StepCompleted& completed);
   void on_failed(const AttemptFailed& failed);
-  void on_late(const AnsweredLate& late);
+  void on_late(const Message<AnsweredLate>& late);
   void on_refused(const WriteRefused& refused);
 
   /// One of the actors that this one depends on died.
@@ -133,8 +133,9 @@ class Coordinator {
 
   /// A run that is being read back.
   struct Arriving {
-    std::vector<Request> requests;  // of those who asked for it
-    std::size_t waiters = 0;        // that it had when the store was asked
+    std::vector<Request> requests;            // of those who asked for it
+    std::size_t waiters = 0;                  // that it had when the store was asked
+    std::vector<Message<AnsweredLate>> late;  // that came meanwhile: what is read may lack them
   };
 
   // Runs (coordinator_desk.cpp).

@@ -120,9 +120,10 @@ void Coordinator::carry_out(LiveRun&, const CancelChild& cancel) {
 /// Its parent stays in memory until the child's record is durable: nothing else would bring it back
 /// to ask again.
 void Coordinator::carry_out(LiveRun& run, const HoldChild& hold) {
-  if (closing_) return;
   const bool is_first = run.holds.insert_or_assign(hold.run, hold.paused).second;
-  if (is_first) hold_child(run.machine->run().str(), hold.run, hold.paused);
+  // While the engine closes nothing new is written: the run is not noted as paused, so that the
+  // next engine finds it, and asks again.
+  if (is_first && !closing_) hold_child(run.machine->run().str(), hold.run, hold.paused);
 }
 
 /// One record after the other, so that the last one stands last.
@@ -134,8 +135,10 @@ void Coordinator::hold_child(const std::string& parent, const std::string& child
                  if (live == live_.end()) return;
                  const auto wanted = live->second.holds.find(child);
                  if (wanted == live->second.holds.end()) return;
-                 if (wanted->second != paused && !closing_)
-                   return hold_child(parent, child, wanted->second);
+                 if (wanted->second != paused) {
+                   if (!closing_) hold_child(parent, child, wanted->second);
+                   return;
+                 }
                  live->second.holds.erase(wanted);
                  settle(parent);
                });

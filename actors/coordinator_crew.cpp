@@ -117,18 +117,24 @@ void Coordinator::on_completed(const StepCompleted& completed) {
   config_.reporter->event(event);
   if (run != nullptr) run->progress.erase(dispatch.call.step);
   // While the step is open, so that nothing follows from its output before this is known.
-  if (run != nullptr && completed.other) tell(*run, Recorded{*completed.other});
+  if (run != nullptr && completed.other && !run->stuck) {
+    const Result<Commands> commands = run->machine->apply(Recorded{*completed.other});
+    if (commands) carry_out(*run, *commands);
+  }
   if (run != nullptr) tell(*run, Recorded{*completed.record});
   answer_close_if_done();
 }
 
 /// It ends no attempt, but may say what another one's output must not differ from.
-void Coordinator::on_late(const AnsweredLate& late) {
+void Coordinator::on_late(const Message<AnsweredLate>& late) {
   if (closing_ || lost_) return;
-  const std::string& id = late.dispatch->call.run;
+  const std::string& id = late->dispatch->call.run;
   const auto live = live_.find(id);
-  if (live != live_.end()) return tell(live->second, Recorded{*late.record});
-  if (arriving_.count(id) == 0) fetch(id, std::nullopt);
+  if (live != live_.end()) return tell(live->second, Recorded{*late->record});
+  if (const auto arriving = arriving_.find(id); arriving != arriving_.end())
+    arriving->second.late.push_back(late);
+  else
+    fetch(id, std::nullopt);
 }
 
 void Coordinator::on_failed(const AttemptFailed& failed) {
@@ -173,6 +179,7 @@ void Coordinator::on_down(const caf::down_msg& down) {
   const DispatchPtr dispatch = found->second.dispatch;
   busy_.erase(found);
   dispatch->cancellation->set(Cancellation::Reason::interrupted);
+  dispatch->claim();  // where its code has not begun, it will not
   const auto run = live_.find(dispatch->call.run);
   if (run != live_.end() && !mutant("dead_runner_ignored")) {
     run->second.running.erase(dispatch->step);

@@ -159,7 +159,7 @@ void Coordinator::fetch(const std::string& id, std::optional<Request> request) {
 void Coordinator::on_recovered(const Recovered& recovered) {
   const auto arrived = arriving_.find(recovered.run);
   if (arrived == arriving_.end()) return;
-  const auto [requests, waiters] = std::move(arrived->second);
+  const auto [requests, waiters, late] = std::move(arrived->second);
   arriving_.erase(arrived);
   if (recovered.error) {
     for (const Request& request : requests) answer(request, *recovered.error);
@@ -190,7 +190,12 @@ void Coordinator::on_recovered(const Recovered& recovered) {
   run.key = recovered.key;
   run.folder = recovered.folder;
   run.machine = recovered.machine;
-  for (const Progress& progress : recovered.progress) keep_progress(run, progress);
+  for (const Progress& progress : recovered.progress)
+    if (const auto step = run.machine->find(progress.step);
+        step && !run.machine->step_output(*step))
+      keep_progress(run, progress);
+  for (const Message<AnsweredLate>& answer : late)
+    static_cast<void>(run.machine->apply(Recorded{*answer->record}).has_value());
   note_child_lives(run);
   if (recovered.noted != RunState::running) park(run, RunState::running, 0);
   for (const Request& request : requests) serve(request, run);

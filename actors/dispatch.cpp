@@ -68,8 +68,10 @@ Record perform(const StepBody::Function& body, Dispatch& dispatch, const EngineS
   if (!begun) return conclude_refused(facts_of(dispatch, seams), begun.error());
   const StepCall& call = dispatch.call;
   point("step.before_body", call.run, call.step, call.attempt);
-  if (!dispatch.claim())
+  if (!dispatch.claim()) {
+    dispatch.began_us.store(0, std::memory_order_release);  // it has not begun, and never will
     return conclude_unanswered(call.step, call.attempt, AttemptEnd::interrupted);
+  }
   StepResult result = call_guarded(body, call);
   point("step.after_body", call.run, call.step, call.attempt);
   return conclude(facts_of(dispatch, seams), std::move(result), dispatch.cancellation->reason());

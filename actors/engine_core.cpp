@@ -133,7 +133,7 @@ Result<Message<StartRequest>> EngineCore::make_request(
   if (const Result<void> checked = check_labels(options.labels); !checked)
     return make_error(checked.error().code, checked.error().message, run.str());
   const int priority = options.priority.value_or(flow.plan()->priority.value_or(0));
-  if (std::abs(priority) > Limits::priority_max)
+  if (priority > Limits::priority_max || priority < -Limits::priority_max)
     return make_error(
         Errc::invalid_argument,
         "the priority is " + std::to_string(priority) + "; it must lie between -100 and 100",

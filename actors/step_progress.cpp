@@ -109,7 +109,9 @@ std::shared_ptr<Progress> last_progress(StepRunnerSelf self) {
       std::exchange(state.reporting, StepRunnerState::Reporting{}).in_flight;
   if (!state.current->reports) return nullptr;
   std::optional<std::string> latest = state.current->reports->end();
-  return latest ? progress_of(*state.current, std::move(*latest)) : in_flight;
+  // Not the one in flight: the store may be filling it in just now.
+  if (!latest && in_flight) latest = in_flight->body;
+  return latest ? progress_of(*state.current, std::move(*latest)) : nullptr;
 }
 
 void tell_progress(StepRunnerSelf self, const Dispatch& dispatch, const Progress& progress) {

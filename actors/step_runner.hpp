@@ -29,7 +29,8 @@ struct StepRunnerConfig {
 ///    already_exists.
 /// 2. After a write of unknown outcome the same bytes are written again; the body does not run
 ///    again.
-/// 3. An answer that comes after its attempt has ended leaves a `late` receipt and nothing else.
+/// 3. An answer that comes after its attempt has ended leaves a `late` receipt, of which the
+///    coordinator hears only if the step wants to know of other outputs.
 /// 4. It does not outlive its coordinator.
 /// 5. Of an attempt's progress at most one write is not answered, and between the beginnings of two
 ///    lies `Limits::progress_interval_ms`. The last report is written with the attempt's end at the

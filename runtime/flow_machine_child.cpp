@@ -29,6 +29,7 @@ Result<void> FlowMachine::open_child(const Record& record, std::size_t i) {
       (step.phase != Phase::opening && step.phase != Phase::stopped))
     return unlawful(record, "does not open the step's only attempt");
   step.attempt = 1;
+  step.child_held = false;  // nobody has paused it yet
   move_to(step, Phase::child);
   return {};
 }

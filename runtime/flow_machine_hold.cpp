@@ -24,6 +24,9 @@ Result<void> FlowMachine::take_pause(const Record& record) {
   const bool paused = record.kind == RecordKind::paused;
   if (paused && !resumed_ && mutant("pause_forgotten_at_restart")) return {};
   was_paused_ = true;
+  // What children that there were before have been told is not known from these records.
+  for (Step& step : steps_)
+    if (!resumed_ && step.phase == Phase::child) step.child_held.reset();
   if (!record.step.empty()) {
     const auto is_meant = [&](const Divergence& other) {
       return other.step == record.step && other.attempt == record.attempt;
@@ -88,6 +91,11 @@ void FlowMachine::check_divergence(std::size_t i) {
   for (const auto& [attempt, digest] : std::exchange(others->second, {})) {
     if (digest == stored) continue;
     if (steps_[i].definition->on_divergence == OnDivergence::pause) {
+      const auto is_known = [&](const Divergence& known) {
+        return known.step == name(i) && known.attempt == attempt;
+      };
+      // The same answer may be told twice: as it came, and as it is stored.
+      if (std::any_of(divergences_.begin(), divergences_.end(), is_known)) continue;
       was_paused_ = true;
       divergences_.push_back({name(i), attempt});
     } else if (!failure_) {
@@ -106,7 +114,7 @@ void FlowMachine::postpone_wait(const TimerOver& over) {
 
 /// What a pause asks for; what its end asks for is as at any time.
 void FlowMachine::issue_holds(Commands& commands) {
-  if (!was_paused_ || cancelling_) return;
+  if (!was_paused_ || cancelling_ || (!held() && count(Phase::child) == 0)) return;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     Step& step = steps_[i];
     if (step.phase == Phase::child && step.child_held != held() && !mutant("child_not_paused")) {

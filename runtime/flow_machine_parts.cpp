@@ -164,6 +164,9 @@ Result<void> FlowMachine::take_undoing(const Record& record) {
   }
   if (!cancelling_) failure_ = end->error;
   undoing_ = std::move(*end);
+  // In whichever order they were heard: outputs that differ change nothing any more.
+  divergences_.clear();
+  other_outputs_.clear();
   for (const std::size_t done : places_to_undo())
     undos_.push_back(
         add_place(Role::undo, done, *steps_[done].definition->undo, undo_name(name(done))));

@@ -220,7 +220,8 @@ class MemoryStore final : public Store {
     if (record.kind == RecordKind::ended) {
       model.stored.row.state = outcome_from(json::parse(record.body))->state;
       model.stored.row.ended_ms = now_ms;
-    } else if (!lawful_after_end(record) && model.stored.row.state != RunState::running) {
+    } else if (makes_due(record) && !is_ended(model.stored.row.state) &&
+               model.stored.row.state != RunState::running) {
       model.stored.row.state = RunState::running;  // it goes on: whoever looks must find it
       model.stored.row.due_ms = 0;
     }

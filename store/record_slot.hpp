@@ -57,6 +57,12 @@ inline bool lawful_after_end(const Record& record) {
   return record.kind == RecordKind::receipt && !ends_attempt(record);
 }
 
+/// Whether something of an unfinished run may follow from the record: then whoever looks for what
+/// is due must find it.
+inline bool makes_due(const Record& record) {
+  return !lawful_after_end(record) || (record.end == AttemptEnd::late && holds_output(record));
+}
+
 /// Whether two records in the same place say the same, times aside.
 inline bool same_fact(const Record& a, const Record& b) {
   return a.kind == b.kind && a.end == b.end && a.attempt == b.attempt &&

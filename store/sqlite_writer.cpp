@@ -188,7 +188,8 @@ WriteReply SqliteWriter::add(const AppendRecord& append) {
   }
   if (why_not == Objection::none && insert_event(append.run, record)) {
     if (record.kind == RecordKind::ended && !mutant("end_not_noted")) note_end(append.run, record);
-    if (record.kind != RecordKind::ended && !lawful_after_end(record) &&
+    if (record.kind != RecordKind::ended && makes_due(record) &&
+        !is_ended(static_cast<RunState>(state)) &&
         static_cast<RunState>(state) != RunState::running && !mutant("parked_run_stays_parked"))
       note_parked(append.run, RunState::running, 0);  // it goes on: whoever looks must find it
     return {WriteStatus::written, append.run, append.record, false, RunState::running, {}};

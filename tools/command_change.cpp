@@ -93,18 +93,19 @@ Result<Retry> retry_of(const Settings& settings, const std::string& run, const s
   if (!read) return read.error();
   const Result<RunView> seen = view(*read);
   if (!seen) return seen.error();
-  if (!from.empty()) return Retry{false, from};
-  if (seen->state == RunState::blocked) return Retry{true, {}};
+  if (seen->state == RunState::blocked && from.empty()) return Retry{true, {}};
   if (seen->state == RunState::paused)
     return make_error(Errc::invalid_argument, "the run is paused: unpause it", run);
+  if (!is_ended(seen->state) && seen->state != RunState::blocked)
+    return make_error(Errc::invalid_argument,
+                      "the run is " + std::string(to_string(seen->state)) +
+                          ": there is nothing to retry before it has failed; pawl fork does a step "
+                          "again beside it",
+                      run);
+  if (!from.empty()) return Retry{false, from};
   if (seen->state == RunState::succeeded)
     return make_error(Errc::invalid_argument,
                       "the run succeeded: say with --from from which step on to do it again", run);
-  if (!is_ended(seen->state))
-    return make_error(Errc::invalid_argument,
-                      "the run is " + std::string(to_string(seen->state)) +
-                          ": there is nothing to retry before it has failed",
-                      run);
   // Of a map's element the map: it runs again whole.
   const std::string part = seen->document["error"]["step"].get<std::string>();
   const std::string failed = part.substr(0, part.find_first_of("[:"));

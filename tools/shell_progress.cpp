@@ -51,7 +51,7 @@ std::optional<json> ShellProgress::look() {
   }
   // What was read is not needed again; a program that reports for days fills no memory.
   ::fallocate(fd_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, read_to_);
-  if (!line) return std::nullopt;
+  if (!line || line->empty()) return std::nullopt;
   Result<json> value = parse_json(*line, line_bytes_max);
   return value ? std::move(*value) : json(printable_text(*line, Limits::progress_bytes_max / 2));
 }

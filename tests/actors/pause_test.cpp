@@ -175,18 +175,20 @@ TEST_CASE("pause: a child is paused and goes on with its parent, across engines 
                   }}};
   };
   const std::uint64_t picked = seed();
-  const int crash_after = GENERATE(0, 3, 8, 20, 1000);
+  const int end_after = GENERATE(0, 3, 8, 20, 1000);
+  const bool closes = GENERATE(false, true);
   {
     World world(steps(), picked, file);
     here = &world;
     world.start(parent);
     for (int i = 0; pauses && world.step_or_wait(); ++i) {
     }
-    for (int i = 0; i < crash_after && world.step_or_wait(); ++i) {
+    for (int i = 0; i < end_after && world.step_or_wait(); ++i) {
     }
-    world.crash();
+    if (!closes) world.crash();
+    if (closes) world.core().close(false);
+    world.run_for(10);
   }
-  const std::string paused = "paused";
   World world(steps(), picked, file, {}, 1'700'000'100'000);
   here = &world;
   REQUIRE(world.run_to_rest());
@@ -199,11 +201,14 @@ TEST_CASE("pause: a child is paused and goes on with its parent, across engines 
     return;
   }
   CHECK(noted(world, "r1") == RunState::paused);
-  CHECK(noted(world, "r1.c") == RunState::paused);
   CHECK(bodies["d"] == 0);
+  // Where the parent's pause was all that was durable, the child may have been faster than its own.
+  const RunState child_state = noted(world, "r1.c");
+  CHECK((child_state == RunState::paused ||
+         (end_after < 1000 && child_state == RunState::succeeded)));
   const auto child = world.core().unpause("r1.c");
   REQUIRE(world.run_to_rest());
-  CHECK(child->wait().value() == RunState::paused);
+  CHECK(child->wait().value() == child_state);
 
   world.core().unpause("r1");
   const Run run = world.core().watch("r1");
@@ -286,10 +291,12 @@ TEST_CASE("divergence: an attempt after a dead step runner that gives another ou
           "[actors]") {
   // The output is stored, its step runner dies before it tells, and the attempt is made again.
   World* here = nullptr;
+  const bool is_paused = GENERATE(false, true);
   int bodies = 0;
   World world(Steps{{"x",
                      [&](const StepCall&) {
                        ++bodies;
+                       if (is_paused) here->core().pause("r1");
                        Record output;
                        output.kind = RecordKind::output;
                        output.end = AttemptEnd::succeeded;
@@ -312,4 +319,9 @@ TEST_CASE("divergence: an attempt after a dead step runner that gives another ou
   REQUIRE(run.wait_for(0).has_value());
   CHECK(run.wait().state == RunState::paused);
   CHECK(run.wait().error->code == Errc::diverged);
+  world.core().unpause("r1");
+  world.core().signal("r1", {"go", 1, "s1"});
+  const Run later = world.core().watch("r1");
+  REQUIRE(world.run_to_rest());
+  CHECK(later.wait().succeeded());
 }

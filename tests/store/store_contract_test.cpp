@@ -291,6 +291,26 @@ STORE_TEST("records keep their order over many batches") {
   }
 }
 
+STORE_TEST("an answer that came too late makes its run due, if it kept its output") {
+  TestType world;
+  const RunKey parked = put(*world.store, start_run("parked")).run;
+  const RunKey ended = put(*world.store, start_run("ended")).run;
+  put(*world.store, ParkRun{parked, RunState::waiting, 9000});
+  put(*world.store, append(ended, ended_record()));
+  Record without = receipt_record("a", 1, AttemptEnd::late);
+  put(*world.store, append(parked, without));
+  CHECK(world.store->due(1000, 10).value().empty());
+  for (const RunKey run : {parked, ended}) {
+    Record late = output_record("a", 2, 1);
+    late.kind = RecordKind::receipt;
+    late.end = AttemptEnd::late;
+    CHECK(put(*world.store, append(run, late)).status == WriteStatus::written);
+  }
+  REQUIRE(world.store->due(1000, 10).value().size() == 1);
+  CHECK(world.store->due(1000, 10).value()[0].run == "parked");
+  CHECK(world.store->load("ended").value()->row.state == RunState::succeeded);
+}
+
 STORE_TEST("runs are found when they are due, and ended ones never") {
   TestType world;
   const RunKey now = put(*world.store, start_run("now")).run;
