@@ -91,13 +91,14 @@ void FlowMachine::check_divergence(std::size_t i) {
   for (const auto& [attempt, digest] : std::exchange(others->second, {})) {
     if (digest == stored) continue;
     if (steps_[i].definition->on_divergence == OnDivergence::pause) {
+      const Divergence found{name(i), attempt};
       const auto is_known = [&](const Divergence& known) {
-        return known.step == name(i) && known.attempt == attempt;
+        return known.step == found.step && known.attempt == found.attempt;
       };
       // The same answer may be told twice: as it came, and as it is stored.
       if (std::any_of(divergences_.begin(), divergences_.end(), is_known)) continue;
       was_paused_ = true;
-      divergences_.push_back({name(i), attempt});
+      divergences_.push_back(found);
     } else if (!failure_) {
       failure_ = RunError{Errc::diverged, name(i), told(name(i), attempt)};
     }

@@ -49,8 +49,9 @@ inline bool holds_for_flows(std::uint64_t count,
   ::setenv("RC_PARAMS", ("seed=20261124 max_success=" + std::to_string(count)).c_str(), 0);
   const auto seeds = rc::gen::noShrink(
       rc::gen::resize(rc::kNominalSize, rc::gen::inRange<std::uint64_t>(1, 1ULL << 40)));
-  const auto flows = rc::gen::shrink(
-      rc::gen::map(seeds, [](std::uint64_t seed) { return RandomFlow(seed); }), smaller_flows);
+  const auto flows =
+      rc::gen::shrink(rc::gen::map(seeds, [](std::uint64_t seed) { return RandomFlow(seed); }),
+                      [](const RandomFlow& random) { return smaller_flows(random); });
   return rc::check("all flows", [&] {
     const RandomFlow random = *flows;
     const std::string found = trouble(random);
