@@ -4,6 +4,7 @@
 #include <pawl/point.hpp>
 
 #include <exception>
+#include <optional>
 #include <utility>
 
 namespace pawl {
@@ -34,6 +35,12 @@ Result<void> begin_body(Dispatch& dispatch, const EngineSeams& seams) {
   if (dispatch.expected_input != Digest{} && dispatch.input_digest != dispatch.expected_input)
     return make_error(Errc::inputs_differ, "they are not those of its earlier attempts");
   return {};
+}
+
+std::optional<Record> claim_or_conclude(Dispatch& dispatch) {
+  if (dispatch.claim()) return std::nullopt;
+  dispatch.began_us.store(0, std::memory_order_release);  // it has not begun, and never will
+  return conclude_unanswered(dispatch.call.step, dispatch.call.attempt, AttemptEnd::interrupted);
 }
 
 EngineEvent event_of(EventKind kind, const Dispatch& dispatch) {
@@ -68,10 +75,7 @@ Record perform(const StepBody::Function& body, Dispatch& dispatch, const EngineS
   if (!begun) return conclude_refused(facts_of(dispatch, seams), begun.error());
   const StepCall& call = dispatch.call;
   point("step.before_body", call.run, call.step, call.attempt);
-  if (!dispatch.claim()) {
-    dispatch.began_us.store(0, std::memory_order_release);  // it has not begun, and never will
-    return conclude_unanswered(call.step, call.attempt, AttemptEnd::interrupted);
-  }
+  if (std::optional<Record> withdrawn = claim_or_conclude(dispatch)) return std::move(*withdrawn);
   StepResult result = call_guarded(body, call);
   point("step.after_body", call.run, call.step, call.attempt);
   return conclude(facts_of(dispatch, seams), std::move(result), dispatch.cancellation->reason());

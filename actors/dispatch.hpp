@@ -61,6 +61,11 @@ using DispatchPtr = std::shared_ptr<Dispatch>;
 ///         the attempts before.
 Result<void> begin_body(Dispatch& dispatch, const EngineSeams& seams);
 
+/// Asks whether the attempt's code may be called now.
+///
+/// Returns: nothing if it may; else, for it was taken back, the record that it leaves.
+std::optional<Record> claim_or_conclude(Dispatch& dispatch);
+
 /// An event about the attempt.
 EngineEvent event_of(EventKind kind, const Dispatch& dispatch);
 

@@ -183,10 +183,8 @@ void perform_by_actor(Self self) {
                                   facts_of(*dispatch, state.config.seams), begun.error())));
   const StepCall& call = dispatch->call;
   point("step.before_body", call.run, call.step, call.attempt);
-  if (!dispatch->claim())
-    return write_record(self,
-                        std::make_shared<Record>(conclude_unanswered(
-                            dispatch->call.step, dispatch->call.attempt, AttemptEnd::interrupted)));
+  if (std::optional<Record> withdrawn = claim_or_conclude(*dispatch))
+    return write_record(self, std::make_shared<Record>(std::move(*withdrawn)));
   const StepActor actor = state.config.performers->actor(dispatch->type);
   if (!actor)
     return on_result(self, dispatch, retry("the step's actor is gone: the engine closes"));

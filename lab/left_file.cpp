@@ -1,11 +1,10 @@
 #include "lab/left_file.hpp"
 
 #include <pawl/flow.hpp>
-#include <pawl/limits.hpp>
-#include <pawl/run_document.hpp>
 #include <pawl/verify.hpp>
 
 #include "lab/run_plan.hpp"
+#include "lab/stored_facts.hpp"
 
 #include <algorithm>
 #include <map>
@@ -25,14 +24,11 @@ std::map<Digest, std::shared_ptr<const LeftFile>>& files_read() {
 
 /// Whether only a person can help the run on. What is noted of that is a hint, which a failing disk
 /// may have lost.
-bool needs_a_person(const StoredRun& run) {
-  if (run.row.state == RunState::blocked || is_ended(run.row.state))
-    return run.row.state == RunState::blocked;
+bool is_left_to_a_person(const StoredRun& run) {
+  if (is_ended(run.row.state)) return false;
+  if (run.row.state == RunState::blocked) return true;
   const Result<Flow> flow = parse_flow(*run.flow);
-  const Result<json> input = parse_json(run.input, Limits::input_bytes_max);
-  if (!flow || !input) return false;
-  const Result<RunView> view = view_run(*flow, run.row.run, *input, run.records);
-  return view && view->state == RunState::blocked;
+  return flow && needs_a_person(*flow->plan(), facts_of(run));
 }
 
 LeftFile read(const std::string& store, const DiskImage& image) {
@@ -52,7 +48,7 @@ LeftFile read(const std::string& store, const DiskImage& image) {
   // what needs a person.
   const auto is_blocked = [&](const std::string& id) {
     return std::any_of(left.runs.begin(), left.runs.end(), [&](const StoredRun& run) {
-      return (run.row.run == id || is_below(run.row.run, id)) && needs_a_person(run);
+      return (run.row.run == id || is_below(run.row.run, id)) && is_left_to_a_person(run);
     });
   };
   for (const StoredRun& run : left.runs)

@@ -133,6 +133,22 @@ Result<RunState> resolve_here(const Settings& settings, const std::string& id,
   return after->state;
 }
 
+/// Tells what became of a run that was to be let go on.
+///
+/// Given: `held`, the state that it should have left, and in words why it has not.
+ExitCode tell_let_go(Console& console, const std::string& run, const Result<RunState>& state,
+                     RunState held, const std::string& why_held) {
+  const ExitCode code = tell(console, run, state);
+  if (!state) return code;
+  if (is_ended(*state)) {
+    console.words("run " + run + " had ended before");
+    return ExitCode::failed;
+  }
+  if (*state != held) return code;
+  console.words("run " + run + why_held);
+  return ExitCode::unfinished;
+}
+
 }  // namespace
 
 ExitCode cancel_command(const Settings& settings, const std::string& run) {
@@ -163,34 +179,16 @@ ExitCode unpause_command(const Settings& settings, const std::string& run) {
   Console console(settings);
   const Result<RunState> state = ask(settings, {ControlVerb::unpause, run},
                                      [&] { return unpause_here(settings, run, console); });
-  const ExitCode code = tell(console, run, state);
-  if (!state) return code;
-  if (is_ended(*state)) {
-    console.words("run " + run + " had ended before");
-    return ExitCode::failed;
-  }
-  if (*state == RunState::paused) {
-    console.words("run " + run + " is paused with its parent; unpause that one");
-    return ExitCode::unfinished;
-  }
-  return code;
+  return tell_let_go(console, run, state, RunState::paused,
+                     " is paused with its parent; unpause that one");
 }
 
 ExitCode unblock_command(const Settings& settings, const std::string& run) {
   Console console(settings);
   const Result<RunState> state = ask(settings, {ControlVerb::unblock, run},
                                      [&] { return unblock_here(settings, run, console); });
-  const ExitCode code = tell(console, run, state);
-  if (!state) return code;
-  if (is_ended(*state)) {
-    console.words("run " + run + " had ended before");
-    return ExitCode::failed;
-  }
-  if (*state == RunState::blocked) {
-    console.words("run " + run + " is still blocked; see pawl why " + run);
-    return ExitCode::unfinished;
-  }
-  return code;
+  return tell_let_go(console, run, state, RunState::blocked,
+                     " is still blocked; see pawl why " + run);
 }
 
 ExitCode signal_command(const Settings& settings, const std::string& run,

@@ -53,7 +53,6 @@ TEST_CASE("pause: nothing begins once it is acknowledged, until the run is unpau
   CHECK(run.wait().state == RunState::paused);
   CHECK(run.wait().error->code == Errc::paused);
   CHECK(noted(world, "r1") == RunState::paused);
-  const int c_before = bodies["c"];
 
   acknowledged = false;
   const auto unpaused = world.core().unpause("r1");
@@ -63,7 +62,6 @@ TEST_CASE("pause: nothing begins once it is acknowledged, until the run is unpau
   CHECK(later.wait().succeeded());
   CHECK(bodies["b"] == 1);
   CHECK(bodies["c"] == 1);
-  CHECK(c_before <= 1);
 }
 
 TEST_CASE("pause: what waits for its turn is taken back, and costs no attempt", "[actors]") {
