@@ -74,8 +74,8 @@ Record perform(const StepBody::Function& body, Dispatch& dispatch, const EngineS
   const Result<void> begun = begin_body(dispatch, seams);
   if (!begun) return conclude_refused(facts_of(dispatch, seams), begun.error());
   const StepCall& call = dispatch.call;
-  point("step.before_body", call.run, call.step, call.attempt);
   if (std::optional<Record> withdrawn = claim_or_conclude(dispatch)) return std::move(*withdrawn);
+  point("step.before_body", call.run, call.step, call.attempt);
   StepResult result = call_guarded(body, call);
   point("step.after_body", call.run, call.step, call.attempt);
   return conclude(facts_of(dispatch, seams), std::move(result), dispatch.cancellation->reason());

@@ -182,9 +182,9 @@ void perform_by_actor(Self self) {
     return write_record(self, std::make_shared<Record>(conclude_refused(
                                   facts_of(*dispatch, state.config.seams), begun.error())));
   const StepCall& call = dispatch->call;
-  point("step.before_body", call.run, call.step, call.attempt);
   if (std::optional<Record> withdrawn = claim_or_conclude(*dispatch))
     return write_record(self, std::make_shared<Record>(std::move(*withdrawn)));
+  point("step.before_body", call.run, call.step, call.attempt);
   const StepActor actor = state.config.performers->actor(dispatch->type);
   if (!actor)
     return on_result(self, dispatch, retry("the step's actor is gone: the engine closes"));

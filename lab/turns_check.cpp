@@ -147,7 +147,7 @@ class TurnsCheck {
 
   /// A run that is live from its start on has its first steps waiting at once.
   void take_start(const std::string& run) {
-    const bool is_first = started_.insert(run).second;
+    const bool is_first = looked_at_.insert(run).second;
     if (!is_first || read_back_.count(run) > 0) return;
     if (const Plan* const plan = plan_of_run(scenario_, run))
       for (const PlannedStep& step : plan->steps)
@@ -166,7 +166,9 @@ class TurnsCheck {
                                          "/" + other.second + ", whose run has a higher priority");
   }
 
+  /// Somebody cancels or pauses the run, perhaps before it has started: its steps may not wait.
   void forget(const std::string& run) {
+    looked_at_.insert(run);
     for (auto at = waiting_.begin(); at != waiting_.end();)
       at = at->first.first == run ? waiting_.erase(at) : std::next(at);
   }
@@ -178,7 +180,8 @@ class TurnsCheck {
   std::map<AttemptKey, UnderWay> under_way_;
   std::map<std::string, std::deque<std::int64_t>> begun_;  // by type, the last ones
   bool runner_was_killed_ = false;
-  std::set<std::string> started_;                                       // whose start was written
+  std::set<std::string>
+      looked_at_;  // whose first steps are among `waiting_`, or are not counted on
   std::set<std::string> read_back_;                                     // at any time
   std::map<std::pair<std::string, std::string>, std::string> waiting_;  // first steps, their types
 };
