@@ -9,6 +9,10 @@ function(pawl_target_options target)
   if(PAWL_WERROR)
     target_compile_options(${target} PRIVATE -Werror)
   endif()
+  if(CMAKE_UNITY_BUILD)
+    # Files that are compiled as one see each other's unnamed namespaces, and g++ takes them for headers.
+    target_compile_options(${target} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
+  endif()
   if(PAWL_SANITIZE)
     target_compile_options(${target} PRIVATE -fsanitize=${PAWL_SANITIZE} -fno-sanitize-recover=all
                                              -fno-omit-frame-pointer)

@@ -8,6 +8,7 @@
 #include "runtime/flow_machine.hpp"
 #include "runtime/nearest_name.hpp"
 #include "runtime/part_name.hpp"
+#include "runtime/replayed.hpp"
 #include "runtime/start_facts.hpp"
 #include "runtime/validate.hpp"
 
@@ -351,16 +352,14 @@ Result<RunFork> fork_run(const RunFixture& run, const std::string& step, const s
     return make_error(labels.error().code, labels.error().message, id);
   const std::shared_ptr<const Plan>& plan = (options.flow ? *options.flow : run.flow).plan();
   if (Result<void> fits = check_child_ids(*plan, id); !fits) return fits.error();
-  FlowMachine before(run.flow.plan(), RunId::trusted(run.run), run.input);
-  for (const Record& record : run.records)
-    if (const Result<Commands> applied = before.apply(Recorded{record}); !applied)
-      return make_error(Errc::corrupt, applied.error().message, run.run);
+  Result<FlowMachine> before = replayed(run);
+  if (!before) return before.error();
   json input = options.flow ? plan->input_defaults : json::object();
   input.update(run.input);
   if (const Result<std::string> text = canonical_json(input, Limits::input_bytes_max); !text)
     return make_error(text.error().code, "the input: " + text.error().message, id);
   FlowMachine after(plan, *fork_id, std::move(input));
-  return Forking(run, step, options, std::move(before), std::move(after)).fork();
+  return Forking(run, step, options, std::move(*before), std::move(after)).fork();
 }
 
 }  // namespace pawl

@@ -2,7 +2,7 @@
 #include <pawl/limits.hpp>
 #include <pawl/resolution.hpp>
 
-#include "runtime/flow_machine.hpp"
+#include "runtime/replayed.hpp"
 
 #include <memory>
 #include <utility>
@@ -23,19 +23,6 @@ Result<Record> resolution_record(const Resolution& resolution) {
   record.value = std::make_shared<const json>(resolution.output);
   return record;
 }
-
-namespace {
-
-Result<FlowMachine> replayed(const Flow& flow, const std::string& run, const json& input,
-                             const std::vector<Record>& records) {
-  FlowMachine machine(flow.plan(), RunId::trusted(run), input);
-  for (const Record& record : records)
-    if (const Result<Commands> applied = machine.apply(Recorded{record}); !applied)
-      return applied.error();
-  return machine;
-}
-
-}  // namespace
 
 Result<void> check_resolvable(const Flow& flow, const std::string& run, const json& input,
                               const std::vector<Record>& records, const std::string& step) {

@@ -4,6 +4,7 @@
 
 #include "runtime/flow_machine.hpp"
 #include "runtime/part_name.hpp"
+#include "runtime/replayed.hpp"
 #include "runtime/validate.hpp"
 
 #include <algorithm>
@@ -37,14 +38,6 @@ std::vector<std::string> places_of_difference(const json& before, const json& no
     places.push_back(path.empty() ? "/" : path);
   }
   return places;
-}
-
-Result<FlowMachine> replayed(const RunFixture& run) {
-  FlowMachine machine(run.flow.plan(), RunId::trusted(run.run), run.input);
-  for (const Record& record : run.records)
-    if (const Result<Commands> applied = machine.apply(Recorded{record}); !applied)
-      return applied.error();
-  return machine;
 }
 
 json merged_input(const RunFixture& run, const Flow& flow) {

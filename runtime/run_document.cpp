@@ -2,6 +2,7 @@
 
 #include "runtime/child_run.hpp"
 #include "runtime/flow_machine.hpp"
+#include "runtime/replayed.hpp"
 #include "runtime/run_times.hpp"
 #include "runtime/shown_output.hpp"
 #include "runtime/start_facts.hpp"
@@ -11,18 +12,6 @@
 namespace pawl {
 
 namespace {
-
-Result<FlowMachine> replay(const Flow& flow, const std::string& run, const json& input,
-                           const std::vector<Record>& records) {
-  FlowMachine machine(flow.plan(), RunId::trusted(run), input);
-  for (const Record& record : records)
-    if (Result<Commands> applied = machine.apply(Recorded{record}); !applied) {
-      Error error = applied.error();
-      error.where = run;
-      return error;
-    }
-  return machine;
-}
 
 json error_json(const Error& error) {
   return json{{"code", to_string(error.code)}, {"message", error.message}};
@@ -248,7 +237,7 @@ json fork_json(const StartFacts& facts) {
 Result<RunView> view_run(const Flow& flow, const std::string& run, const json& input,
                          const std::vector<Record>& records,
                          const std::vector<Progress>& progress) {
-  Result<FlowMachine> machine = replay(flow, run, input, records);
+  Result<FlowMachine> machine = replayed(flow, run, input, records);
   if (!machine) return machine.error();
   RunView view;
   view.state = machine->state();
@@ -273,7 +262,7 @@ Result<std::vector<std::string>> explain_run(const Flow& flow, const std::string
                                              const json& input, const std::vector<Record>& records,
                                              const std::string& step, std::int64_t now_ms,
                                              const std::vector<Progress>& progress) {
-  Result<FlowMachine> machine = replay(flow, run, input, records);
+  Result<FlowMachine> machine = replayed(flow, run, input, records);
   if (!machine) return machine.error();
   std::vector<std::string> lines;
   const auto explain = [&](std::size_t i) {

@@ -5,6 +5,7 @@
 
 #include "runtime/flow_machine.hpp"
 #include "runtime/part_name.hpp"
+#include "runtime/replayed.hpp"
 #include "runtime/shown_output.hpp"
 #include "runtime/start_facts.hpp"
 
@@ -16,14 +17,6 @@ namespace pawl {
 namespace {
 
 const char* const hidden = "[secret]";
-
-Result<FlowMachine> replayed(const RunFixture& fixture) {
-  FlowMachine machine(fixture.flow.plan(), RunId::trusted(fixture.run), fixture.input);
-  for (const Record& record : fixture.records)
-    if (const Result<Commands> applied = machine.apply(Recorded{record}); !applied)
-      return applied.error();
-  return machine;
-}
 
 /// A template keeps its references, which hold no secret themselves, and hides its own text.
 std::string hide_text(const std::string& text) {

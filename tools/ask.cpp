@@ -19,12 +19,6 @@ constexpr std::chrono::milliseconds look_again{20};
 
 }  // namespace
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 Result<std::unique_ptr<Store>> own_store(const Settings& settings) {
   SqliteStoreOptions options{settings.store};
   options.lock_wait_ms = 0;

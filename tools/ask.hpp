@@ -13,9 +13,6 @@
 
 namespace pawl::tools {
 
-/// Milliseconds since the Unix epoch.
-std::int64_t now_ms();
-
 /// The store, owned for a moment without an engine, which would go on with the run.
 ///
 /// Errors: Errc::in_use when there is another owner.

@@ -7,6 +7,7 @@
 #include "tools/commands.hpp"
 #include "tools/read_json.hpp"
 #include "tools/read_run.hpp"
+#include "tools/when.hpp"
 
 #include <algorithm>
 #include <memory>

@@ -11,6 +11,7 @@
 #include "tools/read_json.hpp"
 #include "tools/read_labels.hpp"
 #include "tools/read_run.hpp"
+#include "tools/when.hpp"
 
 #include <algorithm>
 #include <memory>

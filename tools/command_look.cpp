@@ -11,18 +11,11 @@
 #include "tools/when.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace pawl::tools {
 
 namespace {
-
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
 
 void show_step(Console& console, const std::string& name, const json& step) {
   console.data("  " + name + ": " + step["state"].get<std::string>());

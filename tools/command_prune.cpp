@@ -28,12 +28,6 @@ constexpr std::size_t asked_at_once = 1024;
 constexpr std::chrono::seconds between_owners{1};
 constexpr std::chrono::milliseconds look_again{20};
 
-std::int64_t now_ms() {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
-      .count();
-}
-
 Result<PruneOptions> options_from(const PruneArguments& arguments) {
   PruneOptions options;
   if (!arguments.older_than.empty()) {

@@ -3,6 +3,7 @@
 #include <pawl/json.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <ctime>
 #include <optional>
@@ -62,6 +63,12 @@ std::optional<std::int64_t> day_or_moment_ms(const std::string& text) {
 }
 
 }  // namespace
+
+std::int64_t now_ms() {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             std::chrono::system_clock::now().time_since_epoch())
+      .count();
+}
 
 Result<std::int64_t> parse_moment(const std::string& option, const std::string& text,
                                   std::int64_t now_ms) {

@@ -8,6 +8,9 @@
 
 namespace pawl::tools {
 
+/// What the wall clock says now, in milliseconds since the Unix epoch.
+std::int64_t now_ms();
+
 /// A moment in milliseconds since the Unix epoch: a day, which is its first instant in UTC, a
 /// moment `YYYY-MM-DDTHH:MM:SSZ`, or an age, which counts back from `now_ms`.
 ///
