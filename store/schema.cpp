@@ -1,5 +1,9 @@
 #include "store/schema.hpp"
 
+#include "store/row_checksum.hpp"
+#include "store/sqlite_reads.hpp"
+
+#include <SQLiteCpp/Statement.h>
 #include <SQLiteCpp/Transaction.h>
 
 #include <string>
@@ -10,10 +14,11 @@ namespace {
 
 // docs/durability.md explains every column. Run keys are integers and (run, step, slot) is the one
 // index besides the rows: rows of one run lie together, whatever its id looks like.
-constexpr const char* version_1 = R"sql(
+constexpr const char* format_2 = R"sql(
 CREATE TABLE meta(
-  key   TEXT PRIMARY KEY,
-  value INTEGER NOT NULL
+  key      TEXT PRIMARY KEY,
+  value    INTEGER NOT NULL,
+  checksum BLOB
 ) WITHOUT ROWID, STRICT;
 
 CREATE TABLE flows(
@@ -61,8 +66,37 @@ CREATE TABLE events(
   UNIQUE(run, step, slot)
 ) STRICT;
 
-INSERT INTO meta VALUES('epoch', 0);
+CREATE TABLE children(
+  run      INTEGER PRIMARY KEY REFERENCES runs,
+  parent   INTEGER NOT NULL REFERENCES runs,
+  checksum BLOB
+) STRICT;
 )sql";
+
+// What came to format 1 later.
+constexpr const char* indexes_and_progress = R"sql(
+CREATE INDEX IF NOT EXISTS runs_ended ON runs(ended_ms, run) WHERE state >= 7;
+CREATE INDEX IF NOT EXISTS runs_flow ON runs(flow);
+CREATE INDEX IF NOT EXISTS children_parent ON children(parent);
+
+CREATE TABLE IF NOT EXISTS progress(
+  run      INTEGER NOT NULL REFERENCES runs,
+  step     TEXT NOT NULL,
+  attempt  INTEGER NOT NULL,
+  epoch    INTEGER NOT NULL,
+  at_ms    INTEGER NOT NULL,
+  body     TEXT NOT NULL,
+  checksum BLOB,
+  PRIMARY KEY(run, step)
+) WITHOUT ROWID, STRICT;
+)sql";
+
+void insert_first_epoch(SQLite::Database& db) {
+  const Digest checksum = meta_checksum("epoch", 0);
+  SQLite::Statement row(db, "INSERT INTO meta VALUES('epoch', 0, ?)");
+  bind_digest(row, 1, checksum);
+  row.exec();
+}
 
 int pragma_value(SQLite::Database& db, const char* pragma) {
   return db.execAndGet(std::string("PRAGMA ") + pragma).getInt();
@@ -94,18 +128,13 @@ Result<void> check_schema(SQLite::Database& db, const std::string& where) {
   return {};
 }
 
-void make_later_indexes(SQLite::Database& db) {
-  db.exec("CREATE INDEX IF NOT EXISTS runs_ended ON runs(ended_ms, run) WHERE state >= 7");
-  db.exec("CREATE INDEX IF NOT EXISTS runs_flow ON runs(flow)");
+void make_what_came_later(SQLite::Database& db) {
   db.exec(
       "CREATE TABLE IF NOT EXISTS children(run INTEGER PRIMARY KEY REFERENCES runs, "
       "parent INTEGER NOT NULL REFERENCES runs) STRICT");
-  db.exec(
-      "CREATE TABLE IF NOT EXISTS progress(run INTEGER NOT NULL REFERENCES runs, "
-      "step TEXT NOT NULL, attempt INTEGER NOT NULL, epoch INTEGER NOT NULL, "
-      "at_ms INTEGER NOT NULL, body TEXT NOT NULL, checksum BLOB, "
-      "PRIMARY KEY(run, step)) WITHOUT ROWID, STRICT");
-  db.exec("CREATE INDEX IF NOT EXISTS children_parent ON children(parent)");
+  db.exec(indexes_and_progress);
+  db.exec("ALTER TABLE children ADD COLUMN checksum BLOB");
+  db.exec("ALTER TABLE meta ADD COLUMN checksum BLOB");
 }
 
 Result<void> make_schema(SQLite::Database& db, const std::string& where) {
@@ -114,7 +143,9 @@ Result<void> make_schema(SQLite::Database& db, const std::string& where) {
   if (!has_no_tables(db)) return check_schema(db, where);
   db.exec("PRAGMA application_id = " + std::to_string(schema_application_id));
   db.exec("PRAGMA user_version = " + std::to_string(schema_version));
-  db.exec(version_1);
+  db.exec(format_2);
+  db.exec(indexes_and_progress);
+  insert_first_epoch(db);
   transaction.commit();
   return {};
 }

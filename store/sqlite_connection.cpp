@@ -62,8 +62,9 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
     if (Result<void> set = opened->set_pragma(pragma.name, pragma.value, pragma.expected); !set)
       return set.error();
   if (Result<void> set = opened->configure(options); !set) return set.error();
-  if (*has_tables) return opened;
-  if (Result<void> made = make_schema(opened->db_, options.path); !made) return made.error();
+  if (!*has_tables)
+    if (Result<void> made = make_schema(opened->db_, options.path); !made) return made.error();
+  opened->look_at_format();
   return opened;
 }
 
@@ -73,6 +74,7 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_reader(const st
   // The last connection to close a WAL file checkpoints it. A reader must not.
   sqlite3_db_config(opened->db_.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
   if (Result<void> checked = check_schema(opened->db_, path); !checked) return checked.error();
+  opened->look_at_format();
   return opened;
 }
 
@@ -110,6 +112,10 @@ SQLite::Statement& SqliteConnection::statement(const char* sql) {
   found->second.tryReset();
   found->second.clearBindings();
   return found->second;
+}
+
+void SqliteConnection::look_at_format() {
+  checks_rows_ = db_.execAndGet("PRAGMA user_version").getInt() >= 2;
 }
 
 bool SqliteConnection::has_progress() {

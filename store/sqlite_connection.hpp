@@ -39,6 +39,12 @@ class SqliteConnection {
   /// Given: `sql`, a string literal: its address is the statement's name.
   SQLite::Statement& statement(const char* sql);
 
+  /// Whether every row has a checksum: of a file of format 1, which a reader may meet, none has.
+  bool checks_rows() const { return checks_rows_; }
+
+  /// Reads the file's format anew.
+  void look_at_format();
+
   /// Whether the file has the table `progress`. One of an older pawl gets it when it is next opened
   /// to be written; a reader may come first.
   bool has_progress();
@@ -54,6 +60,7 @@ class SqliteConnection {
                           const std::string& expected);
 
   SQLite::Database db_;
+  bool checks_rows_ = false;
   bool has_progress_ = false;
   std::map<const char*, SQLite::Statement> statements_;
 };

@@ -18,11 +18,18 @@ namespace pawl {
 void put_progress(SqliteConnection& connection, RunKey run, const Progress& progress);
 
 /// What the step last reported; null if nothing.
-std::shared_ptr<const Progress> read_progress(SqliteConnection& connection, RunKey run,
-                                              const std::string& step);
+///
+/// Errors: Errc::corrupt if it is not what its checksum says.
+Result<std::shared_ptr<const Progress>> read_progress(SqliteConnection& connection, RunKey run,
+                                                      const std::string& step);
 
 /// What the run's steps last reported, by step; of a file without the table, nothing.
-std::vector<Progress> read_progress(SqliteConnection& connection, RunKey run);
+///
+/// Errors: as above.
+Result<std::vector<Progress>> read_progress(SqliteConnection& connection, RunKey run);
+
+/// The report whose step, attempt, epoch, at_ms and body a statement is at.
+Progress progress_from(SQLite::Statement& row);
 
 void delete_progress(SqliteConnection& connection, RunKey run);
 

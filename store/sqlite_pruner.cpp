@@ -1,12 +1,16 @@
 #include "store/sqlite_pruner.hpp"
 
 #include "runtime/mutant.hpp"
+#include "store/meta.hpp"
+#include "store/row_checksum.hpp"
 #include "store/sqlite_progress.hpp"
+#include "store/sqlite_reads.hpp"
 
 #include <SQLiteCpp/Column.h>
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -21,12 +25,14 @@ constexpr const char* select_newest_to_go =
     "AND NOT EXISTS (SELECT 1 FROM children WHERE children.run = runs.run) "
     "ORDER BY ended_ms DESC, run DESC LIMIT 1 OFFSET ?";
 constexpr const char* select_to_go =
-    "SELECT run, flow FROM runs INDEXED BY runs_ended WHERE state >= 7 AND state <= 9 "
+    "SELECT " PAWL_RUN_COLUMNS
+    " FROM runs r INDEXED BY runs_ended WHERE state >= 7 AND state <= 9 "
     "AND ended_ms < ?1 AND (ended_ms < ?2 OR (ended_ms = ?2 AND run <= ?3)) "
-    "AND NOT EXISTS (SELECT 1 FROM children WHERE children.run = runs.run) ORDER BY ended_ms, run "
+    "AND NOT EXISTS (SELECT 1 FROM children WHERE children.run = r.run) ORDER BY ended_ms, run "
     "LIMIT ?4";
-constexpr const char* select_children =
-    "SELECT run, flow FROM runs WHERE run IN (SELECT run FROM children WHERE parent = ?)";
+constexpr const char* select_children = "SELECT " PAWL_RUN_COLUMNS
+                                        ", c.checksum FROM children c JOIN runs r ON r.run = c.run "
+                                        "WHERE c.parent = ?";
 constexpr const char* delete_child = "DELETE FROM children WHERE run = ?";
 constexpr const char* delete_records = "DELETE FROM events WHERE run = ?";
 constexpr const char* delete_run = "DELETE FROM runs WHERE run = ?";
@@ -35,8 +41,6 @@ constexpr const char* delete_unused_flow =
     "AND NOT EXISTS (SELECT 1 FROM runs INDEXED BY runs_flow WHERE flow = ?1)";
 constexpr const char* select_last_event =
     "SELECT seq, commit_seq, at_ms FROM events ORDER BY seq DESC LIMIT 1";
-constexpr const char* select_noted = "SELECT value FROM meta WHERE key = ?";
-constexpr const char* insert_note = "INSERT OR REPLACE INTO meta(key, value) VALUES(?, ?)";
 
 constexpr const char* last_seq = "last_seq";
 constexpr const char* last_commit_seq = "last_commit_seq";
@@ -48,19 +52,6 @@ std::int64_t sql_number(std::size_t number) {
   return static_cast<std::int64_t>(std::min(number, largest));
 }
 
-std::int64_t noted(SqliteConnection& connection, const char* key) {
-  StatementUse value(connection.statement(select_noted));
-  value->bindNoCopy(1, key);
-  return value->executeStep() ? value->getColumn(0).getInt64() : 0;
-}
-
-void note_value(SqliteConnection& connection, const char* key, std::int64_t number) {
-  StatementUse value(connection.statement(insert_note));
-  value->bindNoCopy(1, key);
-  value->bind(2, number);
-  value->exec();
-}
-
 int remove_by_key(SqliteConnection& connection, const char* sql, std::int64_t key) {
   StatementUse removal(connection.statement(sql));
   removal->bind(1, key);
@@ -69,27 +60,44 @@ int remove_by_key(SqliteConnection& connection, const char* sql, std::int64_t ke
 
 using RunAndFlow = std::pair<RunKey, std::int64_t>;
 
-/// The run and all below it.
+/// The run's key and its flow's; nothing if its row is not what its checksum says.
+std::optional<RunAndFlow> sound_run(SQLite::Statement& row) {
+  if (digest_from(row.getColumn(9)) != checksum_of_run(row)) return std::nullopt;
+  return RunAndFlow(row.getColumn(0).getInt64(), row.getColumn(2).getInt64());
+}
+
+/// The run and all below it; nothing if a row that says so is damaged, for then it may say so of
+/// another one's child.
 std::vector<RunAndFlow> with_children(SqliteConnection& connection, const RunAndFlow& run) {
   std::vector<RunAndFlow> tree{run};
   for (std::size_t next = 0; next < tree.size(); ++next) {
     if (mutant("children_not_pruned")) break;
     StatementUse rows(connection.statement(select_children));
     rows->bind(1, tree[next].first);
-    while (rows->executeStep())
-      tree.emplace_back(rows->getColumn(0).getInt64(), rows->getColumn(1).getInt64());
+    while (rows->executeStep()) {
+      const std::optional<RunAndFlow> child = sound_run(*rows);
+      if (!child ||
+          digest_from(rows->getColumn(10)) != child_checksum(child->first, tree[next].first))
+        return {};
+      tree.push_back(*child);
+    }
   }
   return tree;
 }
 
 /// Runs that may go, the first portion of them.
-std::vector<RunAndFlow> runs_to_go(SqliteConnection& connection, const PruneRuns& prune) {
-  std::vector<RunAndFlow> runs;
+struct Portion {
+  std::vector<RunAndFlow> runs;  ///< the sound ones
+  bool is_full = false;          ///< there may be more
+};
+
+Portion runs_to_go(SqliteConnection& connection, const PruneRuns& prune) {
+  Portion portion;
   std::pair<std::int64_t, RunKey> newest{std::numeric_limits<std::int64_t>::max(), 0};
   if (prune.keep_newest > 0 && !mutant("newest_not_kept")) {
     StatementUse boundary(connection.statement(select_newest_to_go));
     boundary->bind(1, sql_number(prune.keep_newest));
-    if (!boundary->executeStep()) return runs;
+    if (!boundary->executeStep()) return portion;
     newest = {boundary->getColumn(0).getInt64(), boundary->getColumn(1).getInt64()};
   }
   StatementUse rows(connection.statement(select_to_go));
@@ -97,45 +105,51 @@ std::vector<RunAndFlow> runs_to_go(SqliteConnection& connection, const PruneRuns
   rows->bind(2, newest.first);
   rows->bind(3, newest.second);
   rows->bind(4, sql_number(prune.runs_max));
-  while (rows->executeStep())
-    runs.emplace_back(rows->getColumn(0).getInt64(), rows->getColumn(1).getInt64());
-  return runs;
+  std::size_t seen = 0;
+  for (; rows->executeStep(); ++seen)
+    if (const std::optional<RunAndFlow> run = sound_run(*rows)) portion.runs.push_back(*run);
+  portion.is_full = seen == prune.runs_max;
+  return portion;
 }
 
 }  // namespace
 
 Pruned prune_runs(SqliteConnection& connection, const PruneRuns& prune, const LogEnd& now) {
   Pruned pruned;
-  const auto runs = runs_to_go(connection, prune);
-  pruned.more = runs.size() == prune.runs_max;
+  const Portion portion = runs_to_go(connection, prune);
+  bool stopped_early = false;
   std::set<std::int64_t> flows;
   std::size_t records = 0;
-  for (const auto& [run, flow] : runs) {
+  for (const RunAndFlow& run : portion.runs) {
     if (records >= prune.records_max) {
-      pruned.more = true;
+      stopped_early = true;
       break;
     }
-    for (const auto& [part, its_flow] : with_children(connection, {run, flow})) {
+    const std::vector<RunAndFlow> tree = with_children(connection, run);
+    for (const auto& [part, its_flow] : tree) {
       records += static_cast<std::size_t>(remove_by_key(connection, delete_records, part));
       if (!mutant("progress_not_pruned")) delete_progress(connection, part);
       remove_by_key(connection, delete_child, part);
       remove_by_key(connection, delete_run, part);
       flows.insert(its_flow);
     }
-    ++pruned.runs;
+    if (!tree.empty()) ++pruned.runs;
   }
+  // Those that are damaged stay, and stand before the others: a portion of nothing else is the end.
+  pruned.more = stopped_early || (portion.is_full && pruned.runs > 0);
   for (const std::int64_t flow : flows) remove_by_key(connection, delete_unused_flow, flow);
   if (pruned.runs > 0 && !mutant("numbers_go_back_after_prune")) {
-    note_value(connection, last_seq, now.seq);
-    note_value(connection, last_commit_seq, now.commit_seq);
-    note_value(connection, last_at_ms, now.at_ms);
+    write_meta(connection, last_seq, now.seq);
+    write_meta(connection, last_commit_seq, now.commit_seq);
+    write_meta(connection, last_at_ms, now.at_ms);
   }
   return pruned;
 }
 
 LogEnd read_log_end(SqliteConnection& connection) {
-  LogEnd end{noted(connection, last_seq), noted(connection, last_commit_seq),
-             noted(connection, last_at_ms)};
+  LogEnd end{read_meta(connection, last_seq).value_or(0),
+             read_meta(connection, last_commit_seq).value_or(0),
+             read_meta(connection, last_at_ms).value_or(0)};
   StatementUse last(connection.statement(select_last_event));
   if (!last->executeStep()) return end;
   end.seq = std::max(end.seq, last->getColumn(0).getInt64());

@@ -1,6 +1,8 @@
 #include "store/sqlite_reads.hpp"
 
 #include "runtime/start_facts.hpp"
+#include "store/record_slot.hpp"
+#include "store/row_checksum.hpp"
 #include "store/sqlite_progress.hpp"
 
 #include <SQLiteCpp/Column.h>
@@ -14,38 +16,43 @@ namespace pawl {
 
 namespace {
 
+// What is read of a run and of its flow wherever one is read: `head_from` takes it.
+#define PAWL_RUN_HEAD PAWL_RUN_COLUMNS ", f.digest, f.name, f.checksum"
+constexpr int run_head_columns = 13;
+// What is read of a record wherever one is read: `record_from` takes it.
+#define PAWL_EVENT                                                                    \
+  "e.seq, e.step, e.kind, e.attempt_end, e.attempt, e.epoch, e.at_ms, e.started_ms, " \
+  "e.duration_ms, e.due_ms, e.input_digest, e.output_digest, e.body, e.run, e.slot, " \
+  "e.commit_seq, e.checksum"
+
+// A run whose flow's row is not found is there all the same, and damaged.
+constexpr const char* select_head_by_id =
+    "SELECT " PAWL_RUN_HEAD " FROM runs r LEFT JOIN flows f ON f.flow = r.flow WHERE r.id = ?";
 constexpr const char* select_run_by_id =
-    "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms, f.spec, f.digest, "
-    "r.input, r.folder "
-    "FROM runs r JOIN flows f ON f.flow = r.flow WHERE r.id = ?";
+    "SELECT " PAWL_RUN_HEAD
+    ", f.spec, r.input FROM runs r LEFT JOIN flows f ON f.flow = r.flow WHERE r.id = ?";
 constexpr const char* select_run_by_key =
-    "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms, f.spec, f.digest, "
-    "r.input, r.folder "
-    "FROM runs r JOIN flows f ON f.flow = r.flow WHERE r.run = ?";
+    "SELECT " PAWL_RUN_HEAD
+    ", f.spec, r.input FROM runs r LEFT JOIN flows f ON f.flow = r.flow WHERE r.run = ?";
 constexpr const char* select_all_runs =
-    "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms, f.spec, f.digest, "
-    "r.input, r.folder, r.input_digest "
-    "FROM runs r JOIN flows f ON f.flow = r.flow ORDER BY r.run";
+    "SELECT " PAWL_RUN_HEAD
+    ", f.spec, r.input FROM runs r LEFT JOIN flows f ON f.flow = r.flow ORDER BY r.run";
 constexpr const char* select_records =
-    "SELECT seq, step, kind, attempt_end, attempt, epoch, at_ms, started_ms, duration_ms, due_ms, "
-    "input_digest, "
-    "output_digest, body FROM events WHERE run = ? ORDER BY seq";
+    "SELECT " PAWL_EVENT " FROM events e WHERE e.run = ? ORDER BY e.seq";
 constexpr const char* select_record =
-    "SELECT seq, step, kind, attempt_end, attempt, epoch, at_ms, started_ms, duration_ms, due_ms, "
-    "input_digest, "
-    "output_digest, body FROM events WHERE run = ? AND step = ? AND slot = ?";
+    "SELECT " PAWL_EVENT " FROM events e WHERE e.run = ? AND e.step = ? AND e.slot = ?";
 // The slot 1 is that of the `started` record: see record_slot.hpp.
 constexpr const char* select_list =
-    "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms, s.body "
-    "FROM runs r CROSS JOIN flows f ON f.flow = r.flow "
-    "LEFT JOIN events s ON s.run = r.run AND s.step = '' AND s.slot = 1 "
+    "SELECT " PAWL_RUN_HEAD ", " PAWL_EVENT
+    " FROM runs r LEFT JOIN flows f ON f.flow = r.flow "
+    "LEFT JOIN events e ON e.run = r.run AND e.step = '' AND e.slot = 1 "
     "WHERE r.run < ?1 AND (?2 = 0 OR r.state = ?2) AND (?3 = 0 OR r.state < 7) "
     "AND r.started_ms >= ?4 AND r.started_ms < ?5 AND (?6 = '' OR f.name = ?6) "
     "AND (?7 = '' OR substr(r.id, 1, length(?7)) = ?7) AND (?8 = '' OR instr(r.input, ?8) > 0) "
     "ORDER BY r.run DESC LIMIT ?9";
 constexpr const char* select_due =
-    "SELECT r.run, r.id, f.name, r.state, r.due_ms, r.started_ms, r.ended_ms "
-    "FROM runs r INDEXED BY runs_due JOIN flows f ON f.flow = r.flow "
+    "SELECT " PAWL_RUN_HEAD
+    " FROM runs r INDEXED BY runs_due LEFT JOIN flows f ON f.flow = r.flow "
     "WHERE r.state < 7 AND r.due_ms <= ? ORDER BY r.due_ms, r.run LIMIT ?";
 constexpr const char* select_next_due =
     "SELECT due_ms FROM runs INDEXED BY runs_due WHERE state < 7 AND due_ms > ? ORDER BY due_ms "
@@ -53,44 +60,89 @@ constexpr const char* select_next_due =
 constexpr const char* select_count_unfinished =
     "SELECT count(*) FROM runs INDEXED BY runs_due WHERE state < 7";
 
-Error unknown_number(const char* what, std::int64_t number, const std::string& where) {
-  return make_error(Errc::corrupt,
-                    std::string("a row holds the unknown ") + what + " " + std::to_string(number),
-                    where);
+const char* const restore =
+    "; restore the store from a backup, or start the run again under another id";
+
+Error damaged(const std::string& what, const std::string& where) {
+  return make_error(Errc::corrupt, what + restore, where);
 }
 
-Result<RunRow> row_from(SQLite::Statement& row) {
-  const int state = row.getColumn(3).getInt();
-  RunRow run{row.getColumn(0).getInt64(),  row.getColumn(1).getString(),
-             row.getColumn(2).getString(), RunState::running,
-             row.getColumn(4).getInt64(),  row.getColumn(5).getInt64(),
-             row.getColumn(6).getInt64()};
-  if (!is_run_state(state)) return unknown_number("run state", state, run.run);
-  run.state = static_cast<RunState>(state);
-  return run;
+Error led_astray(const std::string& run, const std::string& other) {
+  return damaged("the index of runs leads to run " + other + " instead", run);
 }
 
-Result<Record> record_from(SQLite::Statement& row) {
-  const std::int64_t kind = row.getColumn(2).getInt64();
-  const std::int64_t end = row.getColumn(3).getInt64();
+/// What is wrong with the rows of a run and its flow; empty if nothing is.
+std::string damage_of(const SqliteConnection& connection, SQLite::Statement& row,
+                      const RunHead& head) {
+  if (const int state = row.getColumn(6).getInt(); !is_run_state(state))
+    return "the run's row holds the unknown state " + std::to_string(state);
+  if (row.getColumn(10).isNull()) return "the run's flow is not in the store";
+  if (!connection.checks_rows()) return "";
+  if (digest_from(row.getColumn(9)) != checksum_of_run(row))
+    return "the run's row is damaged: its checksum does not fit";
+  if (digest_from(row.getColumn(12)) !=
+      flow_checksum(row.getColumn(2).getInt64(), head.flow_digest, head.row.flow_name))
+    return "the row of the run's flow is damaged: its checksum does not fit";
+  return "";
+}
+
+/// The run and flow whose `PAWL_RUN_HEAD` the statement is at.
+RunHead head_from(const SqliteConnection& connection, SQLite::Statement& row) {
+  RunHead head;
+  head.row.key = row.getColumn(0).getInt64();
+  head.row.run = row.getColumn(1).getString();
+  head.input_digest = digest_from(row.getColumn(3));
+  head.folder = row.getColumn(4).getString();
+  head.row.started_ms = row.getColumn(5).getInt64();
+  head.row.due_ms = row.getColumn(7).getInt64();
+  head.row.ended_ms = row.getColumn(8).getInt64();
+  head.flow_digest = digest_from(row.getColumn(10));
+  head.row.flow_name = row.getColumn(11).getString();
+  head.row.damage = damage_of(connection, row, head);
+  if (const int state = row.getColumn(6).getInt(); is_run_state(state))
+    head.row.state = static_cast<RunState>(state);
+  return head;
+}
+
+/// A row whose numbers are those that a record holds, with the rest unchecked.
+Record raw_record_from(SQLite::Statement& row, int at) {
   Record record;
-  record.seq = row.getColumn(0).getInt64();
+  record.seq = row.getColumn(at).getInt64();
+  record.step = row.getColumn(at + 1).getString();
+  record.kind = static_cast<RecordKind>(row.getColumn(at + 2).getInt());
+  record.end = static_cast<AttemptEnd>(row.getColumn(at + 3).getInt());
+  record.attempt = row.getColumn(at + 4).getInt();
+  record.epoch = row.getColumn(at + 5).getInt64();
+  record.at_ms = row.getColumn(at + 6).getInt64();
+  record.started_ms = row.getColumn(at + 7).getInt64();
+  record.duration_ms = row.getColumn(at + 8).getInt64();
+  record.due_ms = row.getColumn(at + 9).getInt64();
+  record.input_digest = digest_from(row.getColumn(at + 10));
+  record.output_digest = digest_from(row.getColumn(at + 11));
+  record.body = row.getColumn(at + 12).getString();
+  return record;
+}
+
+Digest checksum_of_event(const Record& record, SQLite::Statement& row, int at) {
+  const SQLite::Column slot = row.getColumn(at + 14);
+  return event_checksum(row.getColumn(at + 13).getInt64(),
+                        slot.isNull() ? std::nullopt : std::optional(slot.getInt64()),
+                        row.getColumn(at + 15).getInt64(), record);
+}
+
+/// The record whose `PAWL_EVENT` the statement is at, from column `at` on.
+Result<Record> record_from(const SqliteConnection& connection, SQLite::Statement& row, int at = 0) {
+  const std::int64_t kind = row.getColumn(at + 2).getInt64();
+  const std::int64_t end = row.getColumn(at + 3).getInt64();
+  const std::string name = "record " + row.getColumn(at).getString();
   if (!is_record_kind(kind))
-    return unknown_number("record kind", kind, "event " + std::to_string(record.seq));
+    return damaged(name + " has the unknown kind " + std::to_string(kind), "");
   if (!is_attempt_end(end))
-    return unknown_number("attempt end", end, "event " + std::to_string(record.seq));
-  record.kind = static_cast<RecordKind>(kind);
-  record.end = static_cast<AttemptEnd>(end);
-  record.step = row.getColumn(1).getString();
-  record.attempt = row.getColumn(4).getInt();
-  record.epoch = row.getColumn(5).getInt64();
-  record.at_ms = row.getColumn(6).getInt64();
-  record.started_ms = row.getColumn(7).getInt64();
-  record.duration_ms = row.getColumn(8).getInt64();
-  record.due_ms = row.getColumn(9).getInt64();
-  record.input_digest = digest_from(row.getColumn(10));
-  record.output_digest = digest_from(row.getColumn(11));
-  record.body = row.getColumn(12).getString();
+    return damaged(name + " has the unknown attempt end " + std::to_string(end), "");
+  Record record = raw_record_from(row, at);
+  if (connection.checks_rows() &&
+      digest_from(row.getColumn(at + 16)) != checksum_of_event(record, row, at))
+    return damaged(name + " is damaged: its checksum does not fit", "");
   return record;
 }
 
@@ -102,25 +154,52 @@ void fill_in(RunRow& row, StartFacts facts) {
 /// The run whose row the statement is at, with all of its records.
 Result<StoredRun> run_from(SqliteConnection& connection, SQLite::Statement& found) {
   StoredRun run;
-  Result<RunRow> row = row_from(found);
-  if (!row) return row.error();
-  run.row = std::move(*row);
-  run.flow = std::make_shared<const std::string>(found.getColumn(7).getString());
-  run.flow_digest = digest_from(found.getColumn(8));
-  run.input = found.getColumn(9).getString();
-  run.folder = found.getColumn(10).getString();
+  RunHead head = head_from(connection, found);
+  const std::string& id = head.row.run;
+  if (!head.row.damage.empty()) return damaged(head.row.damage, id);
+  run.flow = std::make_shared<const std::string>(found.getColumn(run_head_columns).getString());
+  run.input = found.getColumn(run_head_columns + 1).getString();
+  if (digest_of(*run.flow) != head.flow_digest)
+    return damaged("the run's flow is not what its digest says", id);
+  if (digest_of(run.input) != head.input_digest)
+    return damaged("the run's input is not what its digest says", id);
+  run.row = std::move(head.row);
+  run.flow_digest = head.flow_digest;
+  run.folder = std::move(head.folder);
   StatementUse records(connection.statement(select_records));
   records->bind(1, run.row.key);
   while (records->executeStep()) {
-    Result<Record> record = record_from(*records);
-    if (!record) return record.error();
+    Result<Record> record = record_from(connection, *records);
+    if (!record) return make_error(record.error().code, record.error().message, run.row.run);
+    if (!run.records.empty() && run.records.back().seq >= record->seq)
+      return damaged(
+          "the index of records leads to record " + std::to_string(record->seq) + " more than once",
+          run.row.run);
     run.records.push_back(std::move(*record));
   }
-  run.progress = read_progress(connection, run.row.key);
+  if (run.records.empty() || run.records.front().kind != RecordKind::started)
+    return damaged("the run's first record is not there", run.row.run);
+  Result<std::vector<Progress>> progress = read_progress(connection, run.row.key);
+  if (!progress) return make_error(progress.error().code, progress.error().message, run.row.run);
+  run.progress = std::move(*progress);
   Result<StartFacts> facts = start_facts_of(run.records);
   if (!facts) return make_error(facts.error().code, facts.error().message, run.row.run);
   fill_in(run.row, std::move(*facts));
   return run;
+}
+
+/// Takes from a list's row what the run's first record says of it.
+Result<void> fill_in_start(const SqliteConnection& connection, SQLite::Statement& row,
+                           RunRow& run) {
+  if (!run.damage.empty()) return {};
+  if (row.getColumn(run_head_columns).isNull())
+    return damaged("the run's first record is not there", run.run);
+  const Result<Record> started = record_from(connection, row, run_head_columns);
+  if (!started) return started.error();
+  Result<StartFacts> facts = start_facts_from(started->body);
+  if (!facts) return facts.error();
+  fill_in(run, std::move(*facts));
+  return {};
 }
 
 Result<std::optional<StoredRun>> read_found_run(SqliteConnection& connection, StatementUse& found) {
@@ -128,16 +207,6 @@ Result<std::optional<StoredRun>> read_found_run(SqliteConnection& connection, St
   Result<StoredRun> run = run_from(connection, *found);
   if (!run) return run.error();
   return std::optional(std::move(*run));
-}
-
-Result<std::vector<RunRow>> read_rows(StatementUse& rows) {
-  std::vector<RunRow> runs;
-  while (rows->executeStep()) {
-    Result<RunRow> row = row_from(*rows);
-    if (!row) return row.error();
-    runs.push_back(std::move(*row));
-  }
-  return runs;
 }
 
 }  // namespace
@@ -156,10 +225,37 @@ Digest digest_from(const SQLite::Column& column) {
   return digest;
 }
 
+Digest birth_of_run(SQLite::Statement& row) {
+  return run_birth(row.getColumn(0).getInt64(), row.getColumn(1).getString(),
+                   row.getColumn(2).getInt64(), digest_from(row.getColumn(3)),
+                   row.getColumn(4).getString(), row.getColumn(5).getInt64());
+}
+
+Digest checksum_of_run(SQLite::Statement& row) {
+  return run_checksum(birth_of_run(row), row.getColumn(6).getInt64(), row.getColumn(7).getInt64(),
+                      row.getColumn(8).getInt64());
+}
+
+Digest checksum_of_event(SQLite::Statement& row, int at) {
+  return checksum_of_event(raw_record_from(row, at), row, at);
+}
+
+Result<std::optional<RunHead>> read_head(SqliteConnection& connection, const std::string& run) {
+  StatementUse found(connection.statement(select_head_by_id));
+  found->bindNoCopy(1, run);
+  if (!found->executeStep()) return std::optional<RunHead>();
+  RunHead head = head_from(connection, *found);
+  if (!head.row.damage.empty()) return damaged(head.row.damage, run);
+  if (head.row.run != run) return led_astray(run, head.row.run);
+  return std::optional(std::move(head));
+}
+
 Result<std::optional<StoredRun>> read_run(SqliteConnection& connection, const std::string& run) {
   StatementUse found(connection.statement(select_run_by_id));
   found->bindNoCopy(1, run);
-  return read_found_run(connection, found);
+  Result<std::optional<StoredRun>> stored = read_found_run(connection, found);
+  if (stored && *stored && (*stored)->row.run != run) return led_astray(run, (*stored)->row.run);
+  return stored;
 }
 
 Result<std::optional<StoredRun>> read_run(SqliteConnection& connection, RunKey key) {
@@ -168,13 +264,10 @@ Result<std::optional<StoredRun>> read_run(SqliteConnection& connection, RunKey k
   return read_found_run(connection, found);
 }
 
-void read_each_run(
-    SqliteConnection& connection,
-    const std::function<void(const std::string&, const Digest&, Result<StoredRun>)>& visit) {
+void read_each_run(SqliteConnection& connection,
+                   const std::function<void(const std::string&, Result<StoredRun>)>& visit) {
   StatementUse found(connection.statement(select_all_runs));
-  while (found->executeStep())
-    visit(found->getColumn(1).getString(), digest_from(found->getColumn(11)),
-          run_from(connection, *found));
+  while (found->executeStep()) visit(found->getColumn(1).getString(), run_from(connection, *found));
 }
 
 Result<std::vector<RunRow>> read_list(SqliteConnection& connection, const RunFilter& filter) {
@@ -192,12 +285,10 @@ Result<std::vector<RunRow>> read_list(SqliteConnection& connection, const RunFil
   rows->bind(9, filter.labels.empty() ? static_cast<std::int64_t>(filter.limit) : all);
   std::vector<RunRow> runs;
   while (runs.size() < filter.limit && rows->executeStep()) {
-    Result<RunRow> row = row_from(*rows);
-    if (!row) return row.error();
-    Result<StartFacts> facts = start_facts_from(rows->getColumn(7).getString());
-    if (!facts) return make_error(facts.error().code, facts.error().message, row->run);
-    fill_in(*row, std::move(*facts));
-    if (has_labels(row->labels, filter.labels)) runs.push_back(std::move(*row));
+    RunRow row = head_from(connection, *rows).row;
+    if (const Result<void> filled = fill_in_start(connection, *rows, row); !filled)
+      row.damage = filled.error().message;
+    if (has_labels(row.labels, filter.labels)) runs.push_back(std::move(row));
   }
   return runs;
 }
@@ -207,7 +298,9 @@ Result<std::vector<RunRow>> read_due(SqliteConnection& connection, std::int64_t 
   StatementUse rows(connection.statement(select_due));
   rows->bind(1, now_ms);
   rows->bind(2, static_cast<std::int64_t>(limit));
-  return read_rows(rows);
+  std::vector<RunRow> runs;
+  while (rows->executeStep()) runs.push_back(head_from(connection, *rows).row);
+  return runs;
 }
 
 Result<std::optional<std::int64_t>> read_next_due_ms(SqliteConnection& connection,
@@ -231,8 +324,12 @@ Result<std::shared_ptr<const Record>> read_record(SqliteConnection& connection, 
   found->bindNoCopy(2, step);
   found->bind(3, slot);
   if (!found->executeStep()) return std::shared_ptr<const Record>();
-  Result<Record> record = record_from(*found);
+  Result<Record> record = record_from(connection, *found);
   if (!record) return record.error();
+  if (record->step != step || slot_of(*record) != slot || found->getColumn(13).getInt64() != run)
+    return damaged("the index of records leads to record " + std::to_string(record->seq) +
+                       ", which stands elsewhere",
+                   "");
   return std::make_shared<const Record>(std::move(*record));
 }
 

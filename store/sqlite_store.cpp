@@ -2,7 +2,8 @@
 
 #include "runtime/mutant.hpp"
 #include "store/batch_points.hpp"
-#include "store/schema.hpp"
+#include "store/meta.hpp"
+#include "store/migration.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/sqlite_reads.hpp"
@@ -24,8 +25,6 @@ namespace {
 
 constexpr const char* begin = "BEGIN IMMEDIATE";
 constexpr const char* commit = "COMMIT";
-constexpr const char* select_epoch = "SELECT value FROM meta WHERE key = 'epoch'";
-constexpr const char* update_epoch = "UPDATE meta SET value = value + 1 WHERE key = 'epoch'";
 
 /// Invariants:
 /// 1. Nothing is answered before the COMMIT that holds it has returned.
@@ -53,8 +52,13 @@ class SqliteStore final : public Store {
       if (Result<void> emptied = empty_the_log(); !emptied && emptied.error().code != Errc::busy)
         return emptied;
       SQLite::Transaction transaction(connection_->db(), SQLite::TransactionBehavior::IMMEDIATE);
-      make_later_indexes(connection_->db());
-      if (!mutant("epoch_not_raised")) StatementUse(connection_->statement(update_epoch))->exec();
+      migrate(*connection_);
+      if (stored_epoch() < 0)
+        return make_error(
+            Errc::corrupt,
+            "the store's number \"epoch\" is not there; restore the store from a backup",
+            options_.path);
+      if (!mutant("epoch_not_raised")) write_meta(*connection_, "epoch", stored_epoch() + 1);
       epoch_ = stored_epoch();
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
       opened_at_ms_ = writer_->last_at_ms();
@@ -165,10 +169,7 @@ class SqliteStore final : public Store {
     return result;
   }
 
-  std::int64_t stored_epoch() {
-    StatementUse epoch(connection_->statement(select_epoch));
-    return epoch->executeStep() ? epoch->getColumn(0).getInt64() : -1;
-  }
+  std::int64_t stored_epoch() { return read_meta(*connection_, "epoch").value_or(-1); }
 
   Result<std::vector<WriteReply>> write_transaction(const std::vector<const Write*>& batch,
                                                     std::int64_t now_ms) {

@@ -6,38 +6,41 @@
 #include "runtime/mutant.hpp"
 #include "runtime/start_facts.hpp"
 #include "store/record_slot.hpp"
+#include "store/row_checksum.hpp"
 #include "store/sqlite_progress.hpp"
 #include "store/sqlite_pruner.hpp"
 #include "store/sqlite_reads.hpp"
 
+#include <tuple>
 #include <utility>
 
 namespace pawl {
 
 namespace {
 
-constexpr const char* select_flow = "SELECT flow FROM flows WHERE digest = ?";
+constexpr const char* select_flow = "SELECT flow, name, checksum FROM flows WHERE digest = ?";
 constexpr const char* insert_flow_sql = "INSERT INTO flows(digest, name, spec) VALUES(?, ?, ?)";
-constexpr const char* select_same_run =
-    "SELECT r.run, r.state, f.digest, r.input_digest FROM runs r JOIN flows f ON f.flow = r.flow "
-    "WHERE r.id = ?";
+constexpr const char* seal_flow = "UPDATE flows SET checksum = ? WHERE flow = ?";
+// The numbers of runs are AUTOINCREMENT's, but asked for before: the checksum holds them.
+constexpr const char* select_last_run =
+    "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0), "
+    "ifnull((SELECT max(run) FROM runs), 0))";
 constexpr const char* insert_run_sql =
-    "INSERT INTO runs(id, flow, input, input_digest, folder, state, due_ms, started_ms, ended_ms) "
-    "VALUES(?, ?, ?, ?, ?, ?, 0, ?, 0)";
-constexpr const char* insert_child = "INSERT INTO children(run, parent) VALUES(?, ?)";
-constexpr const char* select_state = "SELECT state FROM runs WHERE run = ?";
+    "INSERT INTO runs(run, id, flow, input, input_digest, folder, state, due_ms, started_ms, "
+    "ended_ms, checksum) VALUES(?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?)";
+constexpr const char* insert_child = "INSERT INTO children(run, parent, checksum) VALUES(?, ?, ?)";
+constexpr const char* select_noted = "SELECT " PAWL_RUN_COLUMNS " FROM runs r WHERE r.run = ?";
 constexpr const char* select_slot = "SELECT 1 FROM events WHERE run = ? AND step = ? AND slot = ?";
 constexpr const char* insert_event_sql =
     "INSERT INTO events(seq, run, step, slot, kind, attempt_end, attempt, epoch, commit_seq, "
     "at_ms, started_ms, "
-    "duration_ms, due_ms, input_digest, output_digest, body) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, "
-    "?, ?, ?, ?, ?, ?) "
+    "duration_ms, due_ms, input_digest, output_digest, body, checksum) VALUES(?, ?, ?, ?, ?, ?, "
+    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
     "ON CONFLICT DO NOTHING";
 constexpr const char* delete_slot =
     "DELETE FROM events WHERE run = ? AND step = ? AND slot = ?";  // mutants
-constexpr const char* update_ended =
-    "UPDATE runs SET state = ?, due_ms = 0, ended_ms = ? WHERE run = ?";
-constexpr const char* update_parked = "UPDATE runs SET state = ?, due_ms = ? WHERE run = ?";
+constexpr const char* update_noted =
+    "UPDATE runs SET state = ?, due_ms = ?, ended_ms = ?, checksum = ? WHERE run = ?";
 
 WriteReply refused(Error error) {
   WriteReply reply;
@@ -58,15 +61,15 @@ SqliteWriter::SqliteWriter(SqliteConnection& connection, std::int64_t epoch)
 
 WriteReply SqliteWriter::apply(const StartRun& start) {
   const Digest input_digest = digest_of(start.input);
-  {
-    StatementUse same(connection_.statement(select_same_run));
-    same->bindNoCopy(1, start.run);
-    if (same->executeStep()) return same_or_refused(start, input_digest, *same);
-  }
+  const Result<std::optional<RunHead>> same = read_head(connection_, start.run);
+  if (!same) return refused(same.error());
+  if (*same) return same_or_refused(start, input_digest, **same);
+  const Result<std::int64_t> flow = flow_key(start);
+  if (!flow) return refused(flow.error());
   WriteReply reply;
   if (start.opens && !opens_too(*start.opens, reply)) return reply;
   reply.status = WriteStatus::written;
-  reply.run = insert_run(start, input_digest);
+  reply.run = insert_run(start, *flow, input_digest);
   if (start.opens) note_child(reply.run, start.opens->run);
   auto started = std::make_shared<Record>();
   started->kind = RecordKind::started;
@@ -94,15 +97,14 @@ bool SqliteWriter::opens_too(const AppendRecord& opens, WriteReply& reply) {
 }
 
 WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& input_digest,
-                                         SQLite::Statement& same) {
-  const RunKey key = same.getColumn(0).getInt64();
-  const int state = same.getColumn(1).getInt();
-  if (!is_run_state(state))
-    return refused(make_error(Errc::corrupt, "the run's row has an unknown state", start.run));
-  const bool same_flow_and_input = digest_from(same.getColumn(2)) == start.flow_digest &&
-                                   digest_from(same.getColumn(3)) == input_digest;
+                                         const RunHead& same) {
+  const RunKey key = same.row.key;
+  const bool same_flow_and_input =
+      same.flow_digest == start.flow_digest && same.input_digest == input_digest;
   auto started = read_record(connection_, key, "", RecordSlot::started);
   if (!started) return refused(started.error());
+  if (!*started)
+    return refused(make_error(Errc::corrupt, "the run's first record is not there", start.run));
   const std::string other_origin = explain_origins((*started)->body, start.body);
   if ((same_flow_and_input && other_origin.empty()) || mutant("any_start_is_the_same")) {
     WriteReply reply;
@@ -110,11 +112,12 @@ WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& in
     reply.status = WriteStatus::already_exists;
     reply.run = key;
     reply.stored = *started;
-    reply.state = static_cast<RunState>(state);
+    reply.state = same.row.state;
     return reply;
   }
   Result<std::optional<StoredRun>> stored = read_run(connection_, key);
   if (!stored) return refused(stored.error());
+  if (!*stored) return refused(make_error(Errc::corrupt, "the run's row is not there", start.run));
   const auto parsed = [](const std::string& text) { return json::parse(text, nullptr, false); };
   return refused(
       make_error(Errc::run_differs,
@@ -131,54 +134,81 @@ void SqliteWriter::note_child(RunKey run, RunKey parent) {
   StatementUse child(connection_.statement(insert_child));
   child->bind(1, run);
   child->bind(2, parent);
+  const Digest checksum = child_checksum(run, parent);
+  bind_digest(*child, 3, checksum);
   child->exec();
 }
 
-std::int64_t SqliteWriter::flow_key(const StartRun& start) {
+Result<std::int64_t> SqliteWriter::flow_key(const StartRun& start) {
   {
     StatementUse found(connection_.statement(select_flow));
     bind_digest(*found, 1, start.flow_digest);
-    if (found->executeStep()) return found->getColumn(0).getInt64();
+    if (found->executeStep()) {
+      const std::int64_t flow = found->getColumn(0).getInt64();
+      if (digest_from(found->getColumn(2)) !=
+          flow_checksum(flow, start.flow_digest, found->getColumn(1).getString()))
+        return make_error(Errc::corrupt,
+                          "the row of the run's flow is damaged: its checksum does not fit; "
+                          "restore the store from a backup",
+                          start.run);
+      return flow;
+    }
   }
   StatementUse flow(connection_.statement(insert_flow_sql));
   bind_digest(*flow, 1, start.flow_digest);
   flow->bindNoCopy(2, start.flow_name);
   flow->bindNoCopy(3, *start.flow);
   flow->exec();
-  return connection_.db().getLastInsertRowid();
+  const std::int64_t key = connection_.db().getLastInsertRowid();
+  const Digest checksum = flow_checksum(key, start.flow_digest, start.flow_name);
+  StatementUse seal(connection_.statement(seal_flow));
+  bind_digest(*seal, 1, checksum);
+  seal->bind(2, key);
+  seal->exec();
+  return key;
 }
 
-RunKey SqliteWriter::insert_run(const StartRun& start, const Digest& input_digest) {
-  const std::int64_t flow = flow_key(start);
+RunKey SqliteWriter::next_run() {
+  StatementUse last(connection_.statement(select_last_run));
+  last->executeStep();
+  return last->getColumn(0).getInt64() + 1;
+}
+
+RunKey SqliteWriter::insert_run(const StartRun& start, std::int64_t flow,
+                                const Digest& input_digest) {
+  const RunKey key = next_run();
+  constexpr auto state = static_cast<std::int64_t>(RunState::running);
+  const Digest checksum = run_checksum(
+      run_birth(key, start.run, flow, input_digest, start.folder, now_ms_), state, 0, 0);
   StatementUse run(connection_.statement(insert_run_sql));
-  run->bindNoCopy(1, start.run);
-  run->bind(2, flow);
-  run->bindNoCopy(3, start.input);
-  bind_digest(*run, 4, input_digest);
-  run->bindNoCopy(5, start.folder);
-  run->bind(6, static_cast<int>(RunState::running));
-  run->bind(7, now_ms_);
+  run->bind(1, key);
+  run->bindNoCopy(2, start.run);
+  run->bind(3, flow);
+  run->bindNoCopy(4, start.input);
+  bind_digest(*run, 5, input_digest);
+  run->bindNoCopy(6, start.folder);
+  run->bind(7, state);
+  run->bind(8, now_ms_);
+  bind_digest(*run, 9, checksum);
   run->exec();
-  return connection_.db().getLastInsertRowid();
+  return key;
 }
 
 WriteReply SqliteWriter::apply(const AppendRecord& append) {
+  if (!ends_attempt(*append.record) || mutant("progress_not_handed_on")) return add(append);
+  auto progress = read_progress(connection_, append.run, append.record->step);
+  if (!progress) return refused(progress.error());
   WriteReply reply = add(append);
-  if (ends_attempt(*append.record) && reply.status != WriteStatus::refused &&
-      !mutant("progress_not_handed_on"))
-    reply.progress = read_progress(connection_, append.run, append.record->step);
+  if (reply.status != WriteStatus::refused) reply.progress = std::move(*progress);
   return reply;
 }
 
 WriteReply SqliteWriter::add(const AppendRecord& append) {
   Record& record = *append.record;
-  const int state = noted_state(append.run);
-  if (state == 0) return refused(make_error(Errc::unknown_run, "no run has this key"));
-  if (!is_run_state(state))
-    return refused(make_error(Errc::corrupt, "the run's row has an unknown state"));
-  const Objection why_not = mutant("nothing_objected")
-                                ? Objection::none
-                                : objection(append, static_cast<RunState>(state));
+  const Result<Noted> noted = what_is_noted(append.run);
+  if (!noted) return refused(noted.error());
+  const Objection why_not =
+      mutant("nothing_objected") ? Objection::none : objection(append, noted->state);
   if (mutant("output_overwritten") && record.kind == RecordKind::output) {
     StatementUse old(connection_.statement(delete_slot));
     old->bind(1, append.run);
@@ -187,11 +217,12 @@ WriteReply SqliteWriter::add(const AppendRecord& append) {
     old->exec();
   }
   if (why_not == Objection::none && insert_event(append.run, record)) {
-    if (record.kind == RecordKind::ended && !mutant("end_not_noted")) note_end(append.run, record);
-    if (record.kind != RecordKind::ended && makes_due(record) &&
-        !is_ended(static_cast<RunState>(state)) &&
-        static_cast<RunState>(state) != RunState::running && !mutant("parked_run_stays_parked"))
-      note_parked(append.run, RunState::running, 0);  // it goes on: whoever looks must find it
+    if (record.kind == RecordKind::ended && !mutant("end_not_noted"))
+      note_end(append.run, *noted, record);
+    if (record.kind != RecordKind::ended && makes_due(record) && !is_ended(noted->state) &&
+        noted->state != RunState::running && !mutant("parked_run_stays_parked"))
+      note(append.run, *noted, RunState::running, 0,
+           noted->ended_ms);  // it goes on: whoever looks must find it
     return {WriteStatus::written, append.run, append.record, false, RunState::running, {}};
   }
   // It may be a repetition of what was lawful when it was written first.
@@ -238,24 +269,21 @@ WriteReply SqliteWriter::existing(RunKey run, const std::string& step, std::int6
   return reply;
 }
 
-void SqliteWriter::note_end(RunKey run, const Record& record) {
+void SqliteWriter::note_end(RunKey run, const Noted& noted, const Record& record) {
   // The writer is the machine: what it wrote is readable.
   const Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false));
   PAWL_ASSERT(outcome.has_value());
-  StatementUse ended(connection_.statement(update_ended));
-  ended->bind(1, static_cast<int>(outcome->state));
-  ended->bind(2, now_ms_);
-  ended->bind(3, run);
-  ended->exec();
+  note(run, noted, outcome->state, 0, now_ms_);
 }
 
 WriteReply SqliteWriter::apply(const NoteProgress& note) {
   Progress& progress = *note.progress;
-  const int state = noted_state(note.run);
-  if (state == 0) return refused(make_error(Errc::unknown_run, "no run has this key"));
-  if (is_ended(static_cast<RunState>(state)))
-    return refused(make_error(Errc::run_ended, "the run has ended"));
-  const auto before = read_progress(connection_, note.run, progress.step);
+  const Result<Noted> noted = what_is_noted(note.run);
+  if (!noted) return refused(noted.error());
+  if (is_ended(noted->state)) return refused(make_error(Errc::run_ended, "the run has ended"));
+  const auto read = read_progress(connection_, note.run, progress.step);
+  if (!read) return refused(read.error());
+  const std::shared_ptr<const Progress>& before = *read;
   const bool is_late = is_taken(note.run, progress.step, RecordSlot::output) ||
                        is_taken(note.run, progress.step, RecordSlot::end(progress.attempt)) ||
                        (before && before->attempt > progress.attempt);
@@ -268,12 +296,12 @@ WriteReply SqliteWriter::apply(const NoteProgress& note) {
 }
 
 WriteReply SqliteWriter::apply(const ParkRun& park) {
-  const int state = noted_state(park.run);
-  if (state == 0) return refused(make_error(Errc::unknown_run, "no run has this key"));
-  if (is_ended(static_cast<RunState>(state)))
-    return refused(make_error(Errc::run_ended, "the run has ended"));
-  note_parked(park.run, park.state,
-              mutant("due_time_forgotten") ? park.due_ms + 1'000'000'000'000 : park.due_ms);
+  const Result<Noted> noted = what_is_noted(park.run);
+  if (!noted) return refused(noted.error());
+  if (is_ended(noted->state)) return refused(make_error(Errc::run_ended, "the run has ended"));
+  note(park.run, *noted, park.state,
+       mutant("due_time_forgotten") ? park.due_ms + 1'000'000'000'000 : park.due_ms,
+       noted->ended_ms);
   return {WriteStatus::written, park.run, nullptr, false, park.state, {}};
 }
 
@@ -286,18 +314,30 @@ WriteReply SqliteWriter::apply(const PruneRuns& prune) {
   return reply;
 }
 
-void SqliteWriter::note_parked(RunKey run, RunState state, std::int64_t due_ms) {
-  StatementUse parked(connection_.statement(update_parked));
-  parked->bind(1, static_cast<int>(state));
-  parked->bind(2, due_ms);
-  parked->bind(3, run);
-  parked->exec();
+void SqliteWriter::note(RunKey run, const Noted& noted, RunState state, std::int64_t due_ms,
+                        std::int64_t ended_ms) {
+  const auto number = static_cast<std::int64_t>(state);
+  const Digest checksum = run_checksum(noted.birth, number, due_ms, ended_ms);
+  StatementUse row(connection_.statement(update_noted));
+  row->bind(1, number);
+  row->bind(2, due_ms);
+  row->bind(3, ended_ms);
+  bind_digest(*row, 4, checksum);
+  row->bind(5, run);
+  row->exec();
 }
 
-int SqliteWriter::noted_state(RunKey run) {
-  StatementUse state(connection_.statement(select_state));
-  state->bind(1, run);
-  return state->executeStep() ? state->getColumn(0).getInt() : 0;
+Result<SqliteWriter::Noted> SqliteWriter::what_is_noted(RunKey run) {
+  StatementUse row(connection_.statement(select_noted));
+  row->bind(1, run);
+  if (!row->executeStep()) return make_error(Errc::unknown_run, "no run has this key");
+  const int state = row->getColumn(6).getInt();
+  if (!is_run_state(state) || digest_from(row->getColumn(9)) != checksum_of_run(*row))
+    return make_error(Errc::corrupt,
+                      "the run's row is damaged: its checksum does not fit; restore the store "
+                      "from a backup, or start the run again under another id",
+                      row->getColumn(1).getString());
+  return Noted{static_cast<RunState>(state), row->getColumn(8).getInt64(), birth_of_run(*row)};
 }
 
 bool SqliteWriter::is_taken(RunKey run, const std::string& step, std::int64_t slot) {
@@ -327,10 +367,17 @@ bool SqliteWriter::insert_event(RunKey run, Record& record) {
   bind_digest(*event, 14, record.input_digest);
   bind_digest(*event, 15, record.output_digest);
   if (!record.body.empty()) event->bindNoCopy(16, record.body);
-  if (event->exec() == 0) return false;
-  record.seq = ++seq_;
+  const std::tuple before(record.seq, record.epoch, record.at_ms);
+  record.seq = seq_ + 1;
   record.epoch = epoch_;
   record.at_ms = now_ms_;
+  const Digest checksum = event_checksum(run, slot, commit_seq_, record);
+  bind_digest(*event, 17, checksum);
+  if (event->exec() == 0) {
+    std::tie(record.seq, record.epoch, record.at_ms) = before;
+    return false;
+  }
+  ++seq_;
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <pawl/store.hpp>
 
 #include "store/sqlite_connection.hpp"
+#include "store/sqlite_reads.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -37,21 +38,33 @@ class SqliteWriter {
   /// Why a record may not be written where it would have to be, if it is not there already.
   enum class Objection { none, step_has_output, attempt_ended, run_ended };
 
+  /// What a run's row says of it.
+  struct Noted {
+    RunState state;
+    std::int64_t ended_ms;
+    Digest birth;  ///< of what never changes
+  };
+
   WriteReply add(const AppendRecord& append);
   Objection objection(const AppendRecord& append, RunState state);
   bool opens_too(const AppendRecord& opens, WriteReply& reply);
   WriteReply same_or_refused(const StartRun& start, const Digest& input_digest,
-                             SQLite::Statement& same);
+                             const RunHead& same);
   WriteReply existing(RunKey run, const std::string& step, std::int64_t slot, const Record& record);
   /// Only for prunes: who else needs to know reads it in the child's first record.
   void note_child(RunKey run, RunKey parent);
 
-  std::int64_t flow_key(const StartRun& start);
-  RunKey insert_run(const StartRun& start, const Digest& input_digest);
+  /// Errors: Errc::corrupt if the flow's row is not what its checksum says.
+  Result<std::int64_t> flow_key(const StartRun& start);
+  RunKey next_run();
+  RunKey insert_run(const StartRun& start, std::int64_t flow, const Digest& input_digest);
   bool insert_event(RunKey run, Record& record);
-  void note_end(RunKey run, const Record& record);
-  void note_parked(RunKey run, RunState state, std::int64_t due_ms);
-  int noted_state(RunKey run);
+  void note_end(RunKey run, const Noted& noted, const Record& record);
+  /// Writes what changes of a run's row.
+  void note(RunKey run, const Noted& noted, RunState state, std::int64_t due_ms,
+            std::int64_t ended_ms);
+  /// Errors: Errc::unknown_run; Errc::corrupt if the row is not what its checksum says.
+  Result<Noted> what_is_noted(RunKey run);
   bool is_taken(RunKey run, const std::string& step, std::int64_t slot);
 
   SqliteConnection& connection_;

@@ -96,7 +96,9 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments) 
       seen->document.erase("steps");
       console.document(seen->document);
     } else {
-      lines.push_back({row.run, row.flow_name, std::string(to_string(row.state)),
+      if (!row.damage.empty()) code = console.error(make_error(Errc::corrupt, row.damage, row.run));
+      lines.push_back({row.run, row.flow_name,
+                       row.damage.empty() ? std::string(to_string(row.state)) : "damaged",
                        time_text(row.started_ms), row.ended_ms > 0 ? time_text(row.ended_ms) : "",
                        row.ended_ms > 0 ? duration_text(row.ended_ms - row.started_ms) : "",
                        labels_text(row.labels)});
@@ -184,19 +186,23 @@ ExitCode doubts_command(const Settings& settings, const std::string& id) {
     tell(**run);
   }
   RunFilter page;
+  ExitCode code = ExitCode::succeeded;
   for (bool more = id.empty(); more;) {
     const Result<std::vector<RunRow>> rows = (*store)->list(page);
     if (!rows) return console.error(rows.error());
     for (const RunRow& row : *rows) {
       const Result<std::optional<StoredRun>> run = (*store)->load(row.key);
-      if (!run) return console.error(run.error());
-      if (*run) tell(**run);
+      if (!run)
+        code = console.error(run.error());  // the others' doubts are as good as ever
+      else if (*run)
+        tell(**run);
     }
     more = rows->size() == page.limit;
     if (more) page.before = rows->back().key;
   }
-  if (found == 0 && !console.json_wanted()) console.words("no doubts");
-  return ExitCode::succeeded;
+  if (found == 0 && !console.json_wanted() && code == ExitCode::succeeded)
+    console.words("no doubts");
+  return code;
 }
 
 ExitCode verify_command(const Settings& settings) {

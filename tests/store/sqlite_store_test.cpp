@@ -367,27 +367,6 @@ TEST_CASE("sqlite: damaged numbers in a row are told as damage, by name", "[stor
   CHECK(loaded.error().message.find("77") != std::string::npos);
 }
 
-TEST_CASE("sqlite: a file of before, without a table for what steps report, is read and gets it",
-          "[store]") {
-  TempFolder folder;
-  const std::string path = folder / "pawl.db";
-  const auto note = [](RunKey run) {
-    return Write(NoteProgress{run, std::make_shared<Progress>(Progress{"a", 1, "1"})});
-  };
-  RunKey run = 0;
-  {
-    auto store = open_sqlite_store({path}).value();
-    run = put(*store, start_run("r1")).run;
-    put(*store, note(run));
-  }
-  run_sql(path, "DROP TABLE progress");
-  CHECK(open_sqlite_reader(path).value()->load("r1").value()->progress.empty());
-  CHECK(verify_sqlite_store(path).value().findings.empty());
-  auto store = open_sqlite_store({path}).value();
-  CHECK(put(*store, note(run)).status == WriteStatus::written);
-  CHECK(open_sqlite_reader(path).value()->load("r1").value()->progress.size() == 1);
-}
-
 TEST_CASE("sqlite: what a step reports replaces what it had reported, and the file does not grow",
           "[store]") {
   TempFolder folder;

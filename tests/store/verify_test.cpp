@@ -2,6 +2,7 @@
 #include <pawl/sqlite_store.hpp>
 #include <pawl/verify.hpp>
 
+#include "store/migration.hpp"
 #include "support/catch.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
@@ -39,6 +40,12 @@ struct Filled {
     sqlite3_close(db);
   }
 
+  /// Gives every row the checksum of what it says now.
+  void seal() const {
+    SQLite::Database db(path, SQLite::OPEN_READWRITE);
+    seal_rows(db);
+  }
+
   /// `code:run` of each finding.
   std::string findings() const {
     std::string text;
@@ -65,16 +72,17 @@ TEST_CASE("verify: a sound store has no findings", "[store]") {
   CHECK(verification.records == 10);
 }
 
-TEST_CASE("verify: each kind of damage is found and named", "[store]") {
+TEST_CASE("verify: each kind of damage that has the right checksums is found and named",
+          "[store]") {
   const auto [damage, expected] = GENERATE(table<std::string, std::string>({
       {"UPDATE events SET body = '3' WHERE step = 'b'", "output_damaged:done "},
-      {"UPDATE runs SET input = '{\"n\":2}' WHERE id = 'half'", "input_damaged:half "},
+      {"UPDATE runs SET input = '{\"n\":2}' WHERE id = 'half'", "run_unreadable:half "},
       {"UPDATE progress SET run = 99", "orphans: "},
       {"UPDATE progress SET step = 'z'", "progress_unlawful:half "},
       {"UPDATE progress SET attempt = 2", "progress_unlawful:half "},
       {"UPDATE progress SET body = '{'", "progress_damaged:half "},
       {"UPDATE flows SET spec = replace(spec, '\"x\"', '\"y\"')",
-       "flow_damaged:done flow_damaged:half flow_damaged:failed "},
+       "run_unreadable:done run_unreadable:half run_unreadable:failed "},
       {"DELETE FROM events WHERE step = 'a' AND kind = 3 AND run = (SELECT run FROM runs WHERE id "
        "= 'done')",
        "records_unlawful:done "},
@@ -90,6 +98,23 @@ TEST_CASE("verify: each kind of damage is found and named", "[store]") {
       {"UPDATE events SET commit_seq = 1 WHERE seq = 5", "order_broken: "},
       {"UPDATE events SET at_ms = 1 WHERE seq = 9", "order_broken: "},
       {"UPDATE events SET epoch = 99 WHERE seq = 10", "order_broken: "},
+  }));
+  CAPTURE(damage);
+  Filled filled;
+  filled.sql(damage);
+  filled.seal();
+  CHECK(filled.findings() == expected);
+}
+
+TEST_CASE("verify: a row that has changed without its checksum is found", "[store]") {
+  const auto [damage, expected] = GENERATE(table<std::string, std::string>({
+      {"UPDATE events SET at_ms = at_ms + 1 WHERE seq = 1", "run_unreadable:done "},
+      {"UPDATE runs SET due_ms = 7 WHERE id = 'half'", "run_unreadable:half "},
+      {"UPDATE progress SET attempt = 2", "run_unreadable:half "},
+      {"UPDATE flows SET name = 'g'",
+       "run_unreadable:done run_unreadable:half run_unreadable:failed "},
+      {"UPDATE meta SET value = value + 1", "row_damaged: "},
+      {"INSERT INTO children VALUES(2, 1, NULL)", "row_damaged: "},
   }));
   CAPTURE(damage);
   Filled filled;

@@ -138,6 +138,9 @@ struct RunRow {
   std::int64_t ended_ms = 0;  ///< 0 while the run is unfinished
   Labels labels = {};         ///< those of the start; `list` and `load` fill them in
   std::string parent = {};    ///< with a child's run: its parent's; filled in as the labels are
+  /// What is wrong with what is stored of the run: not to be trusted then, and not loaded. Empty if
+  /// nothing is, as far as it was read.
+  std::string damage = {};
 };
 
 struct StoredRun {
