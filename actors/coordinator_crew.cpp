@@ -2,6 +2,7 @@
 #include <pawl/point.hpp>
 
 #include "actors/coordinator.hpp"
+#include "actors/durable_write.hpp"
 #include "actors/step_runner.hpp"
 #include "runtime/attempt.hpp"
 #include "runtime/mutant.hpp"
@@ -156,8 +157,7 @@ void Coordinator::on_failed(const AttemptFailed& failed) {
 void Coordinator::on_refused(const WriteRefused& refused) {
   if (!is_owed(refused.dispatch)) return;
   take_back(refused.dispatch);
-  if (refused.error.code == Errc::fenced || refused.error.code == Errc::engine_lost)
-    return lose(refused.error);
+  if (is_for_good(refused.error.code)) return lose(refused.error);
   give_up(refused.dispatch->call.run, refused.error);
 }
 

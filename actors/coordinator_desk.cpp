@@ -80,7 +80,7 @@ void Coordinator::on_start(const Message<StartRequest>& request) {
             const Error error = result ? result->error : result.error();
             request->started->answer(error);
             request->end->answer(unfinished(error));
-            if (error.code == Errc::fenced) lose(error);
+            if (is_for_good(error.code)) lose(error);
             answer_close_if_done();
           },
           [this](const caf::error&) { --writes_; });
@@ -164,7 +164,7 @@ void Coordinator::on_recovered(const Recovered& recovered) {
   if (recovered.error) {
     for (const Request& request : requests) answer(request, *recovered.error);
     const Errc code = recovered.error->code;
-    if (code == Errc::engine_lost || code == Errc::fenced) return lose(*recovered.error);
+    if (is_for_good(code)) return lose(*recovered.error);
     if (code != Errc::unknown_run) return give_up(recovered.run, *recovered.error);
     // Whoever came to wait for it since the store was asked had its start acknowledged. For the
     // others it was pruned.
@@ -299,7 +299,7 @@ void Coordinator::on_found(const Found& found) {
   scanning_ = false;
   if (closing_ || lost_) return;
   if (found.error) {
-    if (found.error->code == Errc::engine_lost) return lose(*found.error);
+    if (is_for_good(found.error->code)) return lose(*found.error);
     config_.reporter->log(LogLevel::error,
                           "unfinished runs cannot be read: " + found.error->text());
     scan_at_ = self_->clock().now() + std::chrono::seconds(1);

@@ -22,6 +22,11 @@ inline bool is_passing(Errc code) {
   return code == Errc::io || code == Errc::full || code == Errc::busy;
 }
 
+/// Whether the store will answer nothing else any more: its engine is over.
+inline bool is_for_good(Errc code) {
+  return code == Errc::fenced || code == Errc::store_moved || code == Errc::engine_lost;
+}
+
 /// How long to wait before the next try.
 inline std::chrono::milliseconds pause_after(int tries) {
   return std::chrono::milliseconds(std::min(1000, 10 << std::min(tries, 7)));

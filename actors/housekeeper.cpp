@@ -1,6 +1,7 @@
 #include "actors/housekeeper.hpp"
 
 #include "actors/actor_manners.hpp"
+#include "actors/durable_write.hpp"
 
 #include <caf/duration.hpp>
 
@@ -68,8 +69,7 @@ void prune_all(Self self, std::vector<PruneOptions> all) {
     else if (pruned->runs > 0)
       reporter->log(LogLevel::info, std::to_string(pruned->runs) + " ended runs were removed");
     // An engine that was overtaken, or has lost its store, has no house to keep.
-    const bool is_over = !pruned && (pruned.error().code == Errc::fenced ||
-                                     pruned.error().code == Errc::engine_lost);
+    const bool is_over = !pruned && is_for_good(pruned.error().code);
     if (!is_over) prune_all(self, all);
   });
 }

@@ -15,6 +15,7 @@
 #include <climits>
 #include <cstdlib>
 #include <fcntl.h>
+#include <optional>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
@@ -26,8 +27,27 @@ namespace {
 constexpr const char* begin = "BEGIN IMMEDIATE";
 constexpr const char* commit = "COMMIT";
 
+/// Which file a path leads to.
+struct FileIdentity {
+  dev_t device = 0;
+  ino_t inode = 0;
+
+  bool operator!=(const FileIdentity& other) const {
+    return device != other.device || inode != other.inode;
+  }
+};
+
+/// Nothing if the path leads nowhere.
+std::optional<FileIdentity> identity_of(const std::string& path) {
+  struct stat status {};
+
+  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+  return FileIdentity{status.st_dev, status.st_ino};
+}
+
 /// Invariants:
-/// 1. Nothing is answered before the COMMIT that holds it has returned.
+/// 1. Nothing is answered before the COMMIT that holds it has returned, into the file that the path
+///    leads to.
 /// 2. Every transaction begins by checking that this owner's epoch is still the file's.
 /// 3. After an error of which the outcome is unknown the connection is opened anew before it is
 ///    used again, its log is emptied into the main file, and what was counted in memory is read
@@ -63,6 +83,7 @@ class SqliteStore final : public Store {
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
       opened_at_ms_ = writer_->last_at_ms();
       transaction.commit();
+      if (options_.vfs.empty()) file_ = identity_of(options_.path);
       return {};
     });
   }
@@ -116,6 +137,7 @@ class SqliteStore final : public Store {
     if (!broken_) return {};
     writer_.reset();
     connection_.reset();
+    if (has_moved()) return moved();
     return guarded(options_.path, [&]() -> Result<void> {
       SqliteConnection::WriterOptions again = options_;
       again.may_be_new = false;
@@ -138,6 +160,21 @@ class SqliteStore final : public Store {
     if (code == SQLITE_OK) return {};
     if (code != SQLITE_BUSY) throw SQLite::Exception(connection_->db().getHandle(), code);
     return make_error(Errc::busy, "somebody who reads the store keeps its log from being emptied",
+                      options_.path);
+  }
+
+  /// Whether the path leads to another file than the one that was opened, or to none: what is
+  /// written then nobody will find. Simulated disks have no such.
+  bool has_moved() const {
+    if (!file_) return false;
+    const std::optional<FileIdentity> now = identity_of(options_.path);
+    return !now || *now != *file_;
+  }
+
+  Error moved() const {
+    return make_error(Errc::store_moved,
+                      "the store's file was moved, deleted or replaced while this engine worked on "
+                      "it, which writes no more; put it back and open it again",
                       options_.path);
   }
 
@@ -199,6 +236,8 @@ class SqliteStore final : public Store {
     } else {
       StatementUse(connection_->statement(commit))->exec();
     }
+    // Into a file that nobody will find: then it may not be answered.
+    if (has_moved()) return moved();
     batch_point("store.after_commit", batch);
     return replies;
   }
@@ -218,6 +257,7 @@ class SqliteStore final : public Store {
   std::unique_ptr<OwnerLock> lock_;
   std::unique_ptr<SqliteConnection> connection_;
   std::unique_ptr<SqliteWriter> writer_;
+  std::optional<FileIdentity> file_;  // the one that was opened; none on simulated disks
   bool broken_ = false;
   std::int64_t epoch_ = 0;
   std::int64_t opened_at_ms_ = 0;

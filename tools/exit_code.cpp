@@ -29,6 +29,7 @@ ExitCode exit_code_of(Errc code) {
     case Errc::deadline: return ExitCode::unfinished;
     case Errc::in_use:
     case Errc::fenced:
+    case Errc::store_moved:
     case Errc::io:
     case Errc::full:
     case Errc::busy:

@@ -169,6 +169,40 @@ TEST_CASE("sqlite: a foreign file is refused and left as it was", "[store]") {
   CHECK(file_bytes(path) == before);
 }
 
+TEST_CASE("sqlite: nothing is acknowledged into a file that is not where it was", "[store]") {
+  TempFolder folder;
+  const std::string path = folder / "pawl.db";
+  auto store = open_sqlite_store({path}).value();
+  const RunKey key = put(*store, start_run("r1")).run;
+  SECTION("renamed") {
+    std::filesystem::rename(path, folder / "away.db");
+  }
+  SECTION("deleted") {
+    std::filesystem::remove(path);
+  }
+  SECTION("replaced by a copy") {
+    std::filesystem::copy_file(path, folder / "copy.db");
+    std::filesystem::rename(folder / "copy.db", path);
+  }
+  const bool is_there = std::filesystem::exists(path);
+  const Write write = append(key, output_record("a", 1, 1));
+  for (int tries = 0; tries < 3; ++tries) {
+    const Error error = store->write({&write}, 2000).error();
+    CHECK(error.code == Errc::store_moved);
+    CHECK(error.message.find("moved, deleted or replaced") != std::string::npos);
+    CHECK(error.where == path);
+  }
+  CHECK(store->load("r1").error().code == Errc::store_moved);
+  // Nor is a new file made in its place.
+  CHECK(std::filesystem::exists(path) == is_there);
+  store.reset();
+  CHECK(std::filesystem::exists(path) == is_there);
+  if (std::filesystem::exists(folder / "away.db")) {
+    std::filesystem::rename(folder / "away.db", path);
+    CHECK(open_sqlite_store({path}).value()->load("r1").value().has_value());
+  }
+}
+
 TEST_CASE("sqlite: a newer format is refused by name", "[store]") {
   TempFolder folder;
   open_sqlite_store({folder / "pawl.db"}).value();

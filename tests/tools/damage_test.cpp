@@ -8,6 +8,8 @@
 
 #include <SQLiteCpp/Database.h>
 
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -62,6 +64,30 @@ TEST_CASE("damage: list, show and verify name the run that is damaged", "[tools]
   const ProcessEnd doubts = damaged.pawl({"doubts"});
   CHECK(doubts.code == 3);
   CHECK(doubts.err.find("bad: " + why) != std::string::npos);
+}
+
+TEST_CASE(
+    "damage: a store that is moved away during a run ends the engine, and goes on when it is "
+    "put back",
+    "[tools]") {
+  TempFolder folder;
+  std::ofstream(folder / "flow.json") << R"({"flow": "f", "steps": {
+    "a": {"run": "shell", "with": {"argv": ["sh", "-c", "test -e moved || mv pawl.db moved"]}},
+    "b": {"run": "echo", "after": ["a"]}}})";
+  const auto pawl = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), PAWL_COMMAND);
+    return run_process(arguments, folder.path());
+  };
+  const ProcessEnd run = pawl({"run", "flow.json", "--id", "r"});
+  CAPTURE(run.err);
+  CHECK(run.code == 3);
+  CHECK(run.err.find("the store's file was moved, deleted or replaced") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folder / "pawl.db"));
+  std::filesystem::copy_file(folder / "moved", folder / "pawl.db");
+  const ProcessEnd again = pawl({"resume"});
+  CAPTURE(again.err);
+  CHECK(again.code == 0);
+  CHECK(pawl({"verify"}).code == 0);
 }
 
 TEST_CASE("damage: resume leaves the run that is damaged, and goes on with the others", "[tools]") {

@@ -46,6 +46,8 @@ enum class Errc {
   // The store.
   in_use,        ///< another engine owns the store
   fenced,        ///< a newer owner took the store over; this one writes no more
+  store_moved,   ///< the store's file was moved, deleted or replaced under its engine, which writes
+                 ///< no more; whether the last write lasted is unknown
   io,            ///< a file operation failed; whether the last write lasted is unknown
   full,          ///< no space left; nothing acknowledged is lost
   busy,          ///< the file was locked for longer than the store waits

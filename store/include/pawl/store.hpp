@@ -205,6 +205,8 @@ class Store : public StoreView {
   /// Errors:  for the whole batch, of which nothing was answered:
   ///          Errc::io, Errc::full, Errc::busy: whether it lasted is unknown; write the same again.
   ///          Errc::fenced: another owner took over; it was not written, and nothing will be.
+  ///          Errc::store_moved: the store's file is not where it was; whether it was written is
+  ///          unknown, and nothing will be.
   ///          Errc::corrupt, Errc::foreign_file: the file is damaged; it was not written.
   ///          Errc::too_large: a value is larger than the store can hold; it was not written.
   virtual Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
