@@ -24,7 +24,8 @@ inline bool is_passing(Errc code) {
 
 /// Whether the store will answer nothing else any more: its engine is over.
 inline bool is_for_good(Errc code) {
-  return code == Errc::fenced || code == Errc::store_moved || code == Errc::engine_lost;
+  return code == Errc::fenced || code == Errc::store_moved || code == Errc::rolled_back ||
+         code == Errc::engine_lost;
 }
 
 /// How long to wait before the next try.

@@ -37,6 +37,7 @@ std::string_view to_string(Errc code) {
     case Errc::in_use: return "in_use";
     case Errc::fenced: return "fenced";
     case Errc::store_moved: return "store_moved";
+    case Errc::rolled_back: return "rolled_back";
     case Errc::io: return "io";
     case Errc::full: return "full";
     case Errc::busy: return "busy";

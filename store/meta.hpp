@@ -8,6 +8,9 @@
 
 namespace pawl {
 
+/// How many transactions wrote, but no record. See HighWater.
+constexpr const char* quiet_commits = "quiet_commits";
+
 /// The number `key`; nothing if there is none.
 ///
 /// Given:  a connection that writes: a file of format 1 must have been brought to a later one.

@@ -1,8 +1,10 @@
 #include "store/sqlite_connection.hpp"
 
 #include "runtime/mutant.hpp"
+#include "store/high_water.hpp"
 #include "store/schema.hpp"
 
+#include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
 #include <utility>
@@ -33,13 +35,13 @@ SqliteConnection::SqliteConnection(const std::string& path, int flags, const std
 
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
     const WriterOptions& options) {
-  std::unique_ptr<SqliteConnection> opened(new SqliteConnection(
-      options.path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, options.vfs));
+  if (!options.may_be_new && !has_file(options.path, options.vfs))
+    return store_is_gone(options.path);
+  const int flags = SQLite::OPEN_READWRITE | (options.may_be_new ? SQLite::OPEN_CREATE : 0);
+  std::unique_ptr<SqliteConnection> opened(new SqliteConnection(options.path, flags, options.vfs));
   const Result<bool> has_tables = holds_a_store(opened->db_, options.path);
   if (!has_tables) return has_tables.error();
-  if (!*has_tables && !options.may_be_new)
-    return make_error(Errc::foreign_file, "the store's file has become empty or was replaced",
-                      options.path);
+  if (!*has_tables && !options.may_be_new) return store_is_gone(options.path);
 
   struct Pragma {
     std::string name, value, expected;
@@ -71,11 +73,19 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_reader(const std::string& path,
                                                                         const std::string& vfs) {
   std::unique_ptr<SqliteConnection> opened(new SqliteConnection(path, SQLite::OPEN_READONLY, vfs));
-  // The last connection to close a WAL file checkpoints it. A reader must not.
-  sqlite3_db_config(opened->db_.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
+  opened->leave_the_log();
   if (Result<void> checked = check_schema(opened->db_, path); !checked) return checked.error();
   opened->look_at_format();
   return opened;
+}
+
+bool SqliteConnection::has_file(const std::string& path, const std::string& vfs) {
+  sqlite3_vfs* const files = sqlite3_vfs_find(vfs.empty() ? nullptr : vfs.c_str());
+  if (files == nullptr) throw SQLite::Exception("no such VFS: " + vfs, SQLITE_ERROR);
+  int is_there = 0;
+  const int code = files->xAccess(files, path.c_str(), SQLITE_ACCESS_EXISTS, &is_there);
+  if (code != SQLITE_OK) throw SQLite::Exception("nobody can say whether it is there", code);
+  return is_there != 0;
 }
 
 /// Settings that have a function of their own: no text to parse, and none to get wrong.
@@ -121,6 +131,10 @@ void SqliteConnection::look_at_format() {
 bool SqliteConnection::has_progress() {
   if (!has_progress_) has_progress_ = db_.tableExists("progress");
   return has_progress_;
+}
+
+void SqliteConnection::leave_the_log() {
+  sqlite3_db_config(db_.getHandle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr);
 }
 
 void SqliteConnection::roll_back() noexcept {

@@ -21,7 +21,7 @@ class SqliteConnection {
     std::string path;  ///< canonical
     std::string vfs;
     int checkpoint_pages;
-    bool may_be_new = true;  ///< whether a file without tables gets them
+    bool may_be_new = true;  ///< whether a file without tables gets them; else it is `rolled_back`
   };
 
   /// Opens the file for writing, makes or migrates its tables, and sets WAL and synchronous=FULL. A
@@ -31,6 +31,11 @@ class SqliteConnection {
   /// Opens an existing store to read it, without ever checkpointing.
   static Result<std::unique_ptr<SqliteConnection>> open_reader(const std::string& path,
                                                                const std::string& vfs);
+
+  /// Whether a VFS has a file of that name, and not an empty one.
+  ///
+  /// Given: `vfs`, its name; the system's if empty.
+  static bool has_file(const std::string& path, const std::string& vfs);
 
   SQLite::Database& db() { return db_; }
 
@@ -48,6 +53,10 @@ class SqliteConnection {
   /// Whether the file has the table `progress`. One of an older pawl gets it when it is next opened
   /// to be written; a reader may come first.
   bool has_progress();
+
+  /// Leaves the log as it is when the connection is closed; the last one would move it into the
+  /// main file.
+  void leave_the_log();
 
   /// Rolls an open transaction back, if there is one.
   void roll_back() noexcept;

@@ -1,11 +1,13 @@
 #include <pawl/sqlite_store.hpp>
 
+#include "store/high_water.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/sqlite_reads.hpp"
 
 #include <SQLiteCpp/Transaction.h>
 
+#include <optional>
 #include <unistd.h>
 #include <utility>
 
@@ -64,8 +66,12 @@ Result<std::unique_ptr<StoreView>> open_sqlite_reader(const std::string& path,
   return guarded(path, [&]() -> Result<std::unique_ptr<StoreView>> {
     if (vfs.empty() && ::access(path.c_str(), F_OK) != 0)
       return make_error(Errc::io, "there is no such store", path);
+    // The mark first: the store goes on meanwhile, and is further than its mark, never behind it.
+    const std::optional<HighWater> mark = HighWaterFile::read(path, vfs);
     auto opened = SqliteConnection::open_reader(path, vfs);
     if (!opened) return opened.error();
+    if (Result<void> kept = check_high_water(mark, read_high_water(**opened), path); !kept)
+      return kept.error();
     return std::unique_ptr<StoreView>(std::make_unique<SqliteReader>(path, std::move(*opened)));
   });
 }

@@ -2,6 +2,7 @@
 
 #include "runtime/mutant.hpp"
 #include "store/batch_points.hpp"
+#include "store/high_water.hpp"
 #include "store/meta.hpp"
 #include "store/migration.hpp"
 #include "store/sqlite_connection.hpp"
@@ -45,17 +46,25 @@ std::optional<FileIdentity> identity_of(const std::string& path) {
   return FileIdentity{status.st_dev, status.st_ino};
 }
 
+void create_private_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);  // whatever hinders this will hinder SQLite too, which has the message
+}
+
 /// Invariants:
 /// 1. Nothing is answered before the COMMIT that holds it has returned, into the file that the path
 ///    leads to.
 /// 2. Every transaction begins by checking that this owner's epoch is still the file's.
-/// 3. After an error of which the outcome is unknown the connection is opened anew before it is
+/// 3. Nothing is answered before the high-water mark tells of it, and no store is opened that has
+///    less than its mark says.
+/// 4. After an error of which the outcome is unknown the connection is opened anew before it is
 ///    used again, its log is emptied into the main file, and what was counted in memory is read
 ///    back: a retry of COMMIT or fsync could report success for lost data.
 class SqliteStore final : public Store {
  public:
-  SqliteStore(SqliteConnection::WriterOptions options, std::unique_ptr<OwnerLock> lock)
-      : options_(std::move(options)), lock_(std::move(lock)) {}
+  SqliteStore(SqliteConnection::WriterOptions options, std::unique_ptr<OwnerLock> lock,
+              bool accepts_loss)
+      : options_(std::move(options)), lock_(std::move(lock)), accepts_loss_(accepts_loss) {}
 
   ~SqliteStore() override {
     // The file is closed before the lock is given up.
@@ -65,9 +74,15 @@ class SqliteStore final : public Store {
 
   Result<void> open() {
     return guarded(options_.path, [&]() -> Result<void> {
+      if (!accepts_loss_) mark_ = HighWaterFile::read(options_.path, options_.vfs);
+      options_.may_be_new = !mark_;
+      // SQLite would make the file readable for everybody; runs hold what nobody else should see.
+      if (options_.vfs.empty() && options_.may_be_new) create_private_file(options_.path);
       auto opened = SqliteConnection::open_writer(options_);
       if (!opened) return opened.error();
       connection_ = std::move(*opened);
+      options_.may_be_new = false;
+      if (Result<void> kept = check_against_mark(); !kept) return kept;
       // A reader in the way is no reason to fail: the first commit syncs the log, as any commit.
       if (Result<void> emptied = empty_the_log(); !emptied && emptied.error().code != Errc::busy)
         return emptied;
@@ -84,6 +99,9 @@ class SqliteStore final : public Store {
       opened_at_ms_ = writer_->last_at_ms();
       transaction.commit();
       if (options_.vfs.empty()) file_ = identity_of(options_.path);
+      mark_file_ = std::make_unique<HighWaterFile>(options_.path, options_.vfs);
+      mark_.reset();
+      set_mark();
       return {};
     });
   }
@@ -139,16 +157,32 @@ class SqliteStore final : public Store {
     connection_.reset();
     if (has_moved()) return moved();
     return guarded(options_.path, [&]() -> Result<void> {
-      SqliteConnection::WriterOptions again = options_;
-      again.may_be_new = false;
-      auto opened = SqliteConnection::open_writer(again);
+      auto opened = SqliteConnection::open_writer(options_);
       if (!opened) return opened.error();
       connection_ = std::move(*opened);
+      if (Result<void> kept = check_against_mark(); !kept) return kept;
       if (Result<void> emptied = empty_the_log(); !emptied) return emptied;
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
       broken_ = false;
       return {};
     });
+  }
+
+  /// Whether the file has what was acknowledged. If not, all of it is left as it is: whoever has
+  /// the log that belongs to it can put it back.
+  Result<void> check_against_mark() {
+    if (!mark_ || mutant("mark_not_checked")) return {};
+    Result<void> checked = check_high_water(mark_, read_high_water(*connection_), options_.path);
+    if (!checked) connection_->leave_the_log();
+    return checked;
+  }
+
+  /// Notes how far the store has come.
+  void set_mark() {
+    const HighWater now = writer_->high_water();
+    if (mark_ && *mark_ == now) return;
+    mark_file_->write(now);
+    mark_ = now;
   }
 
   /// Moves the log into the main file, and syncs that. What a failed sync left in the log looks
@@ -226,7 +260,9 @@ class SqliteStore final : public Store {
       }
       replies.push_back(std::visit([&](const auto& what) { return writer_->apply(what); }, *write));
     }
+    writer_->end();
     batch_point("store.before_commit", batch);
+    if (mutant("mark_before_commit")) set_mark();
     if (mutant("commit_error_swallowed")) {
       try {
         StatementUse(connection_->statement(commit))->exec();
@@ -239,6 +275,7 @@ class SqliteStore final : public Store {
     // Into a file that nobody will find: then it may not be answered.
     if (has_moved()) return moved();
     batch_point("store.after_commit", batch);
+    set_mark();
     return replies;
   }
 
@@ -257,17 +294,14 @@ class SqliteStore final : public Store {
   std::unique_ptr<OwnerLock> lock_;
   std::unique_ptr<SqliteConnection> connection_;
   std::unique_ptr<SqliteWriter> writer_;
+  bool accepts_loss_;
+  std::unique_ptr<HighWaterFile> mark_file_;
+  std::optional<HighWater> mark_;     // the last one that is known to be in its file
   std::optional<FileIdentity> file_;  // the one that was opened; none on simulated disks
   bool broken_ = false;
   std::int64_t epoch_ = 0;
   std::int64_t opened_at_ms_ = 0;
 };
-
-/// SQLite would make the file readable for everybody; runs hold what nobody else should see.
-void create_private_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd >= 0) ::close(fd);  // whatever hinders this will hinder SQLite too, which has the message
-}
 
 }  // namespace
 
@@ -301,8 +335,8 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteStoreOptions& optio
   auto lock = options.take_lock ? options.take_lock(writer.path)
                                 : take_file_lock(writer.path, options.lock_wait_ms);
   if (!lock) return lock.error();
-  if (options.vfs.empty()) create_private_file(writer.path);
-  auto store = std::make_unique<SqliteStore>(std::move(writer), std::move(*lock));
+  auto store =
+      std::make_unique<SqliteStore>(std::move(writer), std::move(*lock), options.accepts_loss);
   if (Result<void> opened = store->open(); !opened) return opened.error();
   return std::unique_ptr<Store>(std::move(store));
 }

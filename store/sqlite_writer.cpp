@@ -5,6 +5,7 @@
 
 #include "runtime/mutant.hpp"
 #include "runtime/start_facts.hpp"
+#include "store/meta.hpp"
 #include "store/record_slot.hpp"
 #include "store/row_checksum.hpp"
 #include "store/sqlite_progress.hpp"
@@ -57,6 +58,20 @@ SqliteWriter::SqliteWriter(SqliteConnection& connection, std::int64_t epoch)
   seq_ = skips ? end.seq + 1 : end.seq;
   commit_seq_ = end.commit_seq;
   last_at_ms_ = end.at_ms;
+  quiet_commits_ = read_meta(connection_, quiet_commits).value_or(0);
+}
+
+void SqliteWriter::begin(std::int64_t now_ms) {
+  now_ms_ = now_ms;
+  ++commit_seq_;
+  seq_before_ = seq_;
+  changes_before_ = connection_.db().getTotalChanges();
+}
+
+void SqliteWriter::end() {
+  // The last record's number tells of all other transactions, and costs no page of its own.
+  if (seq_ > seq_before_ || connection_.db().getTotalChanges() == changes_before_) return;
+  write_meta(connection_, quiet_commits, ++quiet_commits_);
 }
 
 WriteReply SqliteWriter::apply(const StartRun& start) {

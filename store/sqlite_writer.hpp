@@ -4,6 +4,7 @@
 
 #include <pawl/store.hpp>
 
+#include "store/high_water.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_reads.hpp"
 
@@ -20,10 +21,13 @@ class SqliteWriter {
   SqliteWriter(SqliteConnection& connection, std::int64_t epoch);
 
   /// Begins a transaction's worth of writes at `now_ms`.
-  void begin(std::int64_t now_ms) {
-    now_ms_ = now_ms;
-    ++commit_seq_;
-  }
+  void begin(std::int64_t now_ms);
+
+  /// Ends it, before its COMMIT.
+  void end();
+
+  /// Where the store has come to, if what was begun is committed.
+  HighWater high_water() const { return {epoch_, seq_, quiet_commits_}; }
 
   /// When the last event that was ever written before the beginning was; 0 if there was none.
   std::int64_t last_at_ms() const { return last_at_ms_; }
@@ -71,6 +75,9 @@ class SqliteWriter {
   std::int64_t epoch_;
   std::int64_t seq_ = 0;         // of the last event that was ever in the file
   std::int64_t commit_seq_ = 0;  // of the transaction that is being written
+  std::int64_t quiet_commits_ = 0;
+  std::int64_t seq_before_ = 0;  // at the transaction's beginning, as is the next
+  int changes_before_ = 0;
   std::int64_t now_ms_ = 0;
   std::int64_t last_at_ms_ = 0;
 };

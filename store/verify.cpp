@@ -3,6 +3,7 @@
 #include <pawl/verify.hpp>
 
 #include "runtime/flow_machine.hpp"
+#include "store/high_water.hpp"
 #include "store/row_checksum.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
@@ -28,8 +29,9 @@ class Verifier {
   Verifier(SqliteConnection& connection, const std::function<void(StoredRun)>& visit)
       : connection_(connection), visit_(visit) {}
 
-  Verification run() {
+  Verification run(const std::optional<HighWater>& mark, const std::string& path) {
     check_file();
+    check_mark(mark, path);
     check_belonging();
     check_progress_belonging();
     check_store_rows();
@@ -54,6 +56,14 @@ class Verifier {
     while (check.executeStep())
       if (const std::string line = check.getColumn(0).getString(); line != "ok")
         find("file_damaged", "", line, "restore the store from a backup");
+  }
+
+  void check_mark(const std::optional<HighWater>& mark, const std::string& path) {
+    const auto kept =
+        guarded(path, [&] { return check_high_water(mark, read_high_water(connection_), path); });
+    // Numbers that are damaged are found among the store's other rows.
+    if (!kept && kept.error().code == Errc::rolled_back)
+      find("rolled_back", "", kept.error().message, "what is there is sound, but not all");
   }
 
   void check_belonging() {
@@ -203,10 +213,11 @@ Result<Verification> verify_sqlite_store(const std::string& path, const std::str
   return guarded(path, [&]() -> Result<Verification> {
     if (vfs.empty() && ::access(path.c_str(), F_OK) != 0)
       return make_error(Errc::io, "there is no such store", path);
+    const std::optional<HighWater> mark = HighWaterFile::read(path, vfs);
     auto connection = SqliteConnection::open_reader(path, vfs);
     if (!connection) return connection.error();
     SQLite::Transaction one_moment((*connection)->db());
-    return Verifier(**connection, visit).run();
+    return Verifier(**connection, visit).run(mark, path);
   });
 }
 

@@ -1,9 +1,8 @@
-// Commands that only look: list, show, why, verify. They may look while an engine works on the
+// Commands that only look: list, show, why, doubts. They may look while an engine works on the
 // store.
 #include <pawl/doubts.hpp>
 #include <pawl/limits.hpp>
 #include <pawl/sqlite_store.hpp>
-#include <pawl/verify.hpp>
 
 #include "tools/commands.hpp"
 #include "tools/read_labels.hpp"
@@ -203,32 +202,6 @@ ExitCode doubts_command(const Settings& settings, const std::string& id) {
   if (found == 0 && !console.json_wanted() && code == ExitCode::succeeded)
     console.words("no doubts");
   return code;
-}
-
-ExitCode verify_command(const Settings& settings) {
-  Console console(settings);
-  const Result<Verification> verified = verify_sqlite_store(settings.store);
-  if (!verified) return console.error(verified.error());
-  if (console.json_wanted()) {
-    json findings = json::array();
-    for (const Finding& finding : verified->findings)
-      findings.push_back(json{{"code", finding.code},
-                              {"run", finding.run},
-                              {"message", printable_text(finding.message, Limits::error_bytes_max)},
-                              {"remedy", finding.remedy}});
-    console.document(json{{"ok", verified->findings.empty()},
-                          {"runs", verified->runs},
-                          {"records", verified->records},
-                          {"findings", findings}});
-  } else {
-    for (const Finding& finding : verified->findings)
-      console.data(finding.code + (finding.run.empty() ? "" : ": run " + finding.run) + ": " +
-                   finding.message + "; " + finding.remedy);
-    console.data((verified->findings.empty() ? "ok: " : "") + std::to_string(verified->runs) +
-                 " runs, " + std::to_string(verified->records) + " records, " +
-                 std::to_string(verified->findings.size()) + " findings");
-  }
-  return verified->findings.empty() ? ExitCode::succeeded : ExitCode::store;
 }
 
 }  // namespace pawl::tools

@@ -84,7 +84,12 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments);
 ExitCode show_command(const Settings& settings, const std::string& run);
 ExitCode why_command(const Settings& settings, const std::string& run, const std::string& step);
 ExitCode doubts_command(const Settings& settings, const std::string& run);
+
+// command_store.cpp
 ExitCode verify_command(const Settings& settings);
+ExitCode repair_command(const Settings& settings, bool accepts_loss);
+ExitCode backup_command(const Settings& settings, const std::string& to);
+ExitCode restore_command(const Settings& settings, const std::string& from);
 
 // command_change.cpp
 ExitCode diff_command(const Settings& settings, const std::string& run, const std::string& flow);

@@ -30,6 +30,7 @@ ExitCode exit_code_of(Errc code) {
     case Errc::in_use:
     case Errc::fenced:
     case Errc::store_moved:
+    case Errc::rolled_back:
     case Errc::io:
     case Errc::full:
     case Errc::busy:

@@ -41,7 +41,9 @@ struct Arguments {
   std::string id;
   std::string step;
   std::string format = "dot";
+  std::string file;  // a copy of a store
   bool redact = false;
+  bool accepts_loss = false;
 };
 
 using Command = std::function<ExitCode()>;
@@ -162,8 +164,6 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
       ->check(CLI::NonNegativeNumber);
   prune->add_flag("--dry-run", a.prune.dry_run, "Only say which runs would go");
 
-  add(app, a, chosen, "verify", "Check a store file", [&a] { return verify_command(a.settings); });
-
   add(
       app, a, chosen, "validate", "All problems of a flow, or ok",
       [&a] { return validate_command(a.settings, a.flow); }, false)
@@ -180,6 +180,26 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   add(
       app, a, chosen, "steps", "The step types that this program knows",
       [&a] { return steps_command(a.settings); }, false);
+}
+
+/// Commands about the store's file as a whole.
+void add_store_commands(CLI::App& app, Arguments& a, Command& chosen) {
+  add(app, a, chosen, "verify", "Check a store file", [&a] { return verify_command(a.settings); });
+
+  add(app, a, chosen, "backup", "Copy a store, while an engine works on it or not",
+      [&a] { return backup_command(a.settings, a.file); })
+      ->add_option("TO", a.file, "The copy's file, which must not be there yet")
+      ->required();
+
+  add(app, a, chosen, "restore", "Put a backup in the place of a store",
+      [&a] { return restore_command(a.settings, a.file); })
+      ->add_option("FROM", a.file, "The backup")
+      ->required();
+
+  add(app, a, chosen, "repair", "Repair of a store what can be repaired without guessing",
+      [&a] { return repair_command(a.settings, a.accepts_loss); })
+      ->add_flag("--accept-loss", a.accepts_loss,
+                 "Go on with a store that has less than it once acknowledged");
 }
 
 /// Commands about runs and what else they could have become.
@@ -277,6 +297,7 @@ ExitCode run_chosen(int argc, char** argv, Settings& settings) {
   Arguments arguments(settings);
   Command chosen;
   add_commands(app, arguments, chosen);
+  add_store_commands(app, arguments, chosen);
   add_change_commands(app, arguments, chosen);
   add_lab_commands(app, arguments, chosen);
   try {

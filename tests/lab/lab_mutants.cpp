@@ -73,6 +73,37 @@ std::optional<Caught> check_store_kit() {
   return Caught{"store kit", findings.front().check, findings.front().message, {}};
 }
 
+/// A log that somebody removes is told of.
+std::optional<Caught> check_lost_log() {
+  SqliteStoreOptions options;
+  options.path = "pawl.db";
+  options.vfs = lab::lab_vfs;
+  options.take_lock = &lab::FreeLock::take;
+  const auto on_a_disk = [](const lab::DiskImage& before, const auto& act) {
+    lab::Course course;
+    lab::Disk disk(before, course);
+    lab::set_current_disk(&disk);
+    act(disk);
+    lab::DiskImage after = disk.image();
+    lab::set_current_disk(nullptr);
+    return after;
+  };
+  const lab::DiskImage closed =
+      on_a_disk({}, [&](const lab::Disk&) { open_sqlite_store(options).value(); });
+  lab::DiskImage killed;
+  on_a_disk(closed, [&](const lab::Disk& disk) {
+    const auto store = open_sqlite_store(options).value();
+    killed = disk.image();  // the second epoch is in the log
+  });
+  killed.erase("pawl.db-wal");
+  Errc answered = Errc::internal;
+  on_a_disk(killed, [&](const lab::Disk&) {
+    if (const auto opened = open_sqlite_store(options); !opened) answered = opened.error().code;
+  });
+  if (answered == Errc::rolled_back) return std::nullopt;
+  return Caught{"rolled_back", "a log that is removed", "the store is opened all the same", {}};
+}
+
 std::optional<Caught> caught_by(const lab::Report& report, const std::string& where) {
   if (report.violations.empty()) return std::nullopt;
   const lab::Violation& first = report.violations.front();
@@ -211,6 +242,7 @@ std::optional<Caught> hunt_courses(std::uint64_t first_seed, double seconds_max,
 std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
   const auto began = SteadyClock::now();
   if (auto caught = check_store_kit()) return caught;
+  if (auto caught = check_lost_log()) return caught;
   for (const OwnScenario& own : own_scenarios()) {
     lab::Options options;
     options.seconds_max = std::max(0.1, seconds_max - seconds_since(began));

@@ -48,6 +48,8 @@ enum class Errc {
   fenced,        ///< a newer owner took the store over; this one writes no more
   store_moved,   ///< the store's file was moved, deleted or replaced under its engine, which writes
                  ///< no more; whether the last write lasted is unknown
+  rolled_back,   ///< the store has less than it once acknowledged: its log was lost, or an older
+                 ///< copy was put in its place
   io,            ///< a file operation failed; whether the last write lasted is unknown
   full,          ///< no space left; nothing acknowledged is lost
   busy,          ///< the file was locked for longer than the store waits

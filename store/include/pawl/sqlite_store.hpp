@@ -43,13 +43,18 @@ struct SqliteStoreOptions {
   /// wal_autocheckpoint). More makes such commits rarer and longer. No effect on what survives a
   /// crash.
   int checkpoint_pages = 4000;
+
+  /// Opens a store that has less than it once acknowledged as it is: what is lost is lost. Every
+  /// run goes on from what is there, so steps that had been done are done again, under their keys.
+  bool accepts_loss = false;
 };
 
 /// Opens the store, or makes one where there is no file, and takes its ownership: a new epoch.
 ///
 /// WAL with synchronous=FULL, always: whatever is answered survives power loss.
 ///
-/// Errors: Errc::in_use, Errc::foreign_file, Errc::newer_format, Errc::corrupt, Errc::full,
+/// Errors: Errc::in_use, Errc::rolled_back, Errc::foreign_file, Errc::newer_format, Errc::corrupt,
+/// Errc::full,
 ///         Errc::busy, Errc::io; those of `canonical_store_path`.
 /// Source: docs/durability.md; https://sqlite.org/wal.html;
 ///         https://sqlite.org/pragma.html#pragma_synchronous
@@ -59,8 +64,8 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteStoreOptions& optio
 /// checkpoints; what it shows was durable at some moment after the call. Close it soon: an open
 /// reader lets the owner's log grow.
 ///
-/// Errors: Errc::io when there is no such file; Errc::foreign_file, Errc::newer_format,
-/// Errc::corrupt.
+/// Errors: Errc::io when there is no such file; Errc::rolled_back, Errc::foreign_file,
+///         Errc::newer_format, Errc::corrupt.
 Result<std::unique_ptr<StoreView>> open_sqlite_reader(const std::string& path,
                                                       const std::string& vfs = {});
 
