@@ -18,7 +18,7 @@ namespace pawl {
 
 namespace {
 
-Error file_error(const std::string& what, const std::string& path) {
+Error copy_error(const std::string& what, const std::string& path) {
   return make_error(errno == ENOSPC ? Errc::full : Errc::io, what + ": " + std::strerror(errno),
                     path);
 }
@@ -41,7 +41,7 @@ class Partial {
   Result<void> create() {
     ::unlink(path_.c_str());  // of a copy that was interrupted
     const int fd = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) return file_error("the copy cannot be made", path_);
+    if (fd < 0) return copy_error("the copy cannot be made", path_);
     ::close(fd);
     return {};
   }
@@ -52,9 +52,9 @@ class Partial {
 
 Result<void> sync(const std::string& path, int flags) {
   const int fd = ::open(path.c_str(), flags | O_CLOEXEC);
-  if (fd < 0) return file_error("it cannot be opened to be synced", path);
+  if (fd < 0) return copy_error("it cannot be opened to be synced", path);
   const int code = ::fsync(fd);
-  const Error error = file_error("it cannot be synced", path);
+  const Error error = copy_error("it cannot be synced", path);
   ::close(fd);
   if (code != 0) return error;
   return {};
@@ -97,7 +97,7 @@ Result<Verification> make_copy(const std::string& from, Partial& partial) {
 
 Result<void> rename(const std::string& from, const std::string& to) {
   if (std::rename(from.c_str(), to.c_str()) == 0) return {};
-  return file_error("it cannot be renamed to " + to, from);
+  return copy_error("it cannot be renamed to " + to, from);
 }
 
 Result<void> move_if_there(const std::string& from, const std::string& to) {
@@ -115,7 +115,7 @@ Result<Verification> back_up_sqlite_store(const std::string& store, const std::s
   if (!verified) return verified;
   // Unlike a rename, a link replaces nothing that has come meanwhile.
   if (::link(partial.path().c_str(), to.c_str()) != 0)
-    return file_error("the copy cannot get its name", to);
+    return copy_error("the copy cannot get its name", to);
   if (Result<void> synced = sync(folder_of(to), O_RDONLY); !synced) return synced.error();
   return verified;
 }
