@@ -1,6 +1,7 @@
 #include <pawl/backup.hpp>
 #include <pawl/sqlite_store.hpp>
 
+#include "store/checked_vfs.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
 
@@ -75,7 +76,7 @@ Result<void> copy_pages(const std::string& from, const std::string& to) {
     if (auto reader = open_sqlite_reader(from); !reader) return reader.error();
     auto source = SqliteConnection::open_reader(from, {});
     if (!source) return source.error();
-    SQLite::Database copy(to, SQLite::OPEN_READWRITE);
+    SQLite::Database copy(to, SQLite::OPEN_READWRITE, 0, checked_vfs({}));
     SQLite::Backup backup(copy, (*source)->db());
     // All at once: an owner who writes in between would make it begin anew.
     backup.executeStep(-1);

@@ -1,8 +1,13 @@
 #include <pawl/repair.hpp>
 #include <pawl/sqlite_store.hpp>
 
+#include "store/checked_vfs.hpp"
+#include "store/page_damage.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
+
+#include <SQLiteCpp/Exception.h>
+#include <sqlite3.h>
 
 #include <memory>
 #include <unistd.h>
@@ -18,12 +23,38 @@ std::string check_pages(SQLite::Database& db) {
   return line == "ok" ? "" : line;
 }
 
-Result<void> make_indexes_anew(const std::string& path, std::vector<std::string>& done) {
+/// Writes pages of which a bit has flipped back as they were. `check_pages` has read them all.
+///
+/// Gives: whether others with rows in them are damaged beyond that. Verify tells of them.
+bool write_pages_back(SqliteConnection& connection, std::vector<std::string>& done) {
+  sqlite3* const db = connection.db().getHandle();
+  bool has_damaged_rows = false;
+  std::vector<std::int64_t> corrected;
+  for (const DamagedPage& damaged : take_damaged_pages(db)) {
+    if (damaged.corrected)
+      corrected.push_back(damaged.page);
+    else
+      has_damaged_rows |= !damaged.is_of_index && !damaged.is_unsealed;
+  }
+  if (corrected.empty()) return has_damaged_rows;
+  const int code = rewrite_pages(db, corrected);
+  if (code != SQLITE_OK) throw SQLite::Exception(db, code);
+  for (const std::int64_t page : corrected)
+    done.push_back("a bit of page " + std::to_string(page) + " that had flipped");
+  return has_damaged_rows;
+}
+
+Result<void> repair_pages(const std::string& path, std::vector<std::string>& done) {
   return guarded(path, [&]() -> Result<void> {
     auto connection = SqliteConnection::open_writer({path, {}, 4000, false});
     if (!connection) return connection.error();
+    accept_all_pages((*connection)->db().getHandle());
+    if (Result<void> emptied = (*connection)->empty_the_log(); !emptied) return emptied;
     const std::string before = check_pages((*connection)->db());
-    if (before.empty()) return {};
+    const bool has_damaged_rows = write_pages_back(**connection, done);
+    // Indexes that know of rows which are lost are the only ones who still do.
+    if (before.empty() || has_damaged_rows || count_rows((*connection)->db()).some_are_lost)
+      return {};
     (*connection)->db().exec("REINDEX");
     if (check_pages((*connection)->db()).empty())
       done.push_back("the indexes were made anew from the rows: " + before);
@@ -46,7 +77,7 @@ Result<Repair> repair_sqlite_store(const std::string& store, const RepairOptions
     if (!options.accepts_loss) return reader.error();
     repair.done.push_back("a loss was accepted: " + reader.error().message);
   }
-  if (Result<void> made = make_indexes_anew(*path, repair.done); !made) return made.error();
+  if (Result<void> made = repair_pages(*path, repair.done); !made) return made.error();
   // An owner's opening does the rest: its mark says how far the store has come.
   SqliteStoreOptions opening{*path};
   opening.accepts_loss = options.accepts_loss;

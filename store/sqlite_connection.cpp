@@ -1,7 +1,9 @@
 #include "store/sqlite_connection.hpp"
 
 #include "runtime/mutant.hpp"
+#include "store/checked_vfs.hpp"
 #include "store/high_water.hpp"
+#include "store/page_checksum.hpp"
 #include "store/schema.hpp"
 
 #include <SQLiteCpp/Exception.h>
@@ -29,7 +31,7 @@ Result<bool> holds_a_store(SQLite::Database& db, const std::string& path) {
 }  // namespace
 
 SqliteConnection::SqliteConnection(const std::string& path, int flags, const std::string& vfs)
-    : db_(path, flags | SQLite::OPEN_NOMUTEX, busy_timeout_ms, vfs) {
+    : db_(path, flags | SQLite::OPEN_NOMUTEX, busy_timeout_ms, checked_vfs(vfs)) {
   sqlite3_extended_result_codes(db_.getHandle(), 1);
 }
 
@@ -39,9 +41,16 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
     return store_is_gone(options.path);
   const int flags = SQLite::OPEN_READWRITE | (options.may_be_new ? SQLite::OPEN_CREATE : 0);
   std::unique_ptr<SqliteConnection> opened(new SqliteConnection(options.path, flags, options.vfs));
+  accept_pages(opened->db_.getHandle(), options.accepted);
   const Result<bool> has_tables = holds_a_store(opened->db_, options.path);
   if (!has_tables) return has_tables.error();
   if (!*has_tables && !options.may_be_new) return store_is_gone(options.path);
+
+  if (!*has_tables) {
+    int reserved = mutant("pages_unchecked") ? 0 : page_checksum_bytes;
+    opened->db_.exec("PRAGMA page_size = " + std::to_string(page_bytes));
+    sqlite3_file_control(opened->db_.getHandle(), "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
+  }
 
   struct Pragma {
     std::string name, value, expected;
@@ -70,9 +79,10 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
   return opened;
 }
 
-Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_reader(const std::string& path,
-                                                                        const std::string& vfs) {
+Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_reader(
+    const std::string& path, const std::string& vfs, std::vector<DamagedPage> accepted) {
   std::unique_ptr<SqliteConnection> opened(new SqliteConnection(path, SQLite::OPEN_READONLY, vfs));
+  accept_pages(opened->db_.getHandle(), std::move(accepted));
   opened->leave_the_log();
   if (Result<void> checked = check_schema(opened->db_, path); !checked) return checked.error();
   opened->look_at_format();
@@ -131,6 +141,15 @@ void SqliteConnection::look_at_format() {
 bool SqliteConnection::has_progress() {
   if (!has_progress_) has_progress_ = db_.tableExists("progress");
   return has_progress_;
+}
+
+Result<void> SqliteConnection::empty_the_log() {
+  const int code = sqlite3_wal_checkpoint_v2(db_.getHandle(), nullptr, SQLITE_CHECKPOINT_TRUNCATE,
+                                             nullptr, nullptr);
+  if (code == SQLITE_OK) return {};
+  if (code != SQLITE_BUSY) throw SQLite::Exception(db_.getHandle(), code);
+  return make_error(Errc::busy, "somebody who reads the store keeps its log from being emptied",
+                    db_.getFilename());
 }
 
 void SqliteConnection::leave_the_log() {

@@ -3,12 +3,15 @@
 
 #include <pawl/error.hpp>
 
+#include "store/checked_vfs.hpp"
+
 #include <SQLiteCpp/Database.h>
 #include <SQLiteCpp/Statement.h>
 
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace pawl {
 
@@ -22,6 +25,7 @@ class SqliteConnection {
     std::string vfs;
     int checkpoint_pages;
     bool may_be_new = true;  ///< whether a file without tables gets them; else it is `rolled_back`
+    std::vector<DamagedPage> accepted = {};  ///< see `accept_pages`
   };
 
   /// Opens the file for writing, makes or migrates its tables, and sets WAL and synchronous=FULL. A
@@ -29,8 +33,8 @@ class SqliteConnection {
   static Result<std::unique_ptr<SqliteConnection>> open_writer(const WriterOptions& options);
 
   /// Opens an existing store to read it, without ever checkpointing.
-  static Result<std::unique_ptr<SqliteConnection>> open_reader(const std::string& path,
-                                                               const std::string& vfs);
+  static Result<std::unique_ptr<SqliteConnection>> open_reader(
+      const std::string& path, const std::string& vfs, std::vector<DamagedPage> accepted = {});
 
   /// Whether a VFS has a file of that name, and not an empty one.
   ///
@@ -53,6 +57,11 @@ class SqliteConnection {
   /// Whether the file has the table `progress`. One of an older pawl gets it when it is next opened
   /// to be written; a reader may come first.
   bool has_progress();
+
+  /// Moves the log into the main file, and syncs that.
+  ///
+  /// Errors: Errc::busy when a reader is in the way.
+  Result<void> empty_the_log();
 
   /// Leaves the log as it is when the connection is closed; the last one would move it into the
   /// main file.

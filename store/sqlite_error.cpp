@@ -7,6 +7,7 @@ namespace pawl {
 namespace {
 
 Errc code_from_sqlite(int result_code) {
+  if (result_code == SQLITE_IOERR_DATA) return Errc::corrupt;
   switch (result_code & 0xff) {
     case SQLITE_FULL: return Errc::full;
     case SQLITE_BUSY:
@@ -26,6 +27,10 @@ Error error_from_sqlite(const SQLite::Exception& exception, const std::string& w
   std::string message(exception.what());
   if (code > 0) message += " (SQLite " + std::to_string(code) + ")";
   const Errc errc = code_from_sqlite(code);
+  if (code == SQLITE_IOERR_DATA)
+    message =
+        "a page of the file is damaged: its checksum does not fit; restore the store from a "
+        "backup";
   if (errc == Errc::foreign_file) message = "this is not a pawl store: " + message;
   if (errc == Errc::full) message += "; make space, nothing acknowledged is lost";
   return make_error(errc, std::move(message), where);

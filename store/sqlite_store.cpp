@@ -5,6 +5,7 @@
 #include "store/high_water.hpp"
 #include "store/meta.hpp"
 #include "store/migration.hpp"
+#include "store/page_damage.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
 #include "store/sqlite_reads.hpp"
@@ -73,37 +74,12 @@ class SqliteStore final : public Store {
   }
 
   Result<void> open() {
-    return guarded(options_.path, [&]() -> Result<void> {
-      if (!accepts_loss_) mark_ = HighWaterFile::read(options_.path, options_.vfs);
-      options_.may_be_new = !mark_;
-      // SQLite would make the file readable for everybody; runs hold what nobody else should see.
-      if (options_.vfs.empty() && options_.may_be_new) create_private_file(options_.path);
-      auto opened = SqliteConnection::open_writer(options_);
-      if (!opened) return opened.error();
-      connection_ = std::move(*opened);
-      options_.may_be_new = false;
-      if (Result<void> kept = check_against_mark(); !kept) return kept;
-      // A reader in the way is no reason to fail: the first commit syncs the log, as any commit.
-      if (Result<void> emptied = empty_the_log(); !emptied && emptied.error().code != Errc::busy)
-        return emptied;
-      SQLite::Transaction transaction(connection_->db(), SQLite::TransactionBehavior::IMMEDIATE);
-      migrate(*connection_);
-      if (stored_epoch() < 0)
-        return make_error(
-            Errc::corrupt,
-            "the store's number \"epoch\" is not there; restore the store from a backup",
-            options_.path);
-      if (!mutant("epoch_not_raised")) write_meta(*connection_, "epoch", stored_epoch() + 1);
-      epoch_ = stored_epoch();
-      writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
-      opened_at_ms_ = writer_->last_at_ms();
-      transaction.commit();
-      if (options_.vfs.empty()) file_ = identity_of(options_.path);
-      mark_file_ = std::make_unique<HighWaterFile>(options_.path, options_.vfs);
-      mark_.reset();
-      set_mark();
-      return {};
-    });
+    Result<void> opened = open_once();
+    if (opened || opened.error().code != Errc::corrupt) return opened;
+    const auto pages = pages_of_damaged_rows(options_.path, options_.vfs);
+    if (!pages) return opened;
+    options_.accepted = *pages;
+    return open_once();
   }
 
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
@@ -151,6 +127,42 @@ class SqliteStore final : public Store {
   }
 
  private:
+  Result<void> open_once() {
+    connection_.reset();
+    return guarded(options_.path, [&]() -> Result<void> {
+      if (!accepts_loss_) mark_ = HighWaterFile::read(options_.path, options_.vfs);
+      options_.may_be_new = !mark_;
+      // SQLite would make the file readable for everybody; runs hold what nobody else should see.
+      if (options_.vfs.empty() && options_.may_be_new) create_private_file(options_.path);
+      auto opened = SqliteConnection::open_writer(options_);
+      if (!opened) return opened.error();
+      connection_ = std::move(*opened);
+      options_.may_be_new = false;
+      if (Result<void> kept = check_against_mark(); !kept) return kept;
+      // A reader in the way is no reason to fail: the first commit syncs the log, as any commit.
+      const Result<void> emptied = empty_the_log();
+      if (!emptied && emptied.error().code != Errc::busy) return emptied;
+      if (emptied) seal_pages();
+      SQLite::Transaction transaction(connection_->db(), SQLite::TransactionBehavior::IMMEDIATE);
+      migrate(*connection_);
+      if (stored_epoch() < 0)
+        return make_error(
+            Errc::corrupt,
+            "the store's number \"epoch\" is not there; restore the store from a backup",
+            options_.path);
+      if (!mutant("epoch_not_raised")) write_meta(*connection_, "epoch", stored_epoch() + 1);
+      epoch_ = stored_epoch();
+      writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
+      opened_at_ms_ = writer_->last_at_ms();
+      transaction.commit();
+      if (options_.vfs.empty()) file_ = identity_of(options_.path);
+      mark_file_ = std::make_unique<HighWaterFile>(options_.path, options_.vfs);
+      mark_.reset();
+      set_mark();
+      return {};
+    });
+  }
+
   Result<void> reconnect_if_broken() {
     if (!broken_) return {};
     writer_.reset();
@@ -189,12 +201,7 @@ class SqliteStore final : public Store {
   /// committed to whoever opens it next: a repeated batch would be answered without any sync.
   Result<void> empty_the_log() {
     if (mutant("log_not_emptied_after_error")) return {};
-    const int code = sqlite3_wal_checkpoint_v2(connection_->db().getHandle(), nullptr,
-                                               SQLITE_CHECKPOINT_TRUNCATE, nullptr, nullptr);
-    if (code == SQLITE_OK) return {};
-    if (code != SQLITE_BUSY) throw SQLite::Exception(connection_->db().getHandle(), code);
-    return make_error(Errc::busy, "somebody who reads the store keeps its log from being emptied",
-                      options_.path);
+    return connection_->empty_the_log();
   }
 
   /// Whether the path leads to another file than the one that was opened, or to none: what is
@@ -226,7 +233,28 @@ class SqliteStore final : public Store {
     const Errc code = result.error().code;
     const bool may_be_misread =
         code == Errc::corrupt || code == Errc::foreign_file || code == Errc::newer_format;
-    return may_be_misread ? on_a_whole_connection(work) : std::move(result);
+    if (!may_be_misread) return result;
+    accept_damaged_rows();
+    return on_a_whole_connection(work);
+  }
+
+  /// Gives pages that another program has written their checksums.
+  void seal_pages() {
+    std::vector<std::int64_t> unsealed;
+    for (const DamagedPage& page : options_.accepted)
+      if (page.is_unsealed) unsealed.push_back(page.page);
+    if (unsealed.empty()) return;
+    const int code = rewrite_pages(connection_->db().getHandle(), unsealed);
+    if (code != SQLITE_OK) throw SQLite::Exception(connection_->db().getHandle(), code);
+  }
+
+  /// If damaged pages were in the way, and rows alone are damaged in them, the next connection
+  /// reads them: each row tells of itself.
+  void accept_damaged_rows() {
+    if (!connection_ || !has_damaged_pages(take_damaged_pages(connection_->db().getHandle())))
+      return;
+    if (auto pages = pages_of_damaged_rows(options_.path, options_.vfs))
+      options_.accepted = std::move(*pages);
   }
 
   /// Runs `work`; after an error the next work gets a connection that is opened anew.

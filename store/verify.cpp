@@ -3,6 +3,7 @@
 #include <pawl/verify.hpp>
 
 #include "runtime/flow_machine.hpp"
+#include "store/checked_vfs.hpp"
 #include "store/high_water.hpp"
 #include "store/row_checksum.hpp"
 #include "store/sqlite_connection.hpp"
@@ -21,7 +22,7 @@ namespace pawl {
 
 namespace {
 
-const char* const restore =
+const char* const remedy_of_run =
     "restore the store from a backup, or start the run again under another id";
 
 class Verifier {
@@ -31,6 +32,7 @@ class Verifier {
 
   Verification run(const std::optional<HighWater>& mark, const std::string& path) {
     check_file();
+    check_pages();
     check_mark(mark, path);
     check_belonging();
     check_progress_belonging();
@@ -38,7 +40,7 @@ class Verifier {
     check_order();
     read_each_run(connection_, [this](const std::string& id, Result<StoredRun> run) {
       ++found_.runs;
-      if (!run) return find("run_unreadable", id, run.error().message, restore);
+      if (!run) return find("run_unreadable", id, run.error().message, remedy_of_run);
       check_run(*run, id);
       if (visit_) visit_(std::move(*run));
     });
@@ -56,6 +58,21 @@ class Verifier {
     while (check.executeStep())
       if (const std::string line = check.getColumn(0).getString(); line != "ok")
         find("file_damaged", "", line, "restore the store from a backup");
+  }
+
+  /// What SQLite's own check has read.
+  void check_pages() {
+    for (const DamagedPage& damaged : take_damaged_pages(connection_.db().getHandle())) {
+      if (damaged.is_unsealed) continue;  // what may be wrong with it SQLite's check has told
+      const std::string page = "page " + std::to_string(damaged.page);
+      if (damaged.corrected)
+        find("page_corrected", "",
+             "a bit of " + page + " has flipped; it is read as it was written",
+             "pawl repair writes it back");
+      else
+        find("page_damaged", "", page + " is damaged: its checksum does not fit",
+             "restore the store from a backup");
+    }
   }
 
   void check_mark(const std::optional<HighWater>& mark, const std::string& path) {
@@ -140,9 +157,9 @@ class Verifier {
   void check_run(const StoredRun& run, const std::string& id) {
     found_.records += static_cast<std::int64_t>(run.records.size());
     const Result<Flow> flow = flow_of(run);
-    if (!flow) return find("flow_damaged", id, flow.error().message, restore);
+    if (!flow) return find("flow_damaged", id, flow.error().message, remedy_of_run);
     const Result<json> input = parse_json(run.input, Limits::input_bytes_max);
-    if (!input) return find("input_damaged", id, input.error().message, restore);
+    if (!input) return find("input_damaged", id, input.error().message, remedy_of_run);
     check_outputs(run, id);
     check_records(run, id, *flow, *input);
   }
@@ -159,7 +176,7 @@ class Verifier {
     for (const Record& record : run.records)
       if (record.kind == RecordKind::output && digest_of(record.body) != record.output_digest)
         find("output_damaged", id,
-             "the output of step " + record.step + " is not what its digest says", restore);
+             "the output of step " + record.step + " is not what its digest says", remedy_of_run);
   }
 
   void check_records(const StoredRun& run, const std::string& id, const Flow& flow,
@@ -167,20 +184,20 @@ class Verifier {
     FlowMachine machine(flow.plan(), RunId::trusted(id), input);
     for (const Record& record : run.records)
       if (const Result<Commands> applied = machine.apply(Recorded{record}); !applied)
-        return find("records_unlawful", id, applied.error().message, restore);
+        return find("records_unlawful", id, applied.error().message, remedy_of_run);
     check_progress(run, id, machine);
     const bool ended = machine.outcome().has_value();
     if (is_ended(run.row.state) != ended || (ended && run.row.state != machine.outcome()->state))
       find("state_differs", id,
            "the run is noted as " + std::string(to_string(run.row.state)) + ", its records say " +
                std::string(to_string(machine.state())),
-           restore);
+           remedy_of_run);
     if (ended && machine.outcome()->succeeded())
       for (std::size_t i = 0; i < machine.plan().steps.size(); ++i)
         if (!machine.step_output(i) && machine.step_state(i) != StepState::excluded)
           find("output_missing", id,
                "the run succeeded without an output of step " + machine.plan().steps[i].name.str(),
-               restore);
+               remedy_of_run);
   }
 
   void check_progress(const StoredRun& run, const std::string& id, const FlowMachine& machine) {
@@ -190,12 +207,12 @@ class Verifier {
         find("progress_unlawful", id,
              "attempt " + std::to_string(progress.attempt) + " of step " + progress.step +
                  " has reported, and was never open",
-             restore);
+             remedy_of_run);
       else if (!parse_json(progress.body, Limits::progress_bytes_max))
         find("progress_damaged", id,
              "what attempt " + std::to_string(progress.attempt) + " of step " + progress.step +
                  " reported is not readable; its next attempt is told nothing",
-             restore);
+             remedy_of_run);
     }
   }
 
@@ -216,6 +233,7 @@ Result<Verification> verify_sqlite_store(const std::string& path, const std::str
     const std::optional<HighWater> mark = HighWaterFile::read(path, vfs);
     auto connection = SqliteConnection::open_reader(path, vfs);
     if (!connection) return connection.error();
+    accept_all_pages((*connection)->db().getHandle());
     SQLite::Transaction one_moment((*connection)->db());
     return Verifier(**connection, visit).run(mark, path);
   });

@@ -40,6 +40,14 @@ struct Caught {
   std::string report;
 };
 
+SqliteStoreOptions on_simulated_disk() {
+  SqliteStoreOptions options;
+  options.path = "pawl.db";
+  options.vfs = lab::lab_vfs;
+  options.take_lock = &lab::FreeLock::take;
+  return options;
+}
+
 /// The checks of the store kit, on SQLite and a simulated disk.
 std::optional<Caught> check_store_kit() {
   struct Place {
@@ -60,11 +68,7 @@ std::optional<Caught> check_store_kit() {
     const auto place = places.back();
     lab::set_current_disk(&place->disk);
     const auto open = [place]() -> std::unique_ptr<Store> {
-      SqliteStoreOptions options;
-      options.path = "pawl.db";
-      options.vfs = lab::lab_vfs;
-      options.take_lock = &lab::FreeLock::take;
-      return open_sqlite_store(options).value();
+      return open_sqlite_store(on_simulated_disk()).value();
     };
     return lab::StoreUnderTest{open, orphans};
   });
@@ -73,35 +77,46 @@ std::optional<Caught> check_store_kit() {
   return Caught{"store kit", findings.front().check, findings.front().message, {}};
 }
 
-/// A log that somebody removes is told of.
-std::optional<Caught> check_lost_log() {
-  SqliteStoreOptions options;
-  options.path = "pawl.db";
-  options.vfs = lab::lab_vfs;
-  options.take_lock = &lab::FreeLock::take;
-  const auto on_a_disk = [](const lab::DiskImage& before, const auto& act) {
-    lab::Course course;
-    lab::Disk disk(before, course);
-    lab::set_current_disk(&disk);
-    act(disk);
-    lab::DiskImage after = disk.image();
-    lab::set_current_disk(nullptr);
-    return after;
-  };
+/// Does something with a disk, and gives what lies on it afterwards.
+template <class Act>
+lab::DiskImage on_a_disk(const lab::DiskImage& before, const Act& act) {
+  lab::Course course;
+  lab::Disk disk(before, course);
+  lab::set_current_disk(&disk);
+  act(disk);
+  lab::DiskImage after = disk.image();
+  lab::set_current_disk(nullptr);
+  return after;
+}
+
+/// What opening a store answers.
+Errc opening(const lab::DiskImage& image) {
+  Errc answered = Errc::internal;
+  on_a_disk(image, [&](const lab::Disk&) {
+    if (const auto opened = open_sqlite_store(on_simulated_disk()); !opened)
+      answered = opened.error().code;
+  });
+  return answered;
+}
+
+/// A log that somebody removes is told of, and so is a damaged page.
+std::optional<Caught> check_damaged_files() {
   const lab::DiskImage closed =
-      on_a_disk({}, [&](const lab::Disk&) { open_sqlite_store(options).value(); });
+      on_a_disk({}, [](const lab::Disk&) { open_sqlite_store(on_simulated_disk()).value(); });
   lab::DiskImage killed;
   on_a_disk(closed, [&](const lab::Disk& disk) {
-    const auto store = open_sqlite_store(options).value();
+    const auto store = open_sqlite_store(on_simulated_disk()).value();
     killed = disk.image();  // the second epoch is in the log
   });
   killed.erase("pawl.db-wal");
-  Errc answered = Errc::internal;
-  on_a_disk(killed, [&](const lab::Disk&) {
-    if (const auto opened = open_sqlite_store(options); !opened) answered = opened.error().code;
-  });
-  if (answered == Errc::rolled_back) return std::nullopt;
-  return Caught{"rolled_back", "a log that is removed", "the store is opened all the same", {}};
+  if (opening(killed) != Errc::rolled_back)
+    return Caught{"rolled_back", "a log that is removed", "the store is opened all the same", {}};
+  lab::DiskImage damaged = closed;
+  constexpr std::size_t in_second_page = 4096 + 2000;  // where nothing is
+  damaged["pawl.db"][in_second_page] ^= 3;
+  if (opening(damaged) != Errc::corrupt)
+    return Caught{"corrupt", "a damaged page", "the store is opened all the same", {}};
+  return std::nullopt;
 }
 
 std::optional<Caught> caught_by(const lab::Report& report, const std::string& where) {
@@ -242,7 +257,7 @@ std::optional<Caught> hunt_courses(std::uint64_t first_seed, double seconds_max,
 std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
   const auto began = SteadyClock::now();
   if (auto caught = check_store_kit()) return caught;
-  if (auto caught = check_lost_log()) return caught;
+  if (auto caught = check_damaged_files()) return caught;
   for (const OwnScenario& own : own_scenarios()) {
     lab::Options options;
     options.seconds_max = std::max(0.1, seconds_max - seconds_since(began));

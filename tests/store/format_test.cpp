@@ -4,6 +4,7 @@
 
 #include "lab/disk.hpp"
 #include "support/catch.hpp"
+#include "support/store_sql.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
 
@@ -25,7 +26,7 @@ std::string bytes_of(const std::string& path) {
 }
 
 int format_of(const std::string& path) {
-  return SQLite::Database(path).execAndGet("PRAGMA user_version").getInt();
+  return open_to_change(path).execAndGet("PRAGMA user_version").getInt();
 }
 
 /// A line for each run: its id, its state, and how many records it has.
@@ -66,10 +67,9 @@ TEST_CASE("format: a store of format 1 gets its checksums when it is opened, and
   // Older ones lack what came to format 1 later.
   SECTION("whole") {}
   SECTION("without what came later") {
-    SQLite::Database(path, SQLite::OPEN_READWRITE)
-        .exec(
-            "DROP INDEX runs_ended; DROP INDEX runs_flow; DROP TABLE children; DROP TABLE "
-            "progress");
+    open_to_change(path).exec(
+        "DROP INDEX runs_ended; DROP INDEX runs_flow; DROP TABLE children; DROP TABLE "
+        "progress");
     CHECK(open_sqlite_reader(path).value()->load("long-1").value()->progress.empty());
   }
   auto store = open_sqlite_store({path}).value();
@@ -83,7 +83,7 @@ TEST_CASE("format: a store of format 1 gets its checksums when it is opened, and
   CHECK(store->list({}).value().size() == kept + 1);
   CHECK(format_of(path) == 2);
   const auto without = [&](const std::string& table) {
-    return SQLite::Database(path)
+    return open_to_change(path)
         .execAndGet("SELECT count(*) FROM " + table + " WHERE checksum IS NULL")
         .getInt();
   };

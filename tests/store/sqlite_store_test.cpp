@@ -5,6 +5,7 @@
 
 #include "support/catch.hpp"
 #include "support/faulty_vfs.hpp"
+#include "support/store_sql.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
 
@@ -20,13 +21,6 @@
 using namespace pawl;
 
 namespace {
-
-void run_sql(const std::string& path, const std::string& sql) {
-  sqlite3* db = nullptr;
-  REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
-  REQUIRE(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
-  sqlite3_close(db);
-}
 
 std::string file_bytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -411,15 +405,7 @@ TEST_CASE("sqlite: what a step reports replaces what it had reported, and the fi
       const std::string body = json(std::string(20'000, static_cast<char>('a' + i % 26))).dump();
       put(*store, NoteProgress{run, std::make_shared<Progress>(Progress{"a", 1, body})}, 2000 + i);
     }
-    sqlite3* db = nullptr;
-    sqlite3_stmt* count = nullptr;
-    REQUIRE(sqlite3_open((folder / "pawl.db").c_str(), &db) == SQLITE_OK);
-    REQUIRE(sqlite3_prepare_v2(db, "PRAGMA page_count", -1, &count, nullptr) == SQLITE_OK);
-    REQUIRE(sqlite3_step(count) == SQLITE_ROW);
-    const int pages = sqlite3_column_int(count, 0);
-    sqlite3_finalize(count);
-    sqlite3_close(db);
-    return pages;
+    return std::stoi(column_of(folder / "pawl.db", "PRAGMA page_count").front());
   };
   const int pages = pages_after(10);
   CHECK(pages_after(500) == pages);

@@ -4,6 +4,7 @@
 
 #include "store/migration.hpp"
 #include "support/catch.hpp"
+#include "support/store_sql.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
 
@@ -33,16 +34,11 @@ struct Filled {
     put(*store, append(failed, ended_record(RunState::failed)), 1009);
   }
 
-  void sql(const std::string& text) const {
-    sqlite3* db = nullptr;
-    REQUIRE(sqlite3_open(path.c_str(), &db) == SQLITE_OK);
-    REQUIRE(sqlite3_exec(db, text.c_str(), nullptr, nullptr, nullptr) == SQLITE_OK);
-    sqlite3_close(db);
-  }
+  void sql(const std::string& text) const { run_sql(path, text); }
 
   /// Gives every row the checksum of what it says now.
   void seal() const {
-    SQLite::Database db(path, SQLite::OPEN_READWRITE);
+    SQLite::Database db = open_to_change(path);
     seal_rows(db);
   }
 

@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 #include "support/process.hpp"
+#include "support/store_sql.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
 
@@ -29,8 +30,7 @@ struct Damaged {
             StartRun{run, flow.name(), std::make_shared<const std::string>(flow.canonical()),
                      flow.digest(), "{}", "/folder"});
     }
-    SQLite::Database(path, SQLite::OPEN_READWRITE)
-        .exec("UPDATE events SET at_ms = at_ms + 1 WHERE run = 1");
+    open_to_change(path).exec("UPDATE events SET at_ms = at_ms + 1 WHERE run = 1");
   }
 
   ProcessEnd pawl(std::vector<std::string> arguments) const {

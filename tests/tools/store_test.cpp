@@ -3,6 +3,7 @@
 
 #include "support/catch.hpp"
 #include "support/process.hpp"
+#include "support/store_sql.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
 
@@ -110,8 +111,7 @@ TEST_CASE("store command: a damaged store is backed up as it is, and not restore
     operated.start(*store, "bad");
     operated.start(*store, "good");
   }
-  SQLite::Database(operated.path, SQLite::OPEN_READWRITE)
-      .exec("UPDATE events SET at_ms = at_ms + 1 WHERE run = 1");
+  open_to_change(operated.path).exec("UPDATE events SET at_ms = at_ms + 1 WHERE run = 1");
   const ProcessEnd made = operated.pawl({"backup", "copy.db"});
   CHECK(made.code == 3);
   CHECK(has(made.out, "run_unreadable: run bad"));
@@ -175,7 +175,7 @@ TEST_CASE("store command: indexes are made anew from the rows", "[tools]") {
   }
   {
     // An index that lacks some of its rows, as a page that went back would leave it.
-    SQLite::Database db(operated.path, SQLite::OPEN_READWRITE);
+    SQLite::Database db = open_to_change(operated.path);
     db.exec("PRAGMA writable_schema = ON");
     db.exec(
         "UPDATE sqlite_schema SET sql = replace(sql, 'state < 7', 'state < 0') "

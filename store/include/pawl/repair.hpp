@@ -20,9 +20,10 @@ struct Repair {
   Verification left;              ///< what was found afterwards
 };
 
-/// Repairs a store that no engine works on: indexes are made anew from the rows when SQLite's own
-/// check finds something, and a loss is accepted if that is wished. A row that is damaged stays as
-/// it is: what it said nobody knows. Make a backup first.
+/// Repairs a store that no engine works on: pages of which a bit has flipped are written back,
+/// indexes are made anew from the rows when SQLite's own check finds something, and a loss is
+/// accepted if that is wished. A row that is damaged stays as it is: what it said nobody knows.
+/// Make a backup first.
 ///
 /// Errors: Errc::rolled_back if a loss is not accepted, Errc::in_use, and those of
 ///         `open_sqlite_store`.
