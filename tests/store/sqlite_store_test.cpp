@@ -226,7 +226,8 @@ TEST_CASE("sqlite: a path that cannot be is told with its reason", "[store]") {
   CHECK(open_sqlite_store({folder / "none/pawl.db"}).error().code == Errc::io);
   CHECK(open_sqlite_store({""}).error().code == Errc::invalid_argument);
   CHECK(open_sqlite_store({folder / "x/"}).error().code == Errc::invalid_argument);
-  CHECK(open_sqlite_store({folder.path()}).error().code == Errc::io);
+  std::filesystem::create_directory(folder / "folder");
+  CHECK(open_sqlite_store({folder / "folder"}).error().code == Errc::io);
   CHECK(open_sqlite_reader(folder / "none.db").error().code == Errc::io);
   CHECK_FALSE(std::filesystem::exists(folder / "none.db"));
 }
