@@ -231,6 +231,7 @@ Result<void> check_turns(const Steps& steps, const EngineOptions& options) {
 Result<Engine> Engine::open(const std::string& path, Steps steps, EngineOptions options) {
   SqliteStoreOptions store_options{path};
   store_options.lock_wait_ms = options.lock_wait_ms;
+  store_options.take_over = options.take_over;
   store_options.checkpoint_pages = options.checkpoint_pages;
   Result<std::unique_ptr<Store>> store = open_sqlite_store(store_options);
   if (!store) return store.error();

@@ -32,6 +32,10 @@ Error error_from_sqlite(const SQLite::Exception& exception, const std::string& w
         "a page of the file is damaged: its checksum does not fit; restore the store from a "
         "backup";
   if (errc == Errc::foreign_file) message = "this is not a pawl store: " + message;
+  if ((code & 0xff) == SQLITE_READONLY || (code & 0xff) == SQLITE_CANTOPEN)
+    message +=
+        "; whoever uses a store, even to look at it, must be able to write to its file and "
+        "to the folder around it";
   if (errc == Errc::full) message += "; make space, nothing acknowledged is lost";
   return make_error(errc, std::move(message), where);
 }

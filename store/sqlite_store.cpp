@@ -360,8 +360,9 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteStoreOptions& optio
     if (!path) return path.error();
     writer.path = std::move(*path);
   }
-  auto lock = options.take_lock ? options.take_lock(writer.path)
-                                : take_file_lock(writer.path, options.lock_wait_ms);
+  auto lock = options.take_lock
+                  ? options.take_lock(writer.path)
+                  : take_file_lock(writer.path, options.lock_wait_ms, options.take_over);
   if (!lock) return lock.error();
   auto store =
       std::make_unique<SqliteStore>(std::move(writer), std::move(*lock), options.accepts_loss);

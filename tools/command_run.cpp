@@ -73,7 +73,10 @@ LogSink log_to_stderr(const Settings& settings) {
   logger->set_level(settings.verbosity >= 2   ? spdlog::level::debug
                     : settings.verbosity == 1 ? spdlog::level::info
                                               : spdlog::level::err);
-  return [logger](const LogLine& line) {
+  // Every failed try is an event as well, of which people are told once.
+  const bool told_by_event = settings.verbosity == 0 && !settings.quiet;
+  return [logger, told_by_event](const LogLine& line) {
+    if (told_by_event && line.text.rfind("write_failed ", 0) == 0) return;
     switch (line.level) {
       case LogLevel::debug: logger->debug(line.text); break;
       case LogLevel::info: logger->info(line.text); break;
@@ -108,6 +111,7 @@ class Workshop {
     on_interrupt([room = waiting] { room->interrupt(); });
     EngineOptions options;
     options.recover = false;
+    options.take_over = settings_.take_over;
     options.on_log = log_to_stderr(settings_);
     // With -v the log tells the same and more.
     if (settings_.verbosity == 0)

@@ -14,9 +14,10 @@ namespace pawl::tools {
 /// What every command is given.
 struct Settings {
   std::string store = "pawl.db";
-  bool json = false;   ///< documents on stdout, one per line
-  bool quiet = false;  ///< no words about progress
-  int verbosity = 0;   ///< 0: errors; 1: what the engine does; 2: everything
+  bool json = false;       ///< documents on stdout, one per line
+  bool quiet = false;      ///< no words about progress
+  bool take_over = false;  ///< `run`, `resume`: kill an owner that hangs
+  int verbosity = 0;       ///< 0: errors; 1: what the engine does; 2: everything
 };
 
 /// The command line that goes on with a store's runs.

@@ -65,6 +65,11 @@ void add_talk(CLI::App* sub, Settings& settings) {
   sub->add_flag("-v,--verbose", settings.verbosity, "The engine's log on stderr; -vv: all of it");
 }
 
+void add_take_over(CLI::App* sub, Settings& settings) {
+  sub->add_flag("--take-over", settings.take_over,
+                "Kill the engine that has the store, if it hangs and is on this machine");
+}
+
 void add_labels(CLI::App* sub, std::vector<std::string>& labels, const std::string& help) {
   sub->add_option("--label", labels, help)->allow_extra_args(false);
 }
@@ -80,10 +85,12 @@ void add_commands(CLI::App& app, Arguments& a, Command& chosen) {
   run->add_option("--priority", a.run.priority,
                   "Whose attempts get their turn first: -100 to 100 (default: the flow's, or 0)")
       ->check(CLI::Range(-pawl::Limits::priority_max, pawl::Limits::priority_max));
+  add_take_over(run, a.settings);
   add_talk(run, a.settings);
 
   CLI::App* resume = add(app, a, chosen, "resume", "Go on with every unfinished run, and wait",
                          [&a] { return resume_command(a.settings); });
+  add_take_over(resume, a.settings);
   add_talk(resume, a.settings);
 
   CLI::App* list = add(app, a, chosen, "list", "The store's runs, the newest first",

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <unistd.h>
+#include <utility>
 
 namespace pawl::tools {
 
@@ -31,6 +32,10 @@ void Progress::on_event(const EngineEvent& event) {
   const std::string attempt =
       event.attempt > 1 ? " (attempt " + std::to_string(event.attempt) + ")" : "";
   hide_under_way();
+  const bool has_written = event.kind == EventKind::step_completed ||
+                           event.kind == EventKind::attempt_ended ||
+                           event.kind == EventKind::run_started;
+  if (has_written && !std::exchange(cannot_write_, {}).empty()) line("the store can write again");
   switch (event.kind) {
     case EventKind::run_started: line("run " + event.run + ": started"); break;
     case EventKind::run_recovered: line("run " + event.run + ": goes on"); break;
@@ -59,7 +64,8 @@ void Progress::on_event(const EngineEvent& event) {
       line("warning: " + name + attempt + " answered too late; it was not used");
       break;
     case EventKind::write_failed:
-      line("warning: the store cannot write, trying again: " + event.message);
+      if (std::exchange(cannot_write_, event.message) != event.message)
+        line("warning: the store cannot write, and is tried again until it can: " + event.message);
       break;
     case EventKind::store_stalled: line("warning: the store has not answered for 5 s"); break;
     case EventKind::threads_hang: line("warning: " + event.message); break;

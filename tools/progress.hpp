@@ -32,6 +32,7 @@ class Progress {
   bool names_runs_;
   std::mutex mutex_;
   std::map<std::string, int> under_way_;  // idempotency key to attempt
+  std::string cannot_write_;              // why, while it cannot
   bool shown_ = false;
 };
 

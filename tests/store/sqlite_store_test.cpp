@@ -163,6 +163,38 @@ TEST_CASE("sqlite: a foreign file is refused and left as it was", "[store]") {
   CHECK(file_bytes(path) == before);
 }
 
+TEST_CASE("sqlite: only the owner that the lock file names is taken over", "[store]") {
+  TempFolder folder;
+  const std::string path = folder / "pawl.db";
+  const auto owned = open_sqlite_store({path}).value();
+  SqliteStoreOptions options{path};
+  options.lock_wait_ms = 0;
+  options.take_over = true;
+  // The lock of a process that lives on, whatever stands in its file.
+  const auto refused_with = [&](const std::string& words) {
+    const Error error = open_sqlite_store(options).error();
+    CAPTURE(error.text());
+    CHECK(error.code == Errc::in_use);
+    CHECK(error.message.find(words) != std::string::npos);
+  };
+  refused_with("it is this process itself");
+  const std::string own = file_bytes(path + ".lock");
+  const auto claim = [&](const std::string& owner) {
+    std::ofstream(path + ".lock", std::ios::trunc) << owner;
+  };
+  claim("");
+  refused_with("does not say who it is");
+  claim("1\n");
+  refused_with("does not say who it is");
+  claim(std::to_string(::getppid()) + " 1@another-boot\n");
+  refused_with("that is another process by now");
+  claim("4194304 1@some-boot\n");  // above the highest number that there is
+  refused_with("there is no such process here");
+  claim(own);
+  refused_with("it is this process itself");
+  CHECK(owned->list({}).has_value());
+}
+
 TEST_CASE("sqlite: nothing is acknowledged into a file that is not where it was", "[store]") {
   TempFolder folder;
   const std::string path = folder / "pawl.db";

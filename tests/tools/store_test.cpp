@@ -200,3 +200,24 @@ TEST_CASE("store command: indexes are made anew from the rows", "[tools]") {
   CHECK(operated.pawl({"verify"}).code == 0);
   CHECK(operated.pawl({"repair"}).out == "0 repairs, 0 findings left\n");
 }
+
+TEST_CASE("store command: an owner that hangs is taken over when that is wished", "[tools]") {
+  Operated operated;
+  std::ofstream(operated.folder / "gate.json")
+      << R"({"flow": "gate", "steps": {"a": {"run": "shell", "with": {"argv": ["sh", "-c",
+             "echo x >> began.txt; [ -e go.txt ] || sleep 600"]}}}})";
+  Process owner({PAWL_COMMAND, "run", "gate.json", "--id", "r1"}, operated.folder.path());
+  REQUIRE(wait_until([&] { return !file_text(operated.folder / "began.txt").empty(); }));
+  owner.signal(SIGSTOP);
+  std::ofstream(operated.folder / "go.txt") << "x";
+  const ProcessEnd refused = operated.pawl({"resume"});
+  CHECK(refused.code == 3);
+  CHECK(has(refused.err, "the store is in use by process " + std::to_string(owner.id())));
+  const ProcessEnd taken = operated.pawl({"resume", "--take-over"});
+  CAPTURE(taken.err);
+  CHECK(taken.code == 0);
+  CHECK(taken.out == "r1: succeeded\n");
+  CHECK(owner.wait().killed());
+  CHECK(file_text(operated.folder / "began.txt") == "x\nx\n");
+  CHECK(operated.pawl({"verify"}).code == 0);
+}

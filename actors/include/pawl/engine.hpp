@@ -93,6 +93,7 @@ struct EngineOptions {
 
   /// See SqliteStoreOptions.
   int lock_wait_ms = 300;
+  bool take_over = false;
   int checkpoint_pages = 4000;
 
   EventListener on_event = {};

@@ -20,18 +20,26 @@ using TakeOwnerLock =
 
 /// Takes ownership by an open-file-description lock on `STORE.lock`: the system drops it when the
 /// process dies, and children that the process starts do not keep it. The file holds the owner's
-/// pid.
+/// pid and when it began.
 ///
-/// Errors: Errc::in_use, naming the process, when the owner does not go away within `wait_ms`;
-///         Errc::io.
+/// Given:  `take_over`, whether an owner that does not go away within `wait_ms` is killed
+/// (SIGKILL),
+///         if it is the process that the lock file names, with that beginning, on this machine.
+/// Errors: Errc::in_use, naming the process, when the owner does not go away within `wait_ms`, or
+///         why it cannot be taken over; Errc::io.
 /// Source: fcntl(2), "Open file description locks".
-Result<std::unique_ptr<OwnerLock>> take_file_lock(const std::string& store_path, int wait_ms);
+Result<std::unique_ptr<OwnerLock>> take_file_lock(const std::string& store_path, int wait_ms,
+                                                  bool take_over = false);
 
 struct SqliteStoreOptions {
   std::string path;
 
   /// How long to wait for another owner to go away. A killed owner is gone at once.
   int lock_wait_ms = 300;
+
+  /// Whether an owner that does not go away within that time, because it hangs, is killed. Whatever
+  /// it was answered is there; the attempts that it had under way are `lost`.
+  bool take_over = false;
 
   /// Takes the ownership; `take_file_lock` if empty. For simulated disks.
   TakeOwnerLock take_lock = {};
