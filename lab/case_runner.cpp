@@ -101,6 +101,7 @@ CaseEnd run_case(const Scenario& whole, const LabCase& lab_case, bool traced) {
       ++end.crashes;
     }
     ++end.lives;
+    end.facts.push_back({last.opened, last.clean, std::move(last.operations)});
     end.events += last.events;
     end.virtual_ms += last.virtual_ms;
     traces += last.trace.hex();

@@ -14,9 +14,17 @@
 
 namespace pawl::lab {
 
+/// What became of a life of a case.
+struct LifeFacts {
+  bool opened = false;  ///< had a store
+  bool clean = false;   ///< came to its end
+  std::vector<Disk::Operation> operations;
+};
+
 /// What a case came to.
 struct CaseEnd {
   std::vector<std::vector<HistoryEvent>> histories;  // of all lives, in order
+  std::vector<LifeFacts> facts;                      // the same
   std::vector<StoredRun> runs;
   std::vector<Breach> breaches;
   Digest trace;

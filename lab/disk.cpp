@@ -22,17 +22,6 @@ void put(std::string& to, std::int64_t offset, std::string_view bytes) {
   std::memcpy(&to[at], bytes.data(), bytes.size());
 }
 
-bool can_fail(Disk::Operation operation, FaultKind kind) {
-  switch (kind) {
-    case FaultKind::full: return operation == Disk::Operation::write;
-    case FaultKind::busy: return operation == Disk::Operation::lock;
-    case FaultKind::short_read: return operation == Disk::Operation::read;
-    case FaultKind::io:
-    case FaultKind::nomem: return true;
-  }
-  return true;
-}
-
 int code_of(FaultKind kind, Disk::Operation operation) {
   switch (kind) {
     case FaultKind::full: return SQLITE_FULL;
@@ -79,9 +68,21 @@ Disk::Disk(const DiskImage& image, Course& course, std::vector<Fault> faults, bo
   }
 }
 
+bool Disk::can_fail(Operation operation, FaultKind kind) {
+  switch (kind) {
+    case FaultKind::full: return operation == Operation::write;
+    case FaultKind::busy: return operation == Operation::lock;
+    case FaultKind::short_read: return operation == Operation::read;
+    case FaultKind::io:
+    case FaultKind::nomem: return true;
+  }
+  return true;
+}
+
 int Disk::begin(Operation operation) {
   if (course_.dead()) return code_of(FaultKind::io, operation);
-  const std::int64_t number = operations_++;
+  const std::int64_t number = operations();
+  operations_.push_back(operation);
   for (auto fault = faults_.begin(); fault != faults_.end(); ++fault) {
     if (number < fault->operation || !can_fail(operation, fault->kind)) continue;
     if (!failed_) {

@@ -57,7 +57,7 @@ class Disk {
        bool lies_about_sync = false);
 
   /// What SQLite's result code is when the next operation begins; SQLITE_OK if it may go on.
-  enum class Operation { open, read, write, truncate, sync, remove, look, lock };
+  enum class Operation : std::uint8_t { open, read, write, truncate, sync, remove, look, lock };
   int begin(Operation operation);
 
   /// The file of that name; null if there is none.
@@ -75,10 +75,16 @@ class Disk {
   const Course& course() const { return course_; }
 
   /// The number of operations begun so far: the place of the next fault.
-  std::int64_t operations() const { return operations_; }
+  std::int64_t operations() const { return static_cast<std::int64_t>(operations_.size()); }
+
+  /// All of them, in their order.
+  std::vector<Operation> take_operations() { return std::move(operations_); }
+
+  /// Whether such an operation can fail in that way.
+  static bool can_fail(Operation operation, FaultKind kind);
 
   /// Makes the next operation fail.
-  void fail_next() { faults_.push_back({operations_, FaultKind::io, false}); }
+  void fail_next() { faults_.push_back({operations(), FaultKind::io, false}); }
 
   /// Whether a fault has made an operation fail.
   bool failed() const { return failed_; }
@@ -89,7 +95,7 @@ class Disk {
   std::uint32_t last_inode_ = 0;
   std::vector<Fault> faults_;  // those still to come
   bool lies_about_sync_;
-  std::int64_t operations_ = 0;
+  std::vector<Operation> operations_;
   bool failed_ = false;
 };
 

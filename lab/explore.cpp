@@ -6,6 +6,7 @@
 #include "lab/case_runner.hpp"
 #include "lab/coverage.hpp"
 #include "lab/exploration_lock.hpp"
+#include "lab/failing_disk.hpp"
 #include "lab/random_case.hpp"
 #include "lab/shrink.hpp"
 #include "lab/timeline.hpp"
@@ -76,6 +77,7 @@ class Exploration {
     begin();
     if (options_.positions && goes_on()) explore_from({}, {}, baseline_, baseline_before_, 1);
     if (options_.mishaps) every_mishap();
+    if (options_.faults) every_fault();
     random_courses();
     if (options_.demand_coverage && report_.violations.empty() && report_.left_out.empty())
       demand_points();
@@ -282,18 +284,37 @@ class Exploration {
     }
   }
 
+  void every_fault() {
+    for (const LabCase& before : cases_to_fail_in(case_of({}), baseline_, options_)) {
+      if (!goes_on()) return;
+      const std::vector<Disk::Operation> operations =
+          run_case(scenario_, before).facts.back().operations;
+      report_.faults.operations += static_cast<std::int64_t>(operations.size());
+      for (const Life& life : failing_lives(before.lives.back(), operations)) {
+        if (!goes_on()) return;
+        LabCase lab_case = before;
+        lab_case.lives.back() = life;
+        const CaseEnd end = try_case(lab_case);
+        count_fault(report_.faults, end, lab_case);
+        if (const Breach breach = where_it_failed(end, lab_case); !breach.message.empty())
+          add_violation(breach, lab_case);
+      }
+    }
+  }
+
   void random_courses() {
     for (std::uint64_t i = 0; i < options_.schedules && goes_on(); ++i)
       try_case(random_case_for(scenario_, options_.first_seed + i, options_, report_.positions));
   }
 
-  void try_case(const LabCase& lab_case) {
-    const CaseEnd end = run_case(scenario_, lab_case);
+  CaseEnd try_case(const LabCase& lab_case) {
+    CaseEnd end = run_case(scenario_, lab_case);
     ++report_.cases;
     report_.lives += end.lives;
     report_.crashes += end.crashes;
     for (const auto& history : end.histories) count_points(history);
     for (const Breach& breach : end.breaches) add_violation(breach, lab_case);
+    return end;
   }
 
   void count_points(const std::vector<HistoryEvent>& history) {

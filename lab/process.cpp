@@ -338,6 +338,8 @@ class Process final : public StepWorld {
     end.now_ms = start_.now_ms + virtual_ms_;
     end.virtual_ms = virtual_ms_;
     end.events = course_.entries().size() + (schedule_ ? schedule_->events() : 0);
+    end.operations = disk_.take_operations();
+    end.opened = caller_ != nullptr;
     end.clean = clean_;
     end.stuck = std::move(stuck_);
     if (start_.traced) end.trace = trace_of(course_, schedule_ ? schedule_->trace() : 0);

@@ -53,10 +53,12 @@ struct LifeEnd {
   std::int64_t now_ms = 0;
   std::int64_t virtual_ms = 0;
   std::size_t events = 0;
-  Digest trace;                     ///< of everything that happened, in order, if it was wanted
-  bool clean = false;               ///< neither crashed, nor without a store, nor gave up
-  std::string stuck;                ///< why the life was given up, if it was
-  std::vector<std::int64_t> times;  ///< the clock's, at each position
+  Digest trace;  ///< of everything that happened, in order, if it was wanted
+  std::vector<Disk::Operation> operations;  ///< of the disk
+  bool opened = false;                      ///< whether it had a store
+  bool clean = false;                       ///< neither crashed, nor without a store, nor gave up
+  std::string stuck;                        ///< why the life was given up, if it was
+  std::vector<std::int64_t> times;          ///< the clock's, at each position
 
   /// The world at a position: what user code had done when the entry there was about to happen.
   std::uint64_t world_at(std::size_t position) const;

@@ -12,6 +12,12 @@ std::string summary(const Report& report) {
   std::string text = std::to_string(report.cases) + " cases, " + std::to_string(report.images) +
                      " different situations, " + std::to_string(report.positions) + " positions, " +
                      std::to_string(report.lives) + " lives of the process, " + seconds;
+  if (const FaultCounts& faults = report.faults; faults.cases > 0)
+    text += "; " + std::to_string(faults.operations) + " operations of the disk failed in " +
+            std::to_string(faults.cases) + " ways: " + std::to_string(faults.finished) +
+            " processes got over it, " + std::to_string(faults.refused) +
+            " were refused the store, " + std::to_string(faults.given_up) +
+            " waited until they were killed";
   if (!report.left_out.empty()) text += "; NOT ALL: " + report.left_out;
   return text;
 }

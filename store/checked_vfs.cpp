@@ -31,10 +31,10 @@ struct Pages {
   std::array<unsigned char, page_bytes> page;  // for work on one
 };
 
-/// A main file. The base's file lies behind it.
+/// A file. The base's file lies behind it.
 struct CheckedFile {
   sqlite3_file file;  // first: SQLite sees only this
-  Pages* pages;
+  Pages* pages;       // of main files
 };
 
 // The base's file needs the alignment of any object.
@@ -67,6 +67,17 @@ void note(Pages& pages, const DamagedPage& page) {
   if (!is_among(pages.damaged, page)) pages.damaged.push_back(page);
 }
 
+/// SQLite takes a short read for the file's end, which it is not if the file is longer. A journal
+/// whose first byte was not read is none to SQLite: it would be rolled back by the next process,
+/// over all that was written since.
+int read_base(sqlite3_file* file, void* to, int size, sqlite3_int64 at) {
+  const int code = base_methods(file).xRead(base_of(file), to, size, at);
+  if (code != SQLITE_IOERR_SHORT_READ || mutant("short_reads_believed")) return code;
+  sqlite3_int64 bytes = 0;
+  const int told = base_methods(file).xFileSize(base_of(file), &bytes);
+  return told != SQLITE_OK || bytes >= at + size ? SQLITE_IOERR_READ : code;
+}
+
 /// Looks at the page that was read; false if it cannot be believed.
 bool check_page(Pages& pages, unsigned char* page, std::int64_t number) {
   DamagedPage found;
@@ -96,8 +107,8 @@ bool check_page(Pages& pages, unsigned char* page, std::int64_t number) {
 /// half-written, and the log have all of it: that is no error here.
 int read_first(sqlite3_file* file, void* to, int size) {
   Pages& pages = pages_of(file);
-  const int code = base_methods(file).xRead(base_of(file), pages.page.data(), page_bytes, 0);
-  if (code == SQLITE_IOERR_SHORT_READ) return base_methods(file).xRead(base_of(file), to, size, 0);
+  const int code = read_base(file, pages.page.data(), page_bytes, 0);
+  if (code == SQLITE_IOERR_SHORT_READ) return read_base(file, to, size, 0);
   if (code != SQLITE_OK) return code;
   if (open_page(pages.page.data(), 1) == PageState::corrected) {
     DamagedPage first;
@@ -112,7 +123,7 @@ int read_first(sqlite3_file* file, void* to, int size) {
 
 int read(sqlite3_file* file, void* to, int size, sqlite3_int64 at) {
   if (at == 0 && size >= header_bytes && size < page_bytes) return read_first(file, to, size);
-  const int code = base_methods(file).xRead(base_of(file), to, size, at);
+  const int code = read_base(file, to, size, at);
   if (code != SQLITE_OK || !is_whole_page(size, at)) return code;
   const std::int64_t number = at / page_bytes + 1;
   return check_page(pages_of(file), static_cast<unsigned char*>(to), number) ? SQLITE_OK
@@ -138,12 +149,14 @@ int close(sqlite3_file* file) {
 
 /// What goes through as it is. Of SQLite's third version of these methods, which maps files into
 /// memory, there is nothing: pages read so would not be compared.
-sqlite3_io_methods make_methods(int version) {
+sqlite3_io_methods make_methods(int version, bool has_pages) {
   sqlite3_io_methods m{};
   m.iVersion = version;
   m.xClose = close;
-  m.xRead = read;
-  m.xWrite = write;
+  m.xRead = has_pages ? read : read_base;
+  m.xWrite = has_pages ? write : [](sqlite3_file* f, const void* from, int size, sqlite3_int64 at) {
+    return base_methods(f).xWrite(base_of(f), from, size, at);
+  };
   m.xTruncate = [](sqlite3_file* f, sqlite3_int64 size) {
     return base_methods(f).xTruncate(base_of(f), size);
   };
@@ -176,10 +189,11 @@ sqlite3_io_methods make_methods(int version) {
   return m;
 }
 
-const sqlite3_io_methods& methods(int version) {
-  static const sqlite3_io_methods first = make_methods(1);
-  static const sqlite3_io_methods second = make_methods(2);
-  return version < 2 ? first : second;
+const sqlite3_io_methods& methods(int version, bool has_pages) {
+  static const sqlite3_io_methods first = make_methods(1, true);
+  static const sqlite3_io_methods second = make_methods(2, true);
+  static const sqlite3_io_methods without_pages = make_methods(1, false);
+  return !has_pages ? without_pages : version < 2 ? first : second;
 }
 
 sqlite3_vfs* base_vfs(sqlite3_vfs* vfs) {
@@ -188,12 +202,12 @@ sqlite3_vfs* base_vfs(sqlite3_vfs* vfs) {
 
 int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int* flags_out) {
   sqlite3_vfs* const base = base_vfs(vfs);
-  // Logs and journals have checksums of SQLite's own; they are the base's.
-  if ((flags & SQLITE_OPEN_MAIN_DB) == 0) return base->xOpen(base, name, file, flags, flags_out);
+  // Logs and journals have checksums of SQLite's own.
+  const bool has_pages = (flags & SQLITE_OPEN_MAIN_DB) != 0;
   auto* const checked = reinterpret_cast<CheckedFile*>(file);
   checked->file.pMethods = nullptr;
-  std::unique_ptr<Pages> pages(new (std::nothrow) Pages);
-  if (!pages) return SQLITE_NOMEM;
+  std::unique_ptr<Pages> pages(has_pages ? new (std::nothrow) Pages : nullptr);
+  if (has_pages && !pages) return SQLITE_NOMEM;
   sqlite3_file* const behind = base_of(file);
   behind->pMethods = nullptr;
   const int code = base->xOpen(base, name, behind, flags, flags_out);
@@ -202,7 +216,7 @@ int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
     return code;
   }
   checked->pages = pages.release();
-  checked->file.pMethods = &methods(behind->pMethods->iVersion);
+  checked->file.pMethods = &methods(behind->pMethods->iVersion, has_pages);
   return SQLITE_OK;
 }
 

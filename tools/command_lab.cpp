@@ -47,11 +47,23 @@ json document_of(const lab::Report& report) {
                           {"message", violation.message},
                           {"replay", violation.lab_case.text()},
                           {"timeline", violation.timeline}});
-  return json{{"holds", report.holds()},     {"cases", report.cases},
-              {"situations", report.images}, {"lives", report.lives},
-              {"crashes", report.crashes},   {"positions", report.positions},
-              {"points", report.points},     {"missed", report.points_missed},
-              {"left_out", report.left_out}, {"seconds", report.seconds},
+  const lab::FaultCounts& faults = report.faults;
+  return json{{"faults",
+               {{"operations", faults.operations},
+                {"cases", faults.cases},
+                {"finished", faults.finished},
+                {"refused", faults.refused},
+                {"given_up", faults.given_up}}},
+              {"holds", report.holds()},
+              {"cases", report.cases},
+              {"situations", report.images},
+              {"lives", report.lives},
+              {"crashes", report.crashes},
+              {"positions", report.positions},
+              {"points", report.points},
+              {"missed", report.points_missed},
+              {"left_out", report.left_out},
+              {"seconds", report.seconds},
               {"violations", violations}};
 }
 
@@ -81,6 +93,8 @@ ExitCode crash_test_command(const Settings& settings, const LabArguments& argume
   options.depth = arguments.depth;
   options.torn_images = arguments.torn_images;
   options.schedules = arguments.seeds;
+  options.faults = arguments.faults;
+  options.fault_recoveries = arguments.faults ? 4 : 0;
   options.seconds_max = arguments.seconds;
   options.disk_lies = arguments.disk_lies;
   options.history_file = arguments.history;

@@ -68,6 +68,7 @@ struct LabArguments {
   std::string history;  ///< a file for the first violation's history
   int depth = 1;
   int torn_images = 1;
+  bool faults = false;
   int runs = 1;
   std::uint64_t seeds = 0;
   std::uint64_t first_seed = 1;

@@ -266,6 +266,9 @@ void add_lab_commands(CLI::App& app, Arguments& a, Command& chosen) {
       ->check(CLI::Range(1, 3));
   crash_test->add_option("--torn", a.lab.torn_images, "Torn disks per position (default: 1)")
       ->check(CLI::Range(1, 64));
+  crash_test->add_flag(
+      "--faults", a.lab.faults,
+      "Every operation of the disk fails besides, in every way, in recoveries too");
   crash_test->add_option("--seeds", a.lab.seeds, "Random courses besides (default: 0)");
 
   CLI::App* simulate = add(

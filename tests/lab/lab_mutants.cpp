@@ -142,6 +142,17 @@ std::optional<Caught> hunt_faults(std::int64_t& cases) {
                                   "each operation of a recovery fails"))
         return caught;
     }
+  for (std::size_t position = 0; position < 15; ++position)
+    for (std::int64_t operation = 0; operation < 15; ++operation) {
+      lab::LabCase lab_case;
+      lab_case.lives.resize(2);
+      lab_case.lives[0].crash = lab::Crash{position, lab::Loss::kill, 0};
+      lab_case.lives[1].faults.push_back({operation, FaultKind::short_read, false});
+      ++cases;
+      if (auto caught = caught_by(lab::replay(chain.scenario, lab_case),
+                                  "a short read after a kill while the store is made"))
+        return caught;
+    }
   lab::Scenario single = chain.scenario;
   single.flow = parse_flow(R"({"flow": "single", "steps": {"a": {"run": "s"}}})").value();
   for (std::int64_t operation = 90; operation < 200; ++operation) {

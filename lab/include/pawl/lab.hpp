@@ -79,6 +79,12 @@ struct Options {
   /// point in the undisturbed course.
   bool mishaps = true;
 
+  /// Every operation of the disk in the undisturbed course fails, in every way that it can, once,
+  /// for a while and for ever; a case each. With `fault_recoveries`, the same in so many
+  /// recoveries, after kills that are spread over the course.
+  bool faults = false;
+  std::size_t fault_recoveries = 0;
+
   /// The course whose positions are tried: its seed, its weather and its faults. By default
   /// messages come in the order of their arrival and nothing goes wrong but the crash.
   Life course = {};
@@ -130,6 +136,15 @@ struct Violation {
   std::string timeline;  ///< what happened, for a person
 };
 
+/// What became of the cases of `Options::faults`.
+struct FaultCounts {
+  std::int64_t operations = 0;  ///< of the disk, that were made to fail
+  std::int64_t cases = 0;
+  std::int64_t refused = 0;   ///< the store could not be opened; the next process could
+  std::int64_t finished = 0;  ///< the process got over it, and came to its end
+  std::int64_t given_up = 0;  ///< the fault was for ever: the next process came to the end
+};
+
 struct Report {
   std::int64_t cases = 0;      ///< positions times losses, mishaps, and random courses
   std::int64_t images = 0;     ///< different situations, each run to its end once
@@ -137,6 +152,7 @@ struct Report {
   std::int64_t crashes = 0;    ///< that were recovered from
   std::int64_t positions = 0;  ///< of the undisturbed course
   std::int64_t mishaps = 0;    ///< cases with one
+  FaultCounts faults;
   double seconds = 0;
   std::map<std::string, std::int64_t>
       points;                              ///< `point` or `point step`: how often it was reached

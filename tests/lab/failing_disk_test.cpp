@@ -1,0 +1,111 @@
+// Every operation of the disk fails: that it is the one that was meant, and what becomes of it.
+#include "lab/failing_disk.hpp"
+
+#include <pawl/lab_catch.hpp>
+
+#include "lab/exploration_lock.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+
+using namespace pawl;
+using lab::breaks;
+using lab::holds;
+
+namespace {
+
+/// A fork, a join, and a step after it.
+Flow flow_of_five() {
+  return parse_flow(R"({"flow": "five", "steps": {
+    "a": {"run": "s"}, "b": {"run": "s", "after": ["a"]}, "c": {"run": "s", "after": ["a"]},
+    "d": {"run": "s", "with": {"b": "{{steps.b.output}}", "c": "{{steps.c.output}}"}},
+    "e": {"run": "s", "with": {"d": "{{steps.d.output}}"}}}})")
+      .value();
+}
+
+Steps answers() {
+  return Steps{{"s", [](const StepCall& call) {
+                  return done({{"step", call.step}, {"with", call.with}});
+                }}};
+}
+
+lab::Options only_faults(std::size_t recoveries) {
+  lab::Options options;
+  options.positions = false;
+  options.mishaps = false;
+  options.demand_coverage = false;
+  options.faults = true;
+  options.fault_recoveries = recoveries;
+  return options;
+}
+
+}  // namespace
+
+// PAWL_FAULT_RECOVERIES=100000 makes it all recoveries as well, for docs/durability.md.
+TEST_CASE(
+    "faults: every operation of a flow's disk fails in every way, once, for a while, for ever",
+    "[lab]") {
+  const char* const wanted = std::getenv("PAWL_FAULT_RECOVERIES");
+  const std::size_t recoveries = wanted == nullptr ? 0 : std::strtoull(wanted, nullptr, 10);
+  const lab::Report report =
+      lab::explore(flow_of_five(), json::object(), answers, only_faults(recoveries));
+  CHECK_THAT(report, holds());
+  if (wanted != nullptr) WARN(report.text());
+  CHECK(report.left_out.empty());
+  const lab::FaultCounts& faults = report.faults;
+  CHECK(faults.operations > 150);
+  CHECK(faults.cases > faults.operations * 6);
+  CHECK(faults.refused > 0);
+  CHECK(faults.given_up > 0);
+  CHECK(faults.finished > 0);
+  CHECK(faults.cases == faults.refused + faults.given_up + faults.finished);
+}
+
+TEST_CASE("faults: every operation of a recovery's disk fails in every way", "[lab]") {
+  const Flow flow = parse_flow(R"({"flow": "one", "steps": {"a": {"run": "s"}}})").value();
+  const lab::Report report = lab::explore(flow, json::object(), answers, only_faults(2));
+  CHECK_THAT(report, holds());
+  CHECK(report.faults.operations > 300);
+  CHECK(report.text().find(" operations of the disk failed in ") != std::string::npos);
+}
+
+TEST_CASE("faults: a case whose fault does not land, or lands elsewhere, is a violation", "[lab]") {
+  const lab::ExplorationLock lock;
+  const lab::Scenario scenario{flow_of_five(), {{"run-1", json::object()}}, [] {
+                                 return lab::Outside{answers, {}};
+                               }};
+  const auto complaint_about = [&](std::int64_t operation, lab::FaultKind kind) {
+    lab::LabCase lab_case;
+    lab_case.lives.resize(1);
+    lab_case.lives[0].faults.push_back({operation, kind, false});
+    return lab::where_it_failed(lab::run_case(scenario, lab_case), lab_case).message;
+  };
+  const auto operations = lab::run_case(scenario, lab::LabCase{}).facts.at(0).operations;
+  const auto first = [&](lab::Disk::Operation wanted) {
+    return std::find(operations.begin(), operations.end(), wanted) - operations.begin();
+  };
+  const std::int64_t opens = first(lab::Disk::Operation::open);
+  CHECK(complaint_about(opens, lab::FaultKind::io) == "");
+  CHECK(complaint_about(first(lab::Disk::Operation::write), lab::FaultKind::full) == "");
+  CHECK(complaint_about(1'000'000, lab::FaultKind::io).find("nothing failed") == 0);
+  // Opening is no write: the disk is found full later.
+  CHECK(complaint_about(opens, lab::FaultKind::full).find(", not full at operation ") !=
+        std::string::npos);
+}
+
+TEST_CASE("faults: a journal that is read short is no reason to go on without it", "[lab]") {
+  const Flow flow = parse_flow(R"({"flow": "one", "steps": {"a": {"run": "s"}}})").value();
+  const lab::Scenario scenario{flow, {{"run-1", json::object()}}, [] {
+                                 return lab::Outside{answers, {}};
+                               }};
+  // The store is being made in a transaction that has a rollback journal: then the kill, then the
+  // short read, then a process that would roll back what the one before it has written.
+  for (std::size_t position = 0; position < 15; ++position)
+    for (std::int64_t operation = 0; operation < 15; ++operation) {
+      lab::LabCase lab_case;
+      lab_case.lives.resize(2);
+      lab_case.lives[0].crash = lab::Crash{position, lab::Loss::kill, 0};
+      lab_case.lives[1].faults.push_back({operation, lab::FaultKind::short_read, false});
+      CHECK_THAT(lab::replay(scenario, lab_case), holds());
+    }
+}
