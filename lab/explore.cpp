@@ -289,6 +289,7 @@ class Exploration {
       if (!goes_on()) return;
       const std::vector<Disk::Operation> operations =
           run_case(scenario_, before).facts.back().operations;
+      ++report_.faults.lives;
       report_.faults.operations += static_cast<std::int64_t>(operations.size());
       for (const Life& life : failing_lives(before.lives.back(), operations)) {
         if (!goes_on()) return;

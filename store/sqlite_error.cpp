@@ -32,7 +32,12 @@ Error error_from_sqlite(const SQLite::Exception& exception, const std::string& w
         "a page of the file is damaged: its checksum does not fit; restore the store from a "
         "backup";
   if (errc == Errc::foreign_file) message = "this is not a pawl store: " + message;
-  if ((code & 0xff) == SQLITE_READONLY || (code & 0xff) == SQLITE_CANTOPEN)
+  if (code == SQLITE_READONLY_ROLLBACK)
+    message =
+        "its process was killed while the store was being made, and nothing was answered yet; it "
+        "is "
+        "put right by whoever opens it to write, as `pawl resume` does";
+  else if ((code & 0xff) == SQLITE_READONLY || (code & 0xff) == SQLITE_CANTOPEN)
     message +=
         "; whoever uses a store, even to look at it, must be able to write to its file and "
         "to the folder around it";

@@ -16,10 +16,12 @@
 #include <pawl/sqlite_store.hpp>
 #include <pawl/verify.hpp>
 
+#include "support/figure.hpp"
 #include "support/temp_folder.hpp"
 
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -138,6 +140,15 @@ class World {
 
   std::string trace(const std::string& name) const { return folder_ / name; }
 
+  static std::string read_all(int fd) {
+    std::string all;
+    char part[4096];
+    for (ssize_t size = 0; (size = ::read(fd, part, sizeof part)) > 0;)
+      all.append(part, static_cast<std::size_t>(size));
+    ::close(fd);
+    return all;
+  }
+
  private:
   std::string store() const { return folder_ / "pawl.db"; }
 
@@ -184,15 +195,6 @@ class World {
     ::_exit(0);
   }
 
-  static std::string read_all(int fd) {
-    std::string all;
-    char part[4096];
-    for (ssize_t size = 0; (size = ::read(fd, part, sizeof part)) > 0;)
-      all.append(part, static_cast<std::size_t>(size));
-    ::close(fd);
-    return all;
-  }
-
   /// What the child was answered.
   void take(const std::string& told) {
     std::istringstream lines(told);
@@ -233,8 +235,14 @@ class World {
     }
     if (::access(store().c_str(), F_OK) != 0) return;
     const auto reader = open_sqlite_reader(store());
-    // Killed before the store had tables.
-    if (!reader && reader.error().code == Errc::foreign_file && told.empty()) return;
+    // Killed before the store had tables, or while it was being made.
+    const bool nothing_told =
+        told.empty() && std::none_of(runs_.begin(), runs_.end(),
+                                     [](const auto& run) { return run.second.started; });
+    if (!reader && nothing_told &&
+        (reader.error().code == Errc::foreign_file ||
+         reader.error().message.find("while the store was being made") != std::string::npos))
+      return;
     if (!reader) return demand(false, "the store cannot be read: " + reader.error().text());
     for (auto& [id, known] : runs_) {
       if (looked_at_.count(id) > 0) continue;
@@ -276,70 +284,162 @@ std::vector<std::string> known_visits() {
   return {visits.begin(), visits.end()};
 }
 
-}  // namespace
+/// How long a life takes that nobody disturbs.
+std::int64_t undisturbed_us() {
+  World world;
+  world.cycle({{}, {}, false});
+  const auto began = SteadyClock::now();
+  world.cycle({{}, {}, false});
+  return std::chrono::duration_cast<std::chrono::microseconds>(SteadyClock::now() - began).count();
+}
 
-int main(int argc, char** argv) {
-  CLI::App app("Kills a process over and over, on the store that the killed ones left");
-  int cycles = 1000;
-  int cycles_per_store = 100;
+struct Wanted {
+  int kills = 1000;
+  int kills_per_store = 100;
   std::uint64_t seed = 1;
-  app.add_option("--cycles", cycles, "Kills that land (default: 1000)");
-  app.add_option("--per-store", cycles_per_store, "Of these on one store (default: 100)");
-  app.add_option("--seed", seed, "Picks the moments and points (default: 1)");
-  CLI11_PARSE(app, argc, argv);
+};
 
+/// What one process of killers saw.
+json campaign(const Wanted& wanted) {
+  violations = 0;
   const std::vector<std::string> visits = known_visits();
   demand(visits.size() > 20, "too few points are known");
-  SteadyClock::duration life{};
-  {
-    World world;
-    world.cycle({{}, {}, false});
-    const auto began = SteadyClock::now();
-    world.cycle({{}, {}, false});
-    life = SteadyClock::now() - began;
-  }
-  const auto life_us = std::chrono::duration_cast<std::chrono::microseconds>(life).count();
-  std::mt19937_64 random(seed);
+  const std::int64_t life_us = undisturbed_us();
+  std::mt19937_64 random(wanted.seed);
   std::map<std::string, int> places;
-  std::set<std::string> points_hit;
-  int killed = 0, at_points = 0, missed = 0, stores = 0;
+  int killed = 0, missed = 0, stores = 0;
   std::size_t effects = 0;
-  const auto began = SteadyClock::now();
-  while (killed < cycles && violations < 10 && missed < 10 * cycles) {
+  while (killed < wanted.kills && violations < 10 && missed < 10 * wanted.kills) {
     World world;
     ++stores;
-    for (int on_this = 0; on_this < cycles_per_store && killed < cycles && violations < 10;
-         ++on_this) {
+    for (int on_this = 0;
+         on_this < wanted.kills_per_store && killed < wanted.kills && violations < 10; ++on_this) {
       Death death;
       if (random() % 2 == 0)
         death.visit = visits[random() % visits.size()];
       else
         death.after = std::chrono::microseconds(
-            random() % static_cast<std::uint64_t>(std::max<std::int64_t>(1, life_us * 5 / 4)));
+            random() % static_cast<std::uint64_t>(std::max<std::int64_t>(1, life_us)));
       if (!world.cycle(death)) {
         ++missed;
         continue;
       }
       ++killed;
-      if (death.visit.empty()) {
-        ++places["at a random moment, " + world.where_it_died()];
-      } else {
-        ++at_points;
-        const std::string point = death.visit.substr(0, death.visit.find('/'));
-        points_hit.insert(point);
-        ++places["at " + point];
-      }
+      ++places[death.visit.empty() ? "at a random moment, " + world.where_it_died()
+                                   : "at " + death.visit.substr(0, death.visit.find('/'))];
     }
     world.finish();
     effects += world.effects();
   }
+  return {{"places", places},   {"killed", killed},   {"missed", missed},        {"stores", stores},
+          {"effects", effects}, {"life_us", life_us}, {"violations", violations}};
+}
+
+/// So many at once: most of a life is waiting for the disk.
+std::vector<json> campaigns(const Wanted& all, int processes) {
+  std::vector<int> pipes;
+  for (int i = 0; i < processes; ++i) {
+    int ends[2];
+    if (::pipe(ends) != 0) return {};
+    if (::fork() == 0) {
+      ::close(ends[0]);
+      Wanted mine = all;
+      mine.kills = all.kills / processes + (i < all.kills % processes ? 1 : 0);
+      mine.seed = all.seed + static_cast<std::uint64_t>(i) * 1'000'000;
+      const std::string text = campaign(mine).dump();
+      const bool told =
+          ::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size());
+      ::_exit(told ? 0 : 1);
+    }
+    ::close(ends[1]);
+    pipes.push_back(ends[0]);
+  }
+  std::vector<json> seen;
+  for (const int pipe : pipes) seen.push_back(json::parse(World::read_all(pipe), nullptr, false));
+  while (::wait(nullptr) > 0) {
+  }
+  return seen;
+}
+
+#ifdef PAWL_MUTANTS
+/// Each bug must be seen: 0 if all are.
+int show_seeded_bugs(const Wanted& wanted) {
+  int unseen = 0;
+  for (const char* const bug :
+       {"start_told_before_write", "rerun_completed_step_at_restart", "end_told_before_write",
+        "runs_forgotten_at_restart", "complete_before_write"}) {
+    ::setenv("PAWL_MUTANT", bug, 1);
+    std::printf("--- seeded bug %s\n", bug);
+    std::fflush(stdout);
+    const std::vector<json> seen = campaigns(wanted, 1);
+    if (seen.size() != 1 || !seen[0].is_object() || seen[0]["violations"] == 0) {
+      ++unseen;
+      std::printf("NOT SEEN: %s\n", bug);
+    } else {
+      std::printf("seen after %d kills\n", seen[0]["killed"].get<int>());
+    }
+  }
+  ::unsetenv("PAWL_MUTANT");
+  return unseen;
+}
+#endif
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Kills a process over and over, on the store that the killed ones left");
+  Wanted wanted;
+  int processes = 4;
+  bool seeded_bugs = false;
+  app.add_option("--cycles", wanted.kills, "Kills that land (default: 1000)");
+  app.add_option("--per-store", wanted.kills_per_store, "Of these on one store (default: 100)");
+  app.add_option("--seed", wanted.seed, "Picks the moments and points (default: 1)");
+  app.add_option("--processes", processes, "How many stores at once (default: 4)");
+#ifdef PAWL_MUTANTS
+  app.add_flag("--seeded-bugs", seeded_bugs, "Show that bugs are seen");
+#endif
+  CLI11_PARSE(app, argc, argv);
+#ifdef PAWL_MUTANTS
+  if (seeded_bugs) return show_seeded_bugs(wanted);
+#endif
+  static_cast<void>(seeded_bugs);
+
+  const auto began = SteadyClock::now();
+  const std::vector<json> seen = campaigns(wanted, processes);
   const double seconds = std::chrono::duration<double>(SteadyClock::now() - began).count();
-  for (const auto& [place, count] : places) std::printf("  %-48s %d\n", place.c_str(), count);
+  std::map<std::string, int> places;
+  std::map<std::string, std::int64_t> sums;
+  bool complete = static_cast<int>(seen.size()) == processes;
+  for (const json& one : seen) {
+    if (!one.is_object()) {
+      complete = false;
+      continue;
+    }
+    for (const auto& [place, count] : one["places"].items()) places[place] += count.get<int>();
+    for (const auto& [name, value] : one.items())
+      if (value.is_number()) sums[name] += value.get<std::int64_t>();
+  }
+  int points = 0, at_points = 0;
+  for (const auto& [place, count] : places) {
+    std::printf("  %-48s %d\n", place.c_str(), count);
+    if (place.rfind("at a random", 0) == 0) continue;
+    ++points;
+    at_points += count;
+  }
   std::printf(
-      "%d kills on %d stores in %.0f s (%.0f per second); %d at %zu points, the others at random "
-      "moments; %d lives ended before their kill; %zu effects; an undisturbed life takes "
-      "%.1f ms; seed %llu; violations: %d\n",
-      killed, stores, seconds, killed / seconds, at_points, points_hit.size(), missed, effects,
-      static_cast<double>(life_us) / 1000, static_cast<unsigned long long>(seed), violations);
-  return violations == 0 && killed == cycles ? 0 : 1;
+      "%lld kills on %lld stores in %.0f s (%.0f per second, %d stores at once); %d at %d "
+      "points, the others at random moments; %lld lives ended before their kill; %lld "
+      "effects; an undisturbed life takes %.1f ms; seed %llu; violations: %lld%s\n",
+      static_cast<long long>(sums["killed"]), static_cast<long long>(sums["stores"]), seconds,
+      static_cast<double>(sums["killed"]) / seconds, processes, at_points, points,
+      static_cast<long long>(sums["missed"]), static_cast<long long>(sums["effects"]),
+      static_cast<double>(sums["life_us"]) / 1000 / processes,
+      static_cast<unsigned long long>(wanted.seed), static_cast<long long>(sums["violations"]),
+      complete ? "" : "; NOT ALL: a process of killers did not tell what it saw");
+  note_figure("kills", with_commas(sums["killed"]) +
+                           " kills of a real process with threads on a real disk, " +
+                           with_commas(at_points) + " at " + std::to_string(points) +
+                           " points, the others at random moments: " +
+                           with_commas(sums["violations"]) + " violations");
+  return complete && sums["violations"] == 0 && sums["killed"] == wanted.kills ? 0 : 1;
 }

@@ -4,6 +4,7 @@
 #include <pawl/lab_catch.hpp>
 
 #include "lab/exploration_lock.hpp"
+#include "support/figure.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -53,6 +54,14 @@ TEST_CASE(
   if (wanted != nullptr) WARN(report.text());
   CHECK(report.left_out.empty());
   const lab::FaultCounts& faults = report.faults;
+  note_figure("faults", with_commas(faults.operations) +
+                            " operations of a flow of five steps and of " +
+                            with_commas(faults.lives - 1) + " recoveries of it failed in " +
+                            with_commas(faults.cases) + " ways: " + with_commas(faults.finished) +
+                            " processes got over it, " + with_commas(faults.refused) +
+                            " were refused the store, " + with_commas(faults.given_up) +
+                            " waited until they were killed; all runs succeeded in the end, " +
+                            std::to_string(report.violations.size()) + " violations");
   CHECK(faults.operations > 150);
   CHECK(faults.cases > faults.operations * 6);
   CHECK(faults.refused > 0);

@@ -4,6 +4,7 @@
 #include <pawl/verify.hpp>
 
 #include "support/catch.hpp"
+#include "support/figure.hpp"
 #include "support/store_sql.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
@@ -270,6 +271,13 @@ struct Tally {
            " are read as they were, " + std::to_string(silent) + " lack something silently";
   }
 
+  std::string figure() const {
+    return with_commas(all) + " damaged stores: " + with_commas(whole) +
+           " are read as they were, " + with_commas(set_aside) + " set a run aside, " +
+           with_commas(refused) + " are refused, 0 serve anything wrong, " + with_commas(silent) +
+           " hide anything";
+  }
+
   int all = 0, refused = 0, set_aside = 0, whole = 0, silent = 0;
 
  private:
@@ -282,11 +290,12 @@ int times(int otherwise) {
   return wanted == nullptr ? otherwise : std::atoi(wanted);
 }
 
-void tell(const Tally& tally) {
+void tell(const Tally& tally, const std::string& figure) {
   CHECK(tally.silent == 0);
   INFO(tally.text());
   if (std::getenv("PAWL_FLIPS") != nullptr) WARN(tally.text());
   CHECK(tally.all > 0);
+  note_figure(figure, tally.figure());
 }
 
 }  // namespace
@@ -319,7 +328,8 @@ TEST_CASE(
   }
   for (const char* end : ends) {
     CAPTURE(std::string(end));
-    tell(tallies.at(end));
+    const std::string file = end == ends[0] ? "main" : std::string(end).substr(1);
+    tell(tallies.at(end), "flips_" + (file == "wal" ? "log" : file));
   }
   // One bit of a page is put right; a log that ends early is refused; a mark is only a mark.
   CHECK(tallies.at("").whole == tallies.at("").all);
@@ -375,7 +385,7 @@ TEST_CASE(
     tally.look(files);
     CHECK(tally.silent == silent);
   }
-  tell(tally);
+  tell(tally, "flips_many");
   CHECK(tally.refused > 0);
   CHECK(tally.set_aside > 0);
 }

@@ -229,6 +229,21 @@ TEST_CASE("sqlite: nothing is acknowledged into a file that is not where it was"
   }
 }
 
+TEST_CASE("sqlite: a store that was being made when its process was killed is told as such",
+          "[store]") {
+  TempFolder folder;
+  const std::string making = folder / "making.db", left = folder / "left.db";
+  SQLite::Database db(making, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  db.exec("BEGIN; CREATE TABLE half (made)");
+  REQUIRE(sqlite3_db_cacheflush(db.getHandle()) == SQLITE_OK);
+  for (const char* end : {"", "-journal"}) std::filesystem::copy_file(making + end, left + end);
+  const Error told = open_sqlite_reader(left).error();
+  CHECK(told.code == Errc::io);
+  CHECK(told.message.find("killed while the store was being made") != std::string::npos);
+  CHECK(open_sqlite_store({left}).has_value());
+  CHECK(open_sqlite_reader(left).has_value());
+}
+
 TEST_CASE("sqlite: a newer format is refused by name", "[store]") {
   TempFolder folder;
   open_sqlite_store({folder / "pawl.db"}).value();

@@ -138,6 +138,7 @@ struct Violation {
 
 /// What became of the cases of `Options::faults`.
 struct FaultCounts {
+  std::int64_t lives = 0;       ///< that suffered: of the undisturbed course, and of recoveries
   std::int64_t operations = 0;  ///< of the disk, that were made to fail
   std::int64_t cases = 0;
   std::int64_t refused = 0;   ///< the store could not be opened; the next process could
