@@ -187,8 +187,9 @@ class World {
         if (!known.ended) go_on_with(run, known.n);
       for (const Run& run : waited) {
         const std::optional<Outcome> end = run.wait_for(60'000);
-        tell(end && end->succeeded() ? "E " + run.id() + " " + end->output.dump()
-                                     : "X " + run.id() + " does not succeed");
+        tell(!end               ? "X " + run.id() + " has not ended within a minute"
+             : end->succeeded() ? "E " + run.id() + " " + end->output.dump()
+                                : "X " + run.id() + " does not succeed");
       }
     }  // closed, with all that can be killed in that
     tell("C");

@@ -82,6 +82,11 @@ TEST_CASE("expression: whole numbers stay whole, and what is no number is an err
   CHECK(value(R"({"$divide": [-7, 2]})") == "-3");
   CHECK(value(R"({"$remainder": [7, 2]})") == "1");
   CHECK(value(R"({"$multiply": ["{{input.half}}", 3]})") == "1.5");
+  CHECK(value(R"({"$add": ["{{input.half}}", 0.25]})") == "0.75");
+  CHECK(value(R"({"$subtract": [1, "{{input.half}}"]})") == "0.5");
+  CHECK(value(R"({"$divide": [1.0, 4]})") == "0.25");
+  CHECK(value(R"({"$remainder": [7.5, 2]})") == "1.5");
+  CHECK(value(R"({"$multiply": [1e308, 10.0]})") == "invalid_argument at /v");
   CHECK(value(R"({"$divide": [1.0, 0]})") == "invalid_argument at /v");
   CHECK(value(R"({"$divide": [1, 0]})") == "invalid_argument at /v");
   CHECK(value(R"({"$add": [9223372036854775807, 1]})") == "invalid_argument at /v");

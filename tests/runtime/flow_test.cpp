@@ -206,6 +206,9 @@ TEST_CASE("flow: each kind of mistake is found, at its place, under its name", "
        "out_of_range"},
       {with_step(R"({"run": "echo", "heartbeat_ms": 300000})"), "/steps/a/heartbeat_ms",
        "never_used"},
+      {with_step(
+           R"({"run": "echo", "undo": {"run": "echo", "retry": {"initial_ms": 9, "max_ms": 8}}})"),
+       "/steps/a/undo/retry", "out_of_range"},
       {with_step(R"({"run": "echo", "undo": {"run": "echo", "timeout_ms": 5, "heartbeat_ms": 5}})"),
        "/steps/a/undo/heartbeat_ms", "never_used"},
   }));

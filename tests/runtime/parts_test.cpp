@@ -82,6 +82,14 @@ TEST_CASE("map: what is no array, or too large a one, fails the step", "[runtime
   CHECK_THAT(begun(all, {{"urls", many}}).started(), Catch::Contains("at most 10000 are allowed"));
 }
 
+TEST_CASE("map: elements whose outputs are too large together fail the step", "[runtime]") {
+  Story story = begun(R"("m": {"map": ["p", "q"], "run": "get"})");
+  story.started();
+  const std::string large(Limits::output_bytes_max / 2, 'x');
+  story.output("m[0]", 1, large);
+  CHECK(story.output("m[1]", 1, large).find("write receipt m {\"code\":\"too_large\"") == 0);
+}
+
 TEST_CASE("map: an element has attempts, waits and a default of its own", "[runtime]") {
   const std::string steps = R"("m": {"map": "{{input.urls}}", "run": "get",
     "retry": {"max_attempts": 2}, "default": {"missing": "{{item}}"}})";

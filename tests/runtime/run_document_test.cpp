@@ -150,6 +150,10 @@ TEST_CASE("document: an explanation says what a step waits for and what became o
         "  attempt 1: lost (the process died; its effect may have happened): lost 1\n"
         "  attempt 2: failed: failed 2\n"
         "  the next attempt is due in 60 s\n");
+  CHECK(explanation_of(story, "charge", 90'000 - 60 * 60'000)
+            .find("the next attempt is due in 60 min") != std::string::npos);
+  CHECK(explanation_of(story, "charge", 90'000 - 3 * 3'600'000)
+            .find("the next attempt is due in 3 h") != std::string::npos);
   CHECK(explanation_of(story, "ship", 0) == "step ship (x): pending, waits for charge\n");
   CHECK(explanation_of(story, "", 90'000).find("run r1 (flow order): waiting\n") == 0);
   CHECK(explain_run(parse_flow(flow_text).value(), "r1", json::object(), story.records, "shop", 0)

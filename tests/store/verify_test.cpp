@@ -91,6 +91,10 @@ TEST_CASE("verify: each kind of damage that has the right checksums is found and
       {"UPDATE runs SET state = 77 WHERE id = 'half'", "run_unreadable:half "},
       {"UPDATE events SET body = '[7]' WHERE kind = 1 AND run = 1", "run_unreadable:done "},
       {"DELETE FROM runs WHERE id = 'half'", "orphans: orphans: "},
+      {"DELETE FROM events WHERE kind = 1 AND run = 1", "run_unreadable:done "},
+      {"UPDATE events SET body = '{}' WHERE kind = 7 AND run = 1", "records_unlawful:done "},
+      {"UPDATE events SET body = '{' WHERE kind = 3 AND step = 'a' AND run = 1",
+       "output_damaged:done "},
       {"UPDATE events SET commit_seq = 1 WHERE seq = 5", "order_broken: "},
       {"UPDATE events SET at_ms = 1 WHERE seq = 9", "order_broken: "},
       {"UPDATE events SET epoch = 99 WHERE seq = 10", "order_broken: "},
@@ -128,6 +132,17 @@ TEST_CASE("verify: a page that is overwritten is found", "[store]") {
   }
   const Result<Verification> verification = verify_sqlite_store(filled.path);
   CHECK((!verification || !verification->findings.empty()));
+}
+
+TEST_CASE("verify: a page that does not fit its checksum is named", "[store]") {
+  Filled filled;
+  filled.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+  {
+    std::fstream file(filled.path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(3 * 4096 + 2000);
+    file << "not what was written";
+  }
+  CHECK(filled.findings().find("page_damaged: ") == 0);
 }
 
 TEST_CASE("verify: what cannot be read is an error", "[store]") {

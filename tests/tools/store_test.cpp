@@ -167,6 +167,14 @@ TEST_CASE("store command: yesterday's copy is told of, and taken only when that 
   CHECK(operated.pawl({"resume"}).code == 0);
 }
 
+TEST_CASE("store command: nothing is repaired that is not there", "[tools]") {
+  const Operated operated;
+  const ProcessEnd repaired = operated.pawl({"repair"});
+  CHECK(repaired.code == 3);
+  CHECK(has(repaired.err, "there is no such store"));
+  CHECK(operated.names().empty());
+}
+
 TEST_CASE("store command: indexes are made anew from the rows", "[tools]") {
   Operated operated;
   {
