@@ -18,9 +18,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-const fs::path root = PAWL_SOURCES;
-const std::string begin_mark = "<!-- made of promises.json and figures.tsv by ./dev figures -->\n";
-const std::string end_mark = "<!-- end -->\n";
+const fs::path project = PAWL_SOURCES;
+const std::string table_begin = "<!-- made of promises.json and figures.tsv by ./dev figures -->\n";
+const std::string table_end = "<!-- end -->\n";
 
 std::string text_of_file(const fs::path& path) {
   std::ifstream file(path);
@@ -28,13 +28,13 @@ std::string text_of_file(const fs::path& path) {
 }
 
 nlohmann::json promises() {
-  return nlohmann::json::parse(text_of_file(root / "docs/promises.json"));
+  return nlohmann::json::parse(text_of_file(project / "docs/promises.json"));
 }
 
 /// Figures by key, each with its day.
 std::map<std::string, std::string> figures() {
   std::map<std::string, std::string> all;
-  std::ifstream file(root / "docs/figures.tsv");
+  std::ifstream file(project / "docs/figures.tsv");
   for (std::string line; std::getline(file, line);) {
     std::istringstream cells(line);
     std::string key, figure, day;
@@ -84,7 +84,7 @@ std::set<std::string> names_of_tests() {
   const std::map<std::string, std::string> prefix_by_macro{
       {std::string("TEST_") + "CASE(", ""}, {std::string("STORE_") + "TEST(", "store: "}};
   std::set<std::string> names;
-  for (const auto& entry : fs::recursive_directory_iterator(root / "tests")) {
+  for (const auto& entry : fs::recursive_directory_iterator(project / "tests")) {
     if (entry.path().extension() != ".cpp" && entry.path().extension() != ".hpp") continue;
     const std::string source = text_of_file(entry.path());
     for (const auto& [macro, prefix] : prefix_by_macro)
@@ -112,13 +112,13 @@ TEST_CASE("tidy: every promise names tests that there are", "[tidy]") {
 }
 
 TEST_CASE("tidy: the table of docs/durability.md is what its sources give", "[tidy]") {
-  const fs::path path = root / "docs/durability.md";
+  const fs::path path = project / "docs/durability.md";
   const std::string text = text_of_file(path);
-  const auto begin = text.find(begin_mark);
-  const auto end = text.find(end_mark, begin);
+  const auto begin = text.find(table_begin);
+  const auto end = text.find(table_end, begin);
   REQUIRE(begin != std::string::npos);
   REQUIRE(end != std::string::npos);
-  const auto from = begin + begin_mark.size();
+  const auto from = begin + table_begin.size();
   if (std::getenv("PAWL_WRITE_TABLE") != nullptr)
     std::ofstream(path) << text.substr(0, from) + table() + text.substr(end);
   INFO(
