@@ -102,6 +102,8 @@ class SqliteStore final : public Store {
     return size;
   }
 
+  StoreLog log() const override { return connection_ ? connection_->log() : StoreLog{}; }
+
   Result<std::optional<StoredRun>> load(const std::string& run) override {
     return read([&] { return read_run(*connection_, run); });
   }
