@@ -161,8 +161,10 @@ ExitCode why_command(const Settings& settings, const std::string& id, const std:
   Console console(settings);
   const Result<ReadRun> run = read_run(settings.store, id);
   if (!run) return console.error(run.error());
-  auto lines = explain_run(run->flow, id, run->input, run->stored.records, step, now_ms(),
-                           run->stored.progress);
+  // A clock that was set back tells no owner the time either: see forward_clock.hpp.
+  const std::vector<Record>& records = run->stored.records;
+  const std::int64_t now = std::max(now_ms(), records.empty() ? 0 : records.back().at_ms);
+  auto lines = explain_run(run->flow, id, run->input, records, step, now, run->stored.progress);
   if (!lines) return console.error(lines.error());
   const std::optional<StoreOwner> hindered = hindered_owner(settings.store);
   if (hindered && !is_ended(run->stored.row.state)) lines->push_back(text_of(*hindered));
