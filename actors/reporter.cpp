@@ -23,7 +23,8 @@ LogLevel level_of(const EngineEvent& event) {
     case EventKind::step_completed:
     case EventKind::progress_written: return LogLevel::debug;
     case EventKind::run_started:
-    case EventKind::run_recovered: return LogLevel::info;
+    case EventKind::run_recovered:
+    case EventKind::log_reset: return LogLevel::info;
     case EventKind::run_ended:
       return event.state == RunState::succeeded ? LogLevel::info : LogLevel::warning;
     case EventKind::attempt_ended:
@@ -31,6 +32,7 @@ LogLevel level_of(const EngineEvent& event) {
     case EventKind::output_diverged:
     case EventKind::late_answer:
     case EventKind::store_stalled:
+    case EventKind::log_grows:
     case EventKind::threads_hang: return LogLevel::warning;
     case EventKind::write_failed: return LogLevel::error;
   }
@@ -66,6 +68,8 @@ std::string_view to_string(EventKind kind) {
     case EventKind::late_answer: return "late_answer";
     case EventKind::write_failed: return "write_failed";
     case EventKind::store_stalled: return "store_stalled";
+    case EventKind::log_grows: return "log_grows";
+    case EventKind::log_reset: return "log_reset";
     case EventKind::threads_hang: return "threads_hang";
   }
   return "unknown";

@@ -106,7 +106,31 @@ Result<std::vector<WriteReply>> StoreActorState::write(const std::vector<const W
   config.counters->note_commit(static_cast<std::int64_t>(writes.size()),
                                config.seams.clock->steady_us() - began_us);
   config.counters->wal_bytes = config.store->wal_bytes();
+  look_at_log();
   return replies;
+}
+
+void StoreActorState::look_at_log() {
+  const StoreLog log = config.store->log();
+  EngineEvent event;
+  const std::string size = std::to_string(log.bytes >> 20) + " MiB";
+  switch (config.log_watch.on_commit(log.bytes, log.held)) {
+    case LogWatch::News::none: return;
+    case LogWatch::News::grows:
+      event.kind = EventKind::log_grows;
+      event.message =
+          "the store's log (-wal) has grown to " + size +
+          (log.failure.empty()
+               ? ", because somebody reads the store in one long transaction, such as a backup, "
+                 "`pawl verify` or an sqlite3 shell; once that ends the log is begun anew"
+               : ", because it cannot be moved into the main file: " + log.failure);
+      break;
+    case LogWatch::News::over:
+      event.kind = EventKind::log_reset;
+      event.message = "the store's log is begun anew, and grows no more";
+      break;
+  }
+  config.reporter->event(event);
 }
 
 StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorState> self,

@@ -4,6 +4,7 @@
 #include "actors/counters.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
+#include "runtime/log_watch.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -20,6 +21,7 @@ struct StoreActorConfig {
   EngineSeams seams;
   std::shared_ptr<Reporter> reporter;
   std::shared_ptr<Counters> counters;
+  LogWatch log_watch{0};
 };
 
 /// Invariants:
@@ -46,6 +48,9 @@ struct StoreActorState {
 
   /// Writes one transaction.
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& writes);
+
+  /// Looks how the store's log stands, and tells of it if it grows.
+  void look_at_log();
 
   static inline const char* name = "store";
 };

@@ -63,6 +63,8 @@ std::optional<HistoryEvent> told_by(const EngineEvent& event) {
     case EventKind::output_diverged:
     case EventKind::late_answer:
     case EventKind::store_stalled:
+    case EventKind::log_grows:
+    case EventKind::log_reset:
     case EventKind::threads_hang: break;
   }
   return std::nullopt;

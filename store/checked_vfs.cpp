@@ -2,6 +2,7 @@
 
 #include "runtime/mutant.hpp"
 #include "store/page_checksum.hpp"
+#include "store/sqlite_error.hpp"
 
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
@@ -121,13 +122,22 @@ int read_first(sqlite3_file* file, void* to, int size) {
   return SQLITE_OK;
 }
 
-int read(sqlite3_file* file, void* to, int size, sqlite3_int64 at) {
+int read_checked(sqlite3_file* file, void* to, int size, sqlite3_int64 at) {
   if (at == 0 && size >= header_bytes && size < page_bytes) return read_first(file, to, size);
   const int code = read_base(file, to, size, at);
   if (code != SQLITE_OK || !is_whole_page(size, at)) return code;
   const std::int64_t number = at / page_bytes + 1;
   return check_page(pages_of(file), static_cast<unsigned char*>(to), number) ? SQLITE_OK
                                                                              : SQLITE_IOERR_DATA;
+}
+
+/// SQLite knows no exceptions.
+int read(sqlite3_file* file, void* to, int size, sqlite3_int64 at) noexcept {
+  try {
+    return read_checked(file, to, size, at);
+  } catch (const std::bad_alloc&) {
+    return SQLITE_IOERR_NOMEM;
+  }
 }
 
 int write(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) {
@@ -177,7 +187,9 @@ sqlite3_io_methods make_methods(int version, bool has_pages) {
     return base_methods(f).xDeviceCharacteristics(base_of(f));
   };
   m.xShmMap = [](sqlite3_file* f, int region, int size, int extend, void volatile** to) {
-    return base_methods(f).xShmMap(base_of(f), region, size, extend, to);
+    const int code = base_methods(f).xShmMap(base_of(f), region, size, extend, to);
+    note_opening(code);
+    return code;
   };
   m.xShmLock = [](sqlite3_file* f, int first, int count, int flags) {
     return base_methods(f).xShmLock(base_of(f), first, count, flags);
@@ -211,6 +223,7 @@ int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
   sqlite3_file* const behind = base_of(file);
   behind->pMethods = nullptr;
   const int code = base->xOpen(base, name, behind, flags, flags_out);
+  note_opening(code);
   if (code != SQLITE_OK) {
     if (behind->pMethods != nullptr) behind->pMethods->xClose(behind);
     return code;

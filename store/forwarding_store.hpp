@@ -24,6 +24,8 @@ class ForwardingStore : public Store {
 
   std::int64_t wal_bytes() const override { return store_->wal_bytes(); }
 
+  StoreLog log() const override { return store_->log(); }
+
   Result<std::optional<StoredRun>> load(const std::string& run) override {
     return store_->load(run);
   }

@@ -3,6 +3,7 @@
 #include <pawl/digest.hpp>
 
 #include "store/meta.hpp"
+#include "store/sqlite_error.hpp"
 #include "store/sqlite_pruner.hpp"
 
 #include <SQLiteCpp/Exception.h>
@@ -79,6 +80,7 @@ class HighWaterFile::File {
     if (files == nullptr) throw SQLite::Exception("no such VFS: " + vfs, SQLITE_ERROR);
     memory_.resize(static_cast<std::size_t>(files->szOsFile) / sizeof(std::max_align_t) + 1);
     const int code = files->xOpen(files, path_.c_str(), file(), flags, nullptr);
+    note_opening(code);
     if (code == SQLITE_OK) return;
     close();
     fail(code, "opened");

@@ -100,13 +100,37 @@ bool SqliteConnection::has_file(const std::string& path, const std::string& vfs)
 
 /// Settings that have a function of their own: no text to parse, and none to get wrong.
 Result<void> SqliteConnection::configure(const WriterOptions& options) {
+  checkpoint_pages_ = options.checkpoint_pages;
+  sqlite3_wal_hook(
+      db_.getHandle(),
+      [](void* connection, sqlite3*, const char*, int pages) {
+        static_cast<SqliteConnection*>(connection)->on_commit(pages);
+        return SQLITE_OK;
+      },
+      this);
   int trusted = -1;
-  if (sqlite3_wal_autocheckpoint(db_.getHandle(), options.checkpoint_pages) == SQLITE_OK &&
-      sqlite3_db_config(db_.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &trusted) ==
+  if (sqlite3_db_config(db_.getHandle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, &trusted) ==
           SQLITE_OK &&
       trusted == 0)
     return {};
   return make_error(Errc::io, "SQLite does not take its settings", db_.getFilename());
+}
+
+/// Does what SQLite's wal_autocheckpoint does, which is a hook as well, and notes how it went. An
+/// error here is none of the commit's.
+void SqliteConnection::on_commit(int pages) {
+  constexpr std::int64_t frame_header_bytes = 24;
+  const std::int64_t bytes = pages * (page_bytes + frame_header_bytes);
+  log_.held = to_begin_anew_ && bytes > log_.bytes;
+  log_.bytes = bytes;
+  to_begin_anew_ = checkpoint_pages_ > 0 && pages >= checkpoint_pages_;
+  if (!to_begin_anew_) {
+    log_.failure.clear();
+    return;
+  }
+  const int code = sqlite3_wal_checkpoint_v2(db_.getHandle(), "main", SQLITE_CHECKPOINT_PASSIVE,
+                                             nullptr, nullptr);
+  log_.failure = code == SQLITE_OK || (code & 0xff) == SQLITE_BUSY ? "" : sqlite3_errstr(code);
 }
 
 Result<void> SqliteConnection::set_pragma(const std::string& name, const std::string& value,
@@ -116,6 +140,9 @@ Result<void> SqliteConnection::set_pragma(const std::string& name, const std::st
   db_.exec("PRAGMA " + name + " = " + value);
   const std::string actual = db_.execAndGet("PRAGMA " + name).getString();
   if (actual == expected) return {};
+  // A text for which there is no memory is an empty one.
+  if (sqlite3_errcode(db_.getHandle()) == SQLITE_NOMEM)
+    throw SQLite::Exception(db_.getHandle(), SQLITE_NOMEM);
   return make_error(Errc::io,
                     "SQLite's " + name + " is " + actual + " instead of " + expected +
                         "; the file system may not support it",

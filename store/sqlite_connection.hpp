@@ -2,6 +2,7 @@
 #pragma once
 
 #include <pawl/error.hpp>
+#include <pawl/store.hpp>
 
 #include "store/checked_vfs.hpp"
 
@@ -58,6 +59,9 @@ class SqliteConnection {
   /// to be written; a reader may come first.
   bool has_progress();
 
+  /// The log as of the last commit.
+  const StoreLog& log() const { return log_; }
+
   /// Moves the log into the main file, and syncs that.
   ///
   /// Errors: Errc::busy when a reader is in the way.
@@ -73,13 +77,21 @@ class SqliteConnection {
  private:
   SqliteConnection(const std::string& path, int flags, const std::string& vfs);
 
+  // SQLite keeps its address.
+  SqliteConnection(const SqliteConnection&) = delete;
+  SqliteConnection& operator=(const SqliteConnection&) = delete;
+
   Result<void> configure(const WriterOptions& options);
   Result<void> set_pragma(const std::string& name, const std::string& value,
                           const std::string& expected);
+  void on_commit(int pages);
 
   SQLite::Database db_;
   bool checks_rows_ = false;
   bool has_progress_ = false;
+  int checkpoint_pages_ = 0;
+  bool to_begin_anew_ = false;  // the log was moved into the main file, as far as readers let it
+  StoreLog log_;
   std::map<const char*, SQLite::Statement> statements_;
 };
 

@@ -10,15 +10,13 @@
 #include "store/sqlite_error.hpp"
 #include "store/sqlite_reads.hpp"
 #include "store/sqlite_writer.hpp"
+#include "store/store_file.hpp"
 
 #include <SQLiteCpp/Transaction.h>
 #include <sqlite3.h>
 
-#include <climits>
-#include <cstdlib>
 #include <fcntl.h>
 #include <optional>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -28,24 +26,6 @@ namespace {
 
 constexpr const char* begin = "BEGIN IMMEDIATE";
 constexpr const char* commit = "COMMIT";
-
-/// Which file a path leads to.
-struct FileIdentity {
-  dev_t device = 0;
-  ino_t inode = 0;
-
-  bool operator!=(const FileIdentity& other) const {
-    return device != other.device || inode != other.inode;
-  }
-};
-
-/// Nothing if the path leads nowhere.
-std::optional<FileIdentity> identity_of(const std::string& path) {
-  struct stat status {};
-
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-  return FileIdentity{status.st_dev, status.st_ino};
-}
 
 void create_private_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -84,7 +64,9 @@ class SqliteStore final : public Store {
 
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
                                         std::int64_t now_ms) override {
-    return twice_if_corrupt([&] { return write_transaction(batch, now_ms); });
+    auto replies = twice_if_corrupt([&] { return write_transaction(batch, now_ms); });
+    tell_onlookers(replies ? std::nullopt : std::optional<Errc>(replies.error().code), now_ms);
+    return replies;
   }
 
   std::int64_t epoch() const override { return epoch_; }
@@ -101,6 +83,8 @@ class SqliteStore final : public Store {
       wal->pMethods->xFileSize(wal, &size);
     return size;
   }
+
+  StoreLog log() const override { return connection_ ? connection_->log() : StoreLog{}; }
 
   Result<std::optional<StoredRun>> load(const std::string& run) override {
     return read([&] { return read_run(*connection_, run); });
@@ -155,7 +139,11 @@ class SqliteStore final : public Store {
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
       opened_at_ms_ = writer_->last_at_ms();
       transaction.commit();
-      if (options_.vfs.empty()) file_ = identity_of(options_.path);
+      if (options_.vfs.empty()) {
+        Result<StoreFile> file = StoreFile::at(options_.path);
+        if (!file) return file.error();
+        file_ = std::move(*file);
+      }
       mark_file_ = std::make_unique<HighWaterFile>(options_.path, options_.vfs);
       mark_.reset();
       set_mark();
@@ -167,7 +155,7 @@ class SqliteStore final : public Store {
     if (!broken_) return {};
     writer_.reset();
     connection_.reset();
-    if (has_moved()) return moved();
+    if (Result<void> in_place = is_in_place(); !in_place) return in_place;
     return guarded(options_.path, [&]() -> Result<void> {
       auto opened = SqliteConnection::open_writer(options_);
       if (!opened) return opened.error();
@@ -197,6 +185,16 @@ class SqliteStore final : public Store {
     mark_ = now;
   }
 
+  /// Notes beside the store what keeps it from being written, for those who look at it.
+  void tell_onlookers(std::optional<Errc> error, std::int64_t now_ms) {
+    const bool is_passing = error == Errc::full || error == Errc::io || error == Errc::busy;
+    if (!is_passing) error.reset();
+    if (error == cannot_write_) return;
+    if (!cannot_write_) cannot_write_since_ms_ = now_ms;
+    cannot_write_ = error;
+    if (lock_) lock_->note_cannot_write(error, cannot_write_since_ms_);
+  }
+
   /// Moves the log into the main file, and syncs that. What a failed sync left in the log looks
   /// committed to whoever opens it next: a repeated batch would be answered without any sync.
   Result<void> empty_the_log() {
@@ -204,20 +202,10 @@ class SqliteStore final : public Store {
     return connection_->empty_the_log();
   }
 
-  /// Whether the path leads to another file than the one that was opened, or to none: what is
-  /// written then nobody will find. Simulated disks have no such.
-  bool has_moved() const {
-    if (!file_) return false;
-    const std::optional<FileIdentity> now = identity_of(options_.path);
-    return !now || *now != *file_;
-  }
-
-  Error moved() const {
-    return make_error(Errc::store_moved,
-                      "the store's file was moved, deleted or replaced while this engine worked on "
-                      "it, which writes no more; put it back and open it again",
-                      options_.path);
-  }
+  /// Whether what is written now will be found. Simulated disks lose no files.
+  ///
+  /// Errors: those of `StoreFile::check`.
+  Result<void> is_in_place() const { return file_ ? file_->check() : Result<void>(); }
 
   template <class Read>
   auto read(Read&& read) -> decltype(read()) {
@@ -228,6 +216,11 @@ class SqliteStore final : public Store {
   /// connection keeps it: what looks so is looked at once more by a connection that keeps nothing.
   template <class Work>
   auto twice_if_corrupt(Work&& work) -> decltype(work()) {
+    return guarded(options_.path, [&] { return twice_if_corrupt_unguarded(work); });
+  }
+
+  template <class Work>
+  auto twice_if_corrupt_unguarded(Work& work) -> decltype(work()) {
     auto result = on_a_whole_connection(work);
     if (result || mutant("short_read_believed")) return result;
     const Errc code = result.error().code;
@@ -261,10 +254,13 @@ class SqliteStore final : public Store {
   template <class Work>
   auto on_a_whole_connection(Work&& work) -> decltype(work()) {
     if (Result<void> ready = reconnect_if_broken(); !ready) return ready.error();
+    broken_ = true;  // until it is known not to be: even an error may lack the memory to be told
     auto result = guarded(options_.path, work);
-    if (result) return result;
+    if (result) {
+      broken_ = false;
+      return result;
+    }
     connection_->roll_back();
-    broken_ = true;
     return result;
   }
 
@@ -301,7 +297,7 @@ class SqliteStore final : public Store {
       StatementUse(connection_->statement(commit))->exec();
     }
     // Into a file that nobody will find: then it may not be answered.
-    if (has_moved()) return moved();
+    if (Result<void> in_place = is_in_place(); !in_place) return in_place.error();
     batch_point("store.after_commit", batch);
     set_mark();
     return replies;
@@ -324,50 +320,34 @@ class SqliteStore final : public Store {
   std::unique_ptr<SqliteWriter> writer_;
   bool accepts_loss_;
   std::unique_ptr<HighWaterFile> mark_file_;
-  std::optional<HighWater> mark_;     // the last one that is known to be in its file
-  std::optional<FileIdentity> file_;  // the one that was opened; none on simulated disks
+  std::optional<HighWater> mark_;  // the last one that is known to be in its file
+  std::optional<StoreFile> file_;  // the one that was opened; none on simulated disks
   bool broken_ = false;
+  std::optional<Errc> cannot_write_;  // what kept the last write from its end
+  std::int64_t cannot_write_since_ms_ = 0;
   std::int64_t epoch_ = 0;
   std::int64_t opened_at_ms_ = 0;
 };
 
 }  // namespace
 
-Result<std::string> canonical_store_path(const std::string& path) {
-  const auto slash = path.rfind('/');
-  const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  if (name.empty() || name == "." || name == "..")
-    return make_error(Errc::invalid_argument, "a store needs a file name", path);
-  char resolved[PATH_MAX];
-  if (::realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);
-  // SQLite would make the file that a dangling link names, and the next owner would lock that name.
-  if (struct stat status{}; ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
-    return make_error(Errc::io, "the store's path is a symbolic link that leads to no file", path);
-  const std::string folder = slash == std::string::npos ? "."
-                             : slash == 0               ? "/"
-                                                        : path.substr(0, slash);
-  if (::realpath(folder.c_str(), resolved) == nullptr)
-    return make_error(Errc::io, "the store's folder does not exist or cannot be entered", folder);
-  std::string canonical(resolved);
-  if (canonical != "/") canonical += '/';
-  return canonical + name;
-}
-
 Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteStoreOptions& options) {
-  SqliteConnection::WriterOptions writer{options.path, options.vfs, options.checkpoint_pages};
-  if (options.vfs.empty()) {
-    Result<std::string> path = canonical_store_path(options.path);
-    if (!path) return path.error();
-    writer.path = std::move(*path);
-  }
-  auto lock = options.take_lock
-                  ? options.take_lock(writer.path)
-                  : take_file_lock(writer.path, options.lock_wait_ms, options.take_over);
-  if (!lock) return lock.error();
-  auto store =
-      std::make_unique<SqliteStore>(std::move(writer), std::move(*lock), options.accepts_loss);
-  if (Result<void> opened = store->open(); !opened) return opened.error();
-  return std::unique_ptr<Store>(std::move(store));
+  return guarded(options.path, [&]() -> Result<std::unique_ptr<Store>> {
+    SqliteConnection::WriterOptions writer{options.path, options.vfs, options.checkpoint_pages};
+    if (options.vfs.empty()) {
+      Result<std::string> path = canonical_store_path(options.path);
+      if (!path) return path.error();
+      writer.path = std::move(*path);
+    }
+    auto lock = options.take_lock
+                    ? options.take_lock(writer.path)
+                    : take_file_lock(writer.path, options.lock_wait_ms, options.take_over);
+    if (!lock) return lock.error();
+    auto store =
+        std::make_unique<SqliteStore>(std::move(writer), std::move(*lock), options.accepts_loss);
+    if (Result<void> opened = store->open(); !opened) return opened.error();
+    return std::unique_ptr<Store>(std::move(store));
+  });
 }
 
 }  // namespace pawl

@@ -5,6 +5,7 @@
 #include <pawl/sqlite_store.hpp>
 
 #include "tools/commands.hpp"
+#include "tools/owner_note.hpp"
 #include "tools/read_labels.hpp"
 #include "tools/read_run.hpp"
 #include "tools/when.hpp"
@@ -78,6 +79,7 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments) 
   std::vector<std::vector<std::string>> lines{
       {"RUN", "FLOW", "STATE", "STARTED", "ENDED", "TOOK", "LABELS"}};
   ExitCode code = ExitCode::succeeded;
+  const std::optional<StoreOwner> hindered = hindered_owner(settings.store);
   for (const RunRow& row : *rows) {
     if (console.json_wanted()) {
       Result<std::optional<StoredRun>> stored = (*store)->load(row.key);
@@ -93,6 +95,7 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments) 
         continue;
       }
       seen->document.erase("steps");
+      note_in(seen->document, seen->state, hindered);
       console.document(seen->document);
     } else {
       if (!row.damage.empty()) code = console.error(make_error(Errc::corrupt, row.damage, row.run));
@@ -109,6 +112,9 @@ ExitCode list_command(const Settings& settings, const ListArguments& arguments) 
     for (std::vector<std::string>& line : lines) line.pop_back();
   if (!console.json_wanted())
     for (const std::string& line : table(lines)) console.data(line);
+  const bool anybody_waits = std::any_of(rows->begin(), rows->end(),
+                                         [](const RunRow& row) { return !is_ended(row.state); });
+  if (hindered && anybody_waits) console.words(text_of(*hindered));
   return code;
 }
 
@@ -116,8 +122,10 @@ ExitCode show_command(const Settings& settings, const std::string& id) {
   Console console(settings);
   const Result<ReadRun> run = read_run(settings.store, id);
   if (!run) return console.error(run.error());
-  const Result<RunView> seen = view(*run);
+  Result<RunView> seen = view(*run);
   if (!seen) return console.error(seen.error());
+  const std::optional<StoreOwner> hindered = hindered_owner(settings.store);
+  note_in(seen->document, seen->state, hindered);
   const json& document = seen->document;
   if (console.json_wanted()) {
     console.document(document);
@@ -142,6 +150,7 @@ ExitCode show_command(const Settings& settings, const std::string& id) {
                  (step.empty() ? "" : ", step " + step) + ": " +
                  document["error"]["message"].get<std::string>());
   }
+  if (hindered && !is_ended(seen->state)) console.data("  " + text_of(*hindered));
   for (const auto& [name, step] : document["steps"].items()) show_step(console, name, step);
   if (seen->state == RunState::succeeded)
     console.data("output: " + printable_text(document["output"].dump(2), 4000));
@@ -152,9 +161,13 @@ ExitCode why_command(const Settings& settings, const std::string& id, const std:
   Console console(settings);
   const Result<ReadRun> run = read_run(settings.store, id);
   if (!run) return console.error(run.error());
-  const auto lines = explain_run(run->flow, id, run->input, run->stored.records, step, now_ms(),
-                                 run->stored.progress);
+  // A clock that was set back tells no owner the time either: see forward_clock.hpp.
+  const std::vector<Record>& records = run->stored.records;
+  const std::int64_t now = std::max(now_ms(), records.empty() ? 0 : records.back().at_ms);
+  auto lines = explain_run(run->flow, id, run->input, records, step, now, run->stored.progress);
   if (!lines) return console.error(lines.error());
+  const std::optional<StoreOwner> hindered = hindered_owner(settings.store);
+  if (hindered && !is_ended(run->stored.row.state)) lines->push_back(text_of(*hindered));
   if (console.json_wanted()) {
     console.document(json{{"run", id}, {"step", step}, {"lines", *lines}});
     return ExitCode::succeeded;

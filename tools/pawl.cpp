@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <csignal>
 #include <exception>
 #include <fcntl.h>
 #include <functional>
@@ -345,6 +346,8 @@ ExitCode main_guarded(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   hold_standard_streams();
+  // A file that may grow no more is an error of the write, and no reason to die.
+  std::signal(SIGXFSZ, SIG_IGN);
   try {
     return static_cast<int>(main_guarded(argc, argv));
   } catch (...) {  // no memory even to tell

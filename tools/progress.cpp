@@ -68,6 +68,8 @@ void Progress::on_event(const EngineEvent& event) {
         line("warning: the store cannot write, and is tried again until it can: " + event.message);
       break;
     case EventKind::store_stalled: line("warning: the store has not answered for 5 s"); break;
+    case EventKind::log_grows: line("warning: " + event.message); break;
+    case EventKind::log_reset: line(event.message); break;
     case EventKind::threads_hang: line("warning: " + event.message); break;
   }
   show_under_way();

@@ -93,7 +93,8 @@ bool receive(int socket_fd, Request& request) {
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE}) std::signal(signal, SIG_DFL);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGXFSZ})
+    std::signal(signal, SIG_DFL);
   for (int i = 0; i < 3; ++i) ::dup2(request.streams[i], i);
   const std::size_t argc = std::strtoul(request.strings[1].c_str(), nullptr, 10);
   std::vector<char*> argv;

@@ -163,9 +163,9 @@ TEST_CASE("durability: the store answers already_exists only for what is committ
     auto store = open_memory_store(world.file);
     return put(*store, start_run("r1")).run;
   }();
-  auto config =
-      StoreActorConfig{std::make_shared<BrokenStore>(world.file, world.disk), world.seams(),
-                       std::make_shared<Reporter>(nullptr, nullptr), std::make_shared<Counters>()};
+  auto config = StoreActorConfig{std::make_shared<BrokenStore>(world.file, world.disk),
+                                 world.seams(), std::make_shared<Reporter>(nullptr, nullptr),
+                                 std::make_shared<Counters>(), LogWatch(0)};
   const StoreActor store = world.system().spawn(store_actor, config);
   std::string answers;
   const auto ask_twice = [&] {

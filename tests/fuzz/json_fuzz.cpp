@@ -12,8 +12,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Result<json> value = parse_json(text, bytes_max);
   const json other = json::parse(text, nullptr, false);
   if (!value) {
-    demand(!value.error().message.empty() || !value.error().problems.empty(),
-           "a refusal says why");
+    demand(!value.error().message.empty() || !value.error().problems.empty(), "a refusal says why");
     demand(is_utf8(value.error().text()), "a refusal is UTF-8 whatever was refused");
     return 0;
   }

@@ -4,7 +4,6 @@
 // holds all the way.
 #include <pawl/flow.hpp>
 #include <pawl/json.hpp>
-#include <pawl/run_document.hpp>
 
 #include "fuzz/fuzz.hpp"
 #include "runtime/flow_machine.hpp"
@@ -46,11 +45,22 @@ const std::vector<Flow>& flows() {
 }
 
 const char* const bodies[] = {
-    "1", "null", "true", "\"x\"", "[]", "{}", "", "{", R"({"code":"step_failed","message":"m"})",
-    R"({"name":"sig","payload":3})", R"({"state":"succeeded","output":null,"error":null})",
+    "1",
+    "null",
+    "true",
+    "\"x\"",
+    "[]",
+    "{}",
+    "",
+    "{",
+    R"({"code":"step_failed","message":"m"})",
+    R"({"name":"sig","payload":3})",
+    R"({"state":"succeeded","output":null,"error":null})",
     R"({"state":"failed","output":null,"error":{"code":"step_failed","step":"a","message":"m"}})",
-    R"({"by":"parent"})", R"({"labels":{"k":"v"},"priority":3})",
-    R"({"parent":{"run":"p","step":"s","depth":1}})", "[1,2,3]"};
+    R"({"by":"parent"})",
+    R"({"labels":{"k":"v"},"priority":3})",
+    R"({"parent":{"run":"p","step":"s","depth":1}})",
+    "[1,2,3]"};
 
 /// What the invariants are checked against.
 struct Witness {
@@ -158,8 +168,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   // Another process reads the same records, and comes to the same state.
   const Result<FlowMachine> again = replayed(flow, "r1", input, lawful);
   demand(again.has_value(), "records that were lawful once are so again");
-  demand(again->outcome().has_value() == machine.outcome().has_value(),
-         "and lead to the same end");
-  static_cast<void>(describe_run(flow, "r1", input, lawful));
+  demand(again->outcome().has_value() == machine.outcome().has_value(), "and lead to the same end");
   return 0;
 }

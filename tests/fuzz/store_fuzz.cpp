@@ -1,6 +1,6 @@
 // A store's files, changed: what opens, lists, loads and verifies them gives answers or errors,
-// whatever they hold. The first byte says what is changed: bytes of a sound store's files at places that the input
-// names, with the pages' checksums made anew or not, or the whole main file.
+// whatever they hold. The first byte says what is changed: bytes of a sound store's files at places
+// that the input names, with the pages' checksums made anew or not, or the whole main file.
 #include <pawl/flow.hpp>
 #include <pawl/sqlite_store.hpp>
 #include <pawl/verify.hpp>
@@ -49,7 +49,7 @@ lab::DiskImage make_store() {
   return image;
 }
 
-void read_all_of(Store& store) {
+void read_all_of(StoreView& store) {
   const auto rows = store.list({});
   if (!rows) return;
   for (const RunRow& row : *rows) static_cast<void>(store.load(row.run));
@@ -68,7 +68,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     main = std::string(bytes.rest());
     if ((how & 8) != 0) image.erase(std::string(name) + "-wal");
   } else {
-    std::string& changed = (how & 7) < 4 ? main : image[std::string(name) + ((how & 1) != 0 ? "-mark" : "-wal")];
+    std::string& changed =
+        (how & 7) < 4 ? main : image[std::string(name) + ((how & 1) != 0 ? "-mark" : "-wal")];
     for (int i = 0; i < 16 && !bytes.empty() && !changed.empty(); ++i) {
       const std::size_t at = bytes.word() % changed.size();
       if (bytes.below(16) == 0) {

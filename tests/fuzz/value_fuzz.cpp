@@ -11,7 +11,6 @@ using fuzz::demand;
 
 namespace {
 
-
 /// All that a reference can name.
 const json input = json::parse(R"({"n": 3, "half": 0.5, "name": "\u00c4pfel", "empty": "",
   "list": [1, {"deep": [true, null]}, "x"], "large": 18446744073709551615, "least": -9223372036854775808,

@@ -254,15 +254,6 @@ TEST_CASE("sqlite: a lock file that cannot be one is told with its reason", "[st
   CHECK(told.where == path + ".lock");
 }
 
-TEST_CASE("sqlite: a file system without shared memory is refused, which a log needs", "[store]") {
-  TempFolder folder;
-  SqliteStoreOptions options{folder / "pawl.db"};
-  options.vfs = "unix-dotfile";
-  const Error told = open_sqlite_store(options).error();
-  CHECK(told.code == Errc::io);
-  CHECK(told.message.find("SQLite's journal_mode is delete instead of wal") == 0);
-}
-
 TEST_CASE("sqlite: a newer format is refused by name", "[store]") {
   TempFolder folder;
   open_sqlite_store({folder / "pawl.db"}).value();

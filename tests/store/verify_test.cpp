@@ -94,7 +94,7 @@ TEST_CASE("verify: each kind of damage that has the right checksums is found and
       {"DELETE FROM events WHERE kind = 1 AND run = 1", "run_unreadable:done "},
       {"UPDATE events SET body = '{}' WHERE kind = 7 AND run = 1", "records_unlawful:done "},
       {"UPDATE events SET body = '{' WHERE kind = 3 AND step = 'a' AND run = 1",
-       "output_damaged:done "},
+       "output_damaged:done records_unlawful:done "},
       {"UPDATE events SET commit_seq = 1 WHERE seq = 5", "order_broken: "},
       {"UPDATE events SET at_ms = 1 WHERE seq = 9", "order_broken: "},
       {"UPDATE events SET epoch = 99 WHERE seq = 10", "order_broken: "},

@@ -94,7 +94,9 @@ int open_file(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int
   wrapper->base.pMethods = nullptr;
   wrapper->real =
       static_cast<sqlite3_file*>(std::calloc(1, static_cast<std::size_t>(system_vfs()->szOsFile)));
-  const int code = system_vfs()->xOpen(system_vfs(), name, wrapper->real, flags, out);
+  const int code = fails(FaultyVfs::Operation::open)
+                       ? fail_code.load()
+                       : system_vfs()->xOpen(system_vfs(), name, wrapper->real, flags, out);
   if (code == SQLITE_OK)
     wrapper->base.pMethods = &methods();
   else

@@ -1,4 +1,4 @@
-// A SQLite VFS in front of the system's, whose syncs and writes fail when a test says so.
+// A SQLite VFS in front of the system's, whose syncs, writes and opens fail when a test says so.
 #pragma once
 
 #include <string>
@@ -9,7 +9,7 @@ struct FaultyVfs {
   /// Registers the VFS once and gives its name.
   static std::string name();
 
-  enum class Operation { sync, write };
+  enum class Operation { sync, write, open };
 
   static constexpr int forever = 1'000'000'000;
 

@@ -138,8 +138,8 @@ class World {
   caf::actor_system& system() { return *system_; }
 
   EngineSeams seams() const {
-    return {std::make_shared<WorldClock>(*scheduler_, start_ms_), std::make_shared<WorldRandom>(),
-            executor};
+    return {std::make_shared<WorldClock>(*scheduler_, start_ms_, set_by_ms_),
+            std::make_shared<WorldRandom>(), executor};
   }
 
   Run start(const std::string& flow, const std::string& run = "r1",
@@ -201,6 +201,9 @@ class World {
   /// `ms` pass; timers go off, and nobody takes notice yet.
   void pass(std::int64_t ms) { scheduler_->advance_time(std::chrono::milliseconds(ms)); }
 
+  /// Somebody sets the machine's clock forth, or back.
+  void set_clock(std::int64_t by_ms) { *set_by_ms_ += by_ms; }
+
   /// One message or job; when there is none, the next timer. False if there is no timer either.
   bool step_or_wait() { return step() || (scheduler_->has_pending_timeout() && wait()); }
 
@@ -242,10 +245,13 @@ class World {
 
  private:
   struct WorldClock final : Clock {
-    WorldClock(caf::scheduler::test_coordinator& scheduler, std::int64_t start)
-        : scheduler_(scheduler), start_ms_(start) {}
+    WorldClock(caf::scheduler::test_coordinator& scheduler, std::int64_t start,
+               std::shared_ptr<std::int64_t> set_by_ms)
+        : scheduler_(scheduler), start_ms_(start), set_by_ms_(std::move(set_by_ms)) {}
 
-    std::int64_t now_ms() const override { return start_ms_ + steady_us() / 1000 - 1000; }
+    std::int64_t now_ms() const override {
+      return start_ms_ + *set_by_ms_ + steady_us() / 1000 - 1000;
+    }
 
     std::int64_t steady_us() const override {
       const auto elapsed = scheduler_.clock().now().time_since_epoch();
@@ -254,6 +260,7 @@ class World {
 
     caf::scheduler::test_coordinator& scheduler_;
     std::int64_t start_ms_;
+    std::shared_ptr<std::int64_t> set_by_ms_;
   };
 
   struct WorldRandom final : RandomSource {
@@ -279,6 +286,7 @@ class World {
   Config config_;
   std::mt19937_64 random_;
   std::int64_t start_ms_;
+  std::shared_ptr<std::int64_t> set_by_ms_ = std::make_shared<std::int64_t>(0);
   std::unique_ptr<caf::actor_system> system_;
   caf::scheduler::test_coordinator* scheduler_ = nullptr;
   BrokenStore* store_ = nullptr;  // the actors' own

@@ -96,6 +96,10 @@ struct EngineOptions {
   bool take_over = false;
   int checkpoint_pages = 4000;
 
+  /// How much the store's log may hold before event `log_grows` tells of it; 0: it is never told.
+  /// Only a log that cannot be begun anew counts, mostly because somebody reads.
+  std::int64_t log_bytes_warn = std::int64_t{256} << 20;
+
   EventListener on_event = {};
   LogSink on_log = {};
   EngineSeams seams = {};

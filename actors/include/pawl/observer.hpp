@@ -25,8 +25,11 @@ enum class EventKind {
   late_answer,       ///< an answer came after its attempt had ended; it was not used
   write_failed,      ///< the store could not write; the same bytes are written again: `message`
   store_stalled,     ///< a write was not answered, or failed, for 5 s; the engine goes on waiting
-  threads_hang,      ///< steps that do not return hold so many threads that others may have to
-                     ///< wait: `message`
+  log_grows,  ///< the store's log is larger than `log_bytes_warn` and cannot be begun anew, mostly
+              ///< because of a reader: `message`; told again at each doubling
+  log_reset,  ///< that is over
+  threads_hang,  ///< steps that do not return hold so many threads that others may have to
+                 ///< wait: `message`
 };
 
 /// Gives the enumerator's own spelling.

@@ -3,8 +3,10 @@
 
 #include <pawl/store.hpp>
 
+#include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace pawl {
@@ -13,6 +15,12 @@ namespace pawl {
 class OwnerLock {
  public:
   virtual ~OwnerLock() = default;
+
+  /// Notes for whoever looks at the store what keeps its owner from writing: the store itself
+  /// cannot be told. Needs no space on the disk; what cannot be noted is left out.
+  ///
+  /// Given: `why`, nothing once it can write again.
+  virtual void note_cannot_write(std::optional<Errc> /*why*/, std::int64_t /*since_ms*/) noexcept {}
 };
 
 using TakeOwnerLock =
@@ -30,6 +38,19 @@ using TakeOwnerLock =
 /// Source: fcntl(2), "Open file description locks".
 Result<std::unique_ptr<OwnerLock>> take_file_lock(const std::string& store_path, int wait_ms,
                                                   bool take_over = false);
+
+/// What a store's lock file tells of its owner.
+struct StoreOwner {
+  std::int64_t process = 0;  ///< its pid, on its machine; 0 if it does not say
+  /// What kept it from writing when it last tried; nothing if it could.
+  std::optional<Errc> cannot_write = {};
+  std::int64_t since_ms = 0;  ///< with `cannot_write`: since when
+};
+
+/// Who owns a store at this moment; nothing if nobody does, whatever the last one has left there.
+///
+/// Errors: those of `canonical_store_path`; Errc::io.
+Result<std::optional<StoreOwner>> find_store_owner(const std::string& path);
 
 struct SqliteStoreOptions {
   std::string path;

@@ -193,6 +193,14 @@ class StoreView {
   virtual Result<std::int64_t> count_unfinished() = 0;
 };
 
+/// How a store's log stands: what is written goes there first, and from there to the main file.
+struct StoreLog {
+  std::int64_t bytes = 0;  ///< what it holds since it was last begun anew, whatever its file's size
+  bool held = false;       ///< whether it was to be begun anew, and goes on growing instead
+  std::string failure = {};  ///< why it could not be moved into the main file; empty if it could,
+                             ///< as far as those let it who read
+};
+
 /// A store with the right to write: one owner at a time.
 ///
 /// Threads: one at a time.
@@ -222,6 +230,9 @@ class Store : public StoreView {
   /// The size of the log's file, which is not cut when its content has gone to the main file; 0 for
   /// stores without a log.
   virtual std::int64_t wal_bytes() const = 0;
+
+  /// What the log holds, as of the last write. Costs nothing; stores without a log need none.
+  virtual StoreLog log() const { return {}; }
 };
 
 }  // namespace pawl
