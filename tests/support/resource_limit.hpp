@@ -5,6 +5,20 @@
 
 namespace pawl {
 
+/// Whether a sanitizer watches. It looks at memory through pipes, and takes a process without
+/// descriptors for one with wild pointers.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+constexpr bool is_sanitized = true;
+#else
+constexpr bool is_sanitized = false;
+#endif
+
 class ResourceLimit {
  public:
   using Resource = decltype(RLIMIT_NOFILE);

@@ -5,6 +5,7 @@
 
 #include "support/catch.hpp"
 #include "support/process.hpp"
+#include "support/resource_limit.hpp"
 #include "support/temp_folder.hpp"
 
 #include <atomic>
@@ -140,6 +141,7 @@ TEST_CASE("neighbours: programs that pawl starts die of their own too large file
 
 TEST_CASE("neighbours: however few descriptors there are, the command says so and does not crash",
           "[tools]") {
+  if (is_sanitized) return;  // which needs descriptors itself
   Scarce scarce(1, 1);
   REQUIRE(scarce.pawl({"run", "first.json", "--id", "r0"}).code == 0);
   for (const std::string command : {"list", "resume"}) {
@@ -160,6 +162,7 @@ TEST_CASE("neighbours: however few descriptors there are, the command says so an
 
 TEST_CASE("neighbours: a step that finds no descriptors is tried again until there are some",
           "[tools]") {
+  if (is_sanitized) return;  // which needs descriptors itself
   Scarce scarce(3, 10);
   json flow = json::parse(scarce.text("flow.json"));
   flow["steps"]["a"]["with"]["argv"] = {
