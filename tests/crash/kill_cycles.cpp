@@ -186,7 +186,14 @@ class World {
       for (const auto& [run, known] : runs_)  // the new one is among them
         if (!known.ended) go_on_with(run, known.n);
       for (const Run& run : waited) {
-        const std::optional<Outcome> end = run.wait_for(60'000);
+        std::optional<Outcome> end = run.wait_for(60'000);
+        // Ten kills in a row at one step: a person is asked, and says that it is to go on.
+        if (end && end->error && end->error->code == Errc::crash_loop) {
+          tell("B " + run.id());
+          if (const auto unblocked = engine->unblock(run.id()); !unblocked)
+            tell("X " + run.id() + " cannot be unblocked: " + unblocked.error().text());
+          end = run.wait_for(60'000);
+        }
         tell(!end               ? "X " + run.id() + " has not ended within a minute"
              : end->succeeded() ? "E " + run.id() + " " + end->output.dump()
                                 : "X " + run.id() + " does not succeed");
