@@ -112,14 +112,15 @@ Result<std::vector<WriteReply>> StoreActorState::write(const std::vector<const W
 
 void StoreActorState::look_at_log() {
   const StoreLog log = config.store->log();
+  const LogWatch::News news = config.log_watch.on_commit(log.bytes, log.held);
+  if (news == LogWatch::News::none) return;
   EngineEvent event;
-  const std::string size = std::to_string(log.bytes >> 20) + " MiB";
-  switch (config.log_watch.on_commit(log.bytes, log.held)) {
+  switch (news) {
     case LogWatch::News::none: return;
     case LogWatch::News::grows:
       event.kind = EventKind::log_grows;
       event.message =
-          "the store's log (-wal) has grown to " + size +
+          "the store's log (-wal) has grown to " + std::to_string(log.bytes >> 20) + " MiB" +
           (log.failure.empty()
                ? ", because somebody reads the store in one long transaction, such as a backup, "
                  "`pawl verify` or an sqlite3 shell; once that ends the log is begun anew"

@@ -19,8 +19,9 @@ std::size_t life_that_fails(const LabCase& lab_case) {
 
 }  // namespace
 
-std::vector<LabCase> cases_to_fail_in(const LabCase& course, const LifeEnd& baseline,
+std::vector<LabCase> cases_to_fail_in(LabCase course, const LifeEnd& baseline,
                                       const Options& options) {
+  course.lives.back().faults.clear();
   std::vector<LabCase> cases{course};
   const std::size_t positions = baseline.course.entries().size() + 1;
   const std::size_t wanted = std::min(options.fault_recoveries, positions);

@@ -10,8 +10,9 @@ namespace pawl::lab {
 /// The cases whose last lives are to suffer: the course itself, and recoveries after kills that are
 /// spread over it.
 ///
-/// Given: `course`, the undisturbed case, and `baseline`, how its life went.
-std::vector<LabCase> cases_to_fail_in(const LabCase& course, const LifeEnd& baseline,
+/// Given: `course`, the case without crashes, whose own faults are left out; `baseline`, how its
+///        life went.
+std::vector<LabCase> cases_to_fail_in(LabCase course, const LifeEnd& baseline,
                                       const Options& options);
 
 /// That life, with each of its operations failing in each way: once, for a while, for ever.

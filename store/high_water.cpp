@@ -2,8 +2,8 @@
 
 #include <pawl/digest.hpp>
 
+#include "store/checked_vfs.hpp"
 #include "store/meta.hpp"
-#include "store/sqlite_error.hpp"
 #include "store/sqlite_pruner.hpp"
 
 #include <SQLiteCpp/Exception.h>
@@ -76,11 +76,10 @@ const char* const what_to_do =
 class HighWaterFile::File {
  public:
   File(const std::string& path, const std::string& vfs, int flags) : path_(path) {
-    sqlite3_vfs* const files = sqlite3_vfs_find(vfs.empty() ? nullptr : vfs.c_str());
-    if (files == nullptr) throw SQLite::Exception("no such VFS: " + vfs, SQLITE_ERROR);
+    // A mark that is read short although it is there must not count as none.
+    sqlite3_vfs* const files = sqlite3_vfs_find(checked_vfs(vfs).c_str());
     memory_.resize(static_cast<std::size_t>(files->szOsFile) / sizeof(std::max_align_t) + 1);
     const int code = files->xOpen(files, path_.c_str(), file(), flags, nullptr);
-    note_opening(code);
     if (code == SQLITE_OK) return;
     close();
     fail(code, "opened");

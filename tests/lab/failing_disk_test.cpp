@@ -2,8 +2,11 @@
 #include "lab/failing_disk.hpp"
 
 #include <pawl/lab_catch.hpp>
+#include <pawl/sqlite_store.hpp>
 
 #include "lab/exploration_lock.hpp"
+#include "lab/free_lock.hpp"
+#include "lab/own_scenarios.hpp"
 #include "support/figure.hpp"
 
 #include <algorithm>
@@ -107,14 +110,35 @@ TEST_CASE("faults: a journal that is read short is no reason to go on without it
   const lab::Scenario scenario{flow, {{"run-1", json::object()}}, [] {
                                  return lab::Outside{answers, {}};
                                }};
-  // The store is being made in a transaction that has a rollback journal: then the kill, then the
-  // short read, then a process that would roll back what the one before it has written.
-  for (std::size_t position = 0; position < 15; ++position)
-    for (std::int64_t operation = 0; operation < 15; ++operation) {
-      lab::LabCase lab_case;
-      lab_case.lives.resize(2);
-      lab_case.lives[0].crash = lab::Crash{position, lab::Loss::kill, 0};
-      lab_case.lives[1].faults.push_back({operation, lab::FaultKind::short_read, false});
-      CHECK_THAT(lab::replay(scenario, lab_case), holds());
-    }
+  for (const lab::LabCase& lab_case : short_reads_after_making())
+    CHECK_THAT(lab::replay(scenario, lab_case), holds());
+}
+
+TEST_CASE("faults: a log that is lost is told of, whichever read is short", "[lab]") {
+  const lab::ExplorationLock lock;
+  const lab::Scenario scenario{flow_of_five(), {{"run-1", json::object()}}, [] {
+                                 return lab::Outside{answers, {}};
+                               }};
+  lab::Life killed;
+  killed.crash = lab::Crash{170, lab::Loss::kill, 0};
+  const lab::LifeEnd end = lab::live_in(scenario, scenario.outside(), {}, killed, false);
+  lab::DiskImage image = lab::outlook_after({}, end, killed).image;
+  REQUIRE(image.erase("pawl.db-wal") == 1);
+  REQUIRE(image.count("pawl.db-mark") == 1);
+  bool landed = true;
+  for (std::int64_t operation = 0; landed; ++operation) {
+    lab::Course course;
+    lab::Disk disk(image, course, {{operation, lab::FaultKind::short_read, false}});
+    lab::set_current_disk(&disk);
+    SqliteStoreOptions options{"pawl.db"};
+    options.vfs = lab::lab_vfs;
+    options.take_lock = &lab::FreeLock::take;
+    const auto opened = open_sqlite_store(options);
+    lab::set_current_disk(nullptr);
+    landed = disk.failed();
+    CAPTURE(operation);
+    REQUIRE_FALSE(opened);
+    CHECK(opened.error().code == (landed ? Errc::io : Errc::rolled_back));
+    CHECK((landed || operation > 20));
+  }
 }

@@ -256,17 +256,12 @@ std::optional<Caught> hunt_courses(std::uint64_t first_seed, double seconds_max,
 
 /// A short read while the store is opened whose making was cut off.
 std::optional<Caught> hunt_making(const lab::Scenario& scenario, std::int64_t& cases) {
-  for (std::size_t position = 0; position < 15; ++position)
-    for (std::int64_t operation = 0; operation < 15; ++operation) {
-      lab::LabCase lab_case;
-      lab_case.lives.resize(2);
-      lab_case.lives[0].crash = lab::Crash{position, lab::Loss::kill, 0};
-      lab_case.lives[1].faults.push_back({operation, lab::FaultKind::short_read, false});
-      ++cases;
-      if (auto caught = caught_by(lab::replay(scenario, lab_case),
-                                  "a short read after a kill while the store is made"))
-        return caught;
-    }
+  for (const lab::LabCase& lab_case : short_reads_after_making()) {
+    ++cases;
+    if (auto caught = caught_by(lab::replay(scenario, lab_case),
+                                "a short read after a kill while the store is made"))
+      return caught;
+  }
   return std::nullopt;
 }
 

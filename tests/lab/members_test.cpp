@@ -74,18 +74,19 @@ lab::Options options() {
   return made;
 }
 
-lab::Report explored(const json& input, const std::string& figure = "crashes_other") {
+lab::Report explored(const json& input, const std::string& figure = {}) {
   lab::Scenario scenario{parse_flow(members).value(), {{"r1", input}}, outside, {}};
   scenario.signals.push_back({"r1", {"go", "now", "s1"}});
   scenario.signals.push_back({"r1.trip", {"go", "there", "s2"}});
   lab::Options some = options();
   const lab::Report report = lab::explore(scenario, some);
   if (some.depth > 1) WARN(report.text());
-  note_figure(figure, with_commas(report.cases) +
-                          " cases of a flow with every member (every crash" +
-                          (some.depth > 1 ? " and every crash in every recovery" : "") +
-                          ", by kill, power loss and torn writes): " +
-                          std::to_string(report.violations.size()) + " violations");
+  if (!figure.empty())
+    note_figure(figure, with_commas(report.cases) +
+                            " cases of a flow with every member (every crash" +
+                            (some.depth > 1 ? " and every crash in every recovery" : "") +
+                            ", by kill, power loss and torn writes): " +
+                            std::to_string(report.violations.size()) + " violations");
   return report;
 }
 

@@ -229,4 +229,19 @@ inline std::vector<OwnScenario> own_scenarios() {
   };
 }
 
+/// The store is being made in a transaction that has a rollback journal when the process is killed;
+/// the next one reads short once. The one after that would roll back what the second has written.
+inline std::vector<lab::LabCase> short_reads_after_making() {
+  std::vector<lab::LabCase> cases;
+  for (std::size_t position = 0; position < 15; ++position)
+    for (std::int64_t operation = 0; operation < 15; ++operation) {
+      lab::LabCase lab_case;
+      lab_case.lives.resize(2);
+      lab_case.lives[0].crash = lab::Crash{position, lab::Loss::kill, 0};
+      lab_case.lives[1].faults.push_back({operation, lab::FaultKind::short_read, false});
+      cases.push_back(std::move(lab_case));
+    }
+  return cases;
+}
+
 }  // namespace pawl

@@ -30,9 +30,8 @@ using TakeOwnerLock =
 /// process dies, and children that the process starts do not keep it. The file holds the owner's
 /// pid and when it began.
 ///
-/// Given:  `take_over`, whether an owner that does not go away within `wait_ms` is killed
-/// (SIGKILL),
-///         if it is the process that the lock file names, with that beginning, on this machine.
+/// Given:  `take_over`: an owner that does not go away within `wait_ms` is killed by SIGKILL, if it
+///         is the process that the lock file names, with that beginning, on this machine.
 /// Errors: Errc::in_use, naming the process, when the owner does not go away within `wait_ms`, or
 ///         why it cannot be taken over; Errc::io.
 /// Source: fcntl(2), "Open file description locks".
