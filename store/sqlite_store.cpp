@@ -64,7 +64,7 @@ class SqliteStore final : public Store {
 
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
                                         std::int64_t now_ms) override {
-    auto replies = twice_if_corrupt([&] { return write_transaction(batch, now_ms); });
+    auto replies = past_damaged_rows([&] { return write_transaction(batch, now_ms); });
     tell_onlookers(replies ? std::nullopt : std::optional<Errc>(replies.error().code), now_ms);
     return replies;
   }
@@ -209,25 +209,19 @@ class SqliteStore final : public Store {
 
   template <class Read>
   auto read(Read&& read) -> decltype(read()) {
-    return twice_if_corrupt(std::forward<Read>(read));
+    return past_damaged_rows(std::forward<Read>(read));
   }
 
-  /// A page that was read short looks corrupt, and the first one foreign, for as long as its
-  /// connection keeps it: what looks so is looked at once more by a connection that keeps nothing.
+  /// Does `work`, once more if damaged pages were in its way whose rows alone are damaged.
   template <class Work>
-  auto twice_if_corrupt(Work&& work) -> decltype(work()) {
-    return guarded(options_.path, [&] { return twice_if_corrupt_unguarded(work); });
+  auto past_damaged_rows(Work&& work) -> decltype(work()) {
+    return guarded(options_.path, [&] { return past_damaged_rows_unguarded(work); });
   }
 
   template <class Work>
-  auto twice_if_corrupt_unguarded(Work& work) -> decltype(work()) {
+  auto past_damaged_rows_unguarded(Work& work) -> decltype(work()) {
     auto result = on_a_whole_connection(work);
-    if (result || mutant("short_read_believed")) return result;
-    const Errc code = result.error().code;
-    const bool may_be_misread =
-        code == Errc::corrupt || code == Errc::foreign_file || code == Errc::newer_format;
-    if (!may_be_misread) return result;
-    accept_damaged_rows();
+    if (result || result.error().code != Errc::corrupt || !accept_damaged_rows()) return result;
     return on_a_whole_connection(work);
   }
 
@@ -241,13 +235,15 @@ class SqliteStore final : public Store {
     if (code != SQLITE_OK) throw SQLite::Exception(connection_->db().getHandle(), code);
   }
 
-  /// If damaged pages were in the way, and rows alone are damaged in them, the next connection
-  /// reads them: each row tells of itself.
-  void accept_damaged_rows() {
+  /// Whether damaged pages were in the way in which rows alone are damaged: the next connection
+  /// reads them, for each row tells of itself.
+  bool accept_damaged_rows() {
     if (!connection_ || !has_damaged_pages(take_damaged_pages(connection_->db().getHandle())))
-      return;
-    if (auto pages = pages_of_damaged_rows(options_.path, options_.vfs))
-      options_.accepted = std::move(*pages);
+      return false;
+    auto pages = pages_of_damaged_rows(options_.path, options_.vfs);
+    if (!pages) return false;
+    options_.accepted = std::move(*pages);
+    return true;
   }
 
   /// Runs `work`; after an error the next work gets a connection that is opened anew.
