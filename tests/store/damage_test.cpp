@@ -185,6 +185,47 @@ TEST_CASE("damage: a run with a damaged row is set aside by name, and the others
         WriteStatus::written);
 }
 
+TEST_CASE("damage: a page that is damaged under an owner costs the runs whose rows are, no others",
+          "[store]") {
+  Filled filled(200);
+  auto store = open_sqlite_store({filled.path}).value();
+  std::string main;
+  {
+    std::ifstream file(filled.path, std::ios::binary);
+    main.assign(std::istreambuf_iterator<char>(file), {});
+  }
+  // An output of some run, far from what the opening has read and keeps.
+  const std::size_t body = main.find(std::string(50, 'a'), main.size() / 2);
+  REQUIRE(body != std::string::npos);
+  std::fstream(filled.path, std::ios::in | std::ios::out | std::ios::binary)
+          .seekp(static_cast<std::streamoff>(body))
+      << "bbb";  // more than a checksum puts right
+  const RunRow row = [&] {
+    const auto reader = open_sqlite_reader(filled.path).value();
+    for (const RunRow& other : reader->list({}).value())
+      if (!reader->load(other.run)) return other;
+    return RunRow();
+  }();
+  REQUIRE_FALSE(row.run.empty());
+  // Whatever meets the page first gets past it.
+  const auto write = [&] {
+    CHECK(put(*store, append(row.key, output_record("a", 1, 2))).error.code == Errc::corrupt);
+  };
+  const bool is_written_first = GENERATE(true, false);
+  CAPTURE(is_written_first);
+  if (is_written_first) write();
+  for (const auto& [id, lines] : filled.runs) {
+    CAPTURE(id);
+    const auto run = store->load(id);
+    REQUIRE(run.has_value() == (id != row.run));
+    if (run) CHECK(lines_of(**run) == lines);
+    if (!run) CHECK(run.error().where == id);
+  }
+  if (!is_written_first) write();
+  CHECK(put(*store, append(filled.half, output_record("a", 2, "x"))).status ==
+        WriteStatus::written);
+}
+
 TEST_CASE("damage: nothing is written to a run whose row is damaged", "[store]") {
   Filled filled;
   run_sql(filled.path, "UPDATE runs SET state = 7 WHERE id = 'half'");
