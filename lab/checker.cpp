@@ -2,6 +2,7 @@
 
 #include <pawl/limits.hpp>
 
+#include "lab/answers_check.hpp"
 #include "lab/own_steps_check.hpp"
 #include "lab/pause_check.hpp"
 #include "lab/progress_check.hpp"
@@ -40,17 +41,13 @@ class Check {
     history_.each([&](const HistoryEvent& event) { take(event); });
     check_ends();
     check_stored();
-    for (Breach& of_turns : check_turns(scenario_, history_, runs_))
-      breach(of_turns.invariant.c_str(), std::move(of_turns.message));
-    if (stored_alone)
-      for (Breach& alone : check_stored_alone(scenario_, runs_))
-        breach(alone.invariant.c_str(), std::move(alone.message));
-    for (Breach& reported : check_progress(scenario_, history_, runs_))
-      breach(reported.invariant.c_str(), std::move(reported.message));
+    add(check_turns(scenario_, history_, runs_));
+    if (stored_alone) add(check_stored_alone(scenario_, runs_));
+    add(check_answers(history_, runs_));
+    add(check_progress(scenario_, history_, runs_));
     for (const StoredRun& run : runs_)
       if (const Plan& plan = plan_of(run.row.run); has_own_steps(plan))
-        for (Breach& own : check_own_steps(plan, run, signalled_[run.row.run]))
-          breach(own.invariant.c_str(), std::move(own.message));
+        add(check_own_steps(plan, run, signalled_[run.row.run]));
     return std::move(breaches_);
   }
 
@@ -59,6 +56,10 @@ class Check {
     for (const Breach& known : breaches_)
       if (known.invariant == invariant) return;
     breaches_.push_back({invariant, std::move(message)});
+  }
+
+  void add(std::vector<Breach> found) {
+    for (Breach& one : found) breach(one.invariant.c_str(), std::move(one.message));
   }
 
   /// What is no run of the case is told of elsewhere.

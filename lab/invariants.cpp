@@ -11,6 +11,7 @@ const std::vector<std::string_view>& invariants() {
       "nothing_runs_after_its_completion",
       "attempt_runs_once",
       "bodies_are_counted",
+      "answers_are_recorded",
       "attempts_are_counted",
       "one_key",
       "inputs_are_durable",
