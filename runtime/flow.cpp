@@ -2,10 +2,10 @@
 #include <pawl/limits.hpp>
 
 #include "runtime/plan.hpp"
+#include "runtime/text_file.hpp"
 #include "runtime/validate.hpp"
 
-#include <filesystem>
-#include <fstream>
+#include <optional>
 #include <sstream>
 #include <utility>
 
@@ -44,14 +44,9 @@ Result<Flow> parse_flow(std::string_view text, const StepTypes* types) {
 }
 
 Result<Flow> load_flow(const std::string& path, const StepTypes* types) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  // An empty file sets failbit on `text`; the parser has the better message for it. A folder opens,
-  // and reads as empty.
-  if (file) text << file.rdbuf();
-  if (!file || std::filesystem::is_directory(path))
-    return make_error(Errc::io, "the flow's file cannot be read", path);
-  Result<Flow> flow = parse_flow(text.str(), types);
+  const std::optional<std::string> text = read_text_file(path, Limits::flow_bytes_max);
+  if (!text) return make_error(Errc::io, "the flow's file cannot be read", path);
+  Result<Flow> flow = parse_flow(*text, types);
   if (flow) return flow;
   Error error = flow.error();
   error.where = path;

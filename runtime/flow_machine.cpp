@@ -35,6 +35,8 @@ FlowMachine::FlowMachine(std::shared_ptr<const Plan> plan, RunId run, json input
 
 Result<Commands> FlowMachine::apply(const Event& event) {
   Commands commands;
+  // Timers may be under way when the run ends.
+  if (outcome_ && !std::holds_alternative<Recorded>(event)) return commands;
   if (const auto* recorded = std::get_if<Recorded>(&event)) {
     if (Result<void> taken = take(recorded->record); !taken) return taken.error();
   } else if (std::holds_alternative<Resumed>(event)) {
@@ -144,9 +146,7 @@ Result<void> FlowMachine::take_receipt(const Record& record, std::size_t i) {
     default: break;
   }
   if (step.phase == Phase::child) return take_child_end(record, i);
-  const StepKind kind = step.definition->kind;
-  if ((kind != StepKind::task || record.attempt == 0) && record.end == AttemptEnd::fatal &&
-      step.phase != Phase::succeeded && (step.phase != Phase::pending || kind == StepKind::value)) {
+  if (record.end == AttemptEnd::fatal && may_fail_by_itself(step, record)) {
     take_own_failure(record, i);
     return {};
   }

@@ -281,6 +281,7 @@ class FlowMachine {
 
   // Branches, values, sleeps and awaits (flow_machine_own.cpp).
   Result<void> take_own_output(const Record& record, std::size_t i);
+  bool may_fail_by_itself(const Step& step, const Record& record) const;
   void take_own_failure(const Record& record, std::size_t i);
   void begin_own(std::size_t i);
   void begin_sleep(std::size_t i);

@@ -55,6 +55,18 @@ Result<void> FlowMachine::take_own_output(const Record& record, std::size_t i) {
   return {};
 }
 
+/// Whether a step can have failed without an attempt that did: one that no attempt performs, a task
+/// whose default cannot be computed, or one whose failure a fork shares.
+bool FlowMachine::may_fail_by_itself(const Step& step, const Record& record) const {
+  const StepKind kind = step.definition->kind;
+  if (step.phase == Phase::succeeded || step.phase == Phase::excluded) return false;
+  if (step.phase == Phase::pending && kind != StepKind::value) return false;
+  if (kind != StepKind::task) return true;
+  // A cancel, or another step's failure, may stand before the default's.
+  return record.attempt == 0 && (sharing_ || step.phase == Phase::computing ||
+                                 step.phase == Phase::stopped || step.phase == Phase::failed);
+}
+
 void FlowMachine::take_own_failure(const Record& record, std::size_t i) {
   if (steps_[i].phase == Phase::stopped || steps_[i].phase == Phase::failed) return;
   Error error = error_from_body(record.body);

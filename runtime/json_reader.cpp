@@ -2,6 +2,8 @@
 
 #include <pawl/limits.hpp>
 
+#include "runtime/mutant.hpp"
+
 namespace pawl {
 
 namespace {
@@ -37,7 +39,7 @@ class StrictBuilder final : public nlohmann::json_sax<json> {
     level.key = std::move(name);
     level.in_member = true;
     level.duplicate = level.value.contains(level.key);
-    if (level.duplicate)
+    if (level.duplicate && !mutant("input_duplicate_key_kept"))
       complain("duplicate_key", "the key \"" + printable_text(level.key, 80) +
                                     "\" stands here twice; keep one of them");
     return true;
@@ -130,11 +132,18 @@ JsonReading read_json(std::string_view text, std::size_t bytes_max) {
   if (text.size() > bytes_max)
     return {std::nullopt,
             {{"", "too_large",
-              "the text has " + std::to_string(text.size()) + " bytes; at most " +
-                  std::to_string(bytes_max) + " are allowed"}}};
+              "the text has more than " + std::to_string(bytes_max) +
+                  " bytes, the most that is allowed; put what is large into a file, and its name "
+                  "here"}}};
   StrictBuilder builder;
   const bool complete = json::sax_parse(text.begin(), text.end(), &builder);
-  return builder.take(complete);
+  JsonReading reading = builder.take(complete);
+  // The library takes a NUL for the text's end, and what follows it for nothing.
+  if (const std::size_t at = text.find('\0'); complete && at != std::string_view::npos)
+    reading.problems.push_back({"", "syntax",
+                                "a raw NUL stands at byte " + std::to_string(at) +
+                                    ", behind the value; a string has it as \\u0000"});
+  return reading;
 }
 
 }  // namespace pawl

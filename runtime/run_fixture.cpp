@@ -2,16 +2,15 @@
 #include <pawl/limits.hpp>
 #include <pawl/run_fixture.hpp>
 
+#include "runtime/mutant.hpp"
 #include "runtime/nearest_name.hpp"
+#include "runtime/text_file.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
-#include <filesystem>
-#include <fstream>
 #include <limits>
 #include <optional>
-#include <sstream>
 #include <utility>
 
 namespace pawl {
@@ -44,8 +43,8 @@ std::string quoted(const std::string& text) {
 /// Given: `indent`, as in `json::dump`.
 std::string json_member(const std::string& name, const std::string& text, int indent = -1) {
   const Result<json> value = parse_json(text, fixture_bytes_max);
-  const bool comes_back =
-      value && depth_of(*value) + levels_around <= Limits::json_depth_max && value->dump() == text;
+  const bool comes_back = value && depth_of(*value) + levels_around <= Limits::json_depth_max &&
+                          (value->dump() == text || mutant("input_fixture_text_as_json"));
   if (!comes_back) return quoted(name + "_text") + ": " + quoted(text);
   std::string shown = indent < 0 ? text : value->dump(indent);
   // Lines end between members only: within strings they are escaped.
@@ -341,12 +340,9 @@ Result<RunFixture> parse_run_fixture(std::string_view text) {
 }
 
 Result<RunFixture> load_run_fixture(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  if (file) text << file.rdbuf();
-  if (!file || std::filesystem::is_directory(path))
-    return make_error(Errc::io, "the fixture's file cannot be read", path);
-  Result<RunFixture> fixture = parse_run_fixture(text.str());
+  const std::optional<std::string> text = read_text_file(path, fixture_bytes_max);
+  if (!text) return make_error(Errc::io, "the fixture's file cannot be read", path);
+  Result<RunFixture> fixture = parse_run_fixture(*text);
   if (fixture) return fixture;
   return below(fixture.error(), fixture.error().where.empty() ? path : path + ": ");
 }

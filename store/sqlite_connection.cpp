@@ -5,6 +5,7 @@
 #include "store/high_water.hpp"
 #include "store/page_checksum.hpp"
 #include "store/schema.hpp"
+#include "store/store_file.hpp"
 
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
@@ -81,6 +82,8 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
 
 Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_reader(
     const std::string& path, const std::string& vfs, std::vector<DamagedPage> accepted) {
+  if (vfs.empty())
+    if (Result<void> checked = check_no_device(path); !checked) return checked.error();
   std::unique_ptr<SqliteConnection> opened(new SqliteConnection(path, SQLite::OPEN_READONLY, vfs));
   accept_pages(opened->db_.getHandle(), std::move(accepted));
   opened->leave_the_log();

@@ -43,13 +43,25 @@ Result<void> StoreFile::check() const {
   return {};
 }
 
+Result<void> check_no_device(const std::string& path) {
+  struct stat status {};
+
+  if (::stat(path.c_str(), &status) != 0 || S_ISREG(status.st_mode) || S_ISDIR(status.st_mode))
+    return {};  // the latter is SQLite's to refuse
+  return make_error(Errc::foreign_file,
+                    "the store's path leads to a pipe, a socket or a device, not to a file", path);
+}
+
 Result<std::string> canonical_store_path(const std::string& path) {
   const auto slash = path.rfind('/');
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
   if (name.empty() || name == "." || name == "..")
     return make_error(Errc::invalid_argument, "a store needs a file name", path);
   char resolved[PATH_MAX];
-  if (::realpath(path.c_str(), resolved) != nullptr) return std::string(resolved);
+  if (::realpath(path.c_str(), resolved) != nullptr) {
+    if (Result<void> checked = check_no_device(resolved); !checked) return checked.error();
+    return std::string(resolved);
+  }
   // SQLite would make the file that a dangling link names, and the next owner would lock that name.
   if (struct stat status{}; ::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode))
     return make_error(Errc::io, "the store's path is a symbolic link that leads to no file", path);

@@ -29,4 +29,10 @@ class StoreFile {
   ino_t inode_;
 };
 
+/// Whether the path leads to something that SQLite can open without waiting for somebody else to
+/// write into it, or to nothing.
+///
+/// Errors: Errc::foreign_file.
+Result<void> check_no_device(const std::string& path);
+
 }  // namespace pawl

@@ -449,6 +449,32 @@ TEST_CASE("machine: nothing but late receipts follows the end", "[runtime]") {
   CHECK(story.machine.state() == RunState::succeeded);
 }
 
+TEST_CASE("machine: a failure of no attempt is unlawful while an attempt of the task is open",
+          "[runtime]") {
+  Story story(one);
+  story.resumed();
+  story.started();
+  CHECK(story.failed("a", Errc::step_failed, "why") == "unlawful");
+  CHECK(story.state("a") == "running");
+  CHECK(story.receipt("a", 1, AttemptEnd::failed, 5000) == "wait a#2 until 5000 at most 200");
+  CHECK(story.failed("a", Errc::step_failed, "why") == "unlawful");
+  CHECK(story.over("a", 2) == "open a#2");
+  CHECK(story.failed("a", Errc::step_failed, "why") == "unlawful");
+}
+
+TEST_CASE("machine: a timer that is still under way at the end asks for nothing", "[runtime]") {
+  Story story(one);
+  story.resumed();
+  story.started();
+  CHECK(story.receipt("a", 1, AttemptEnd::failed, 5000) == "wait a#2 until 5000 at most 200");
+  // Another program's doing: no machine asks for an end while a step waits.
+  REQUIRE(story.ended({RunState::failed, nullptr, RunError{Errc::step_failed, "a", "why"}}) == "");
+  CHECK(story.over("a", 2) == "");
+  CHECK(story.type_missing("a") == "");
+  CHECK(story.postponed() == "");
+  CHECK(story.state("a") == "failed");
+}
+
 TEST_CASE("machine: an unlawful record changes nothing and is named", "[runtime]") {
   Story story(chain);
   story.resumed();

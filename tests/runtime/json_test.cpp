@@ -69,6 +69,18 @@ TEST_CASE("json: text that is no JSON is refused with line and column", "[runtim
   CHECK(error.message.find("line 1, column") != std::string::npos);
 }
 
+TEST_CASE("json: a raw NUL is refused wherever it stands, and what follows it is not lost",
+          "[runtime]") {
+  using namespace std::string_literals;
+  for (const std::string& text :
+       {"1\0"s, "1\0 2"s, "{\"a\": 1}\0}"s, "[1,\0 2]"s, "\0"s, "\"\0\""s}) {
+    CAPTURE(text);
+    CHECK(refusal(text).code == Errc::invalid_json);
+  }
+  CHECK(refusal("{\"a\": 1}\0{"s).message.find("NUL stands at byte 8") != std::string::npos);
+  CHECK(parse_json(R"("\u0000")", 1000).value() == json("\0"s));
+}
+
 TEST_CASE("json: bytes that are not UTF-8 are refused, and the message about them is UTF-8",
           "[runtime]") {
   const std::string text = GENERATE("\"\xff\"", "\"\xc3(\"", "\"\xed\xa0\x80\"", "{\"\xfe\": 1}");
