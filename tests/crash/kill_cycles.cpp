@@ -315,7 +315,7 @@ json campaign(const Wanted& wanted) {
   const std::int64_t life_us = undisturbed_us();
   std::mt19937_64 random(wanted.seed);
   std::map<std::string, int> places;
-  int killed = 0, missed = 0, stores = 0;
+  int killed = 0, missed = 0, stores = 0, tenths_told = 0;
   std::size_t effects = 0;
   while (killed < wanted.kills && violations < 10 && missed < 10 * wanted.kills) {
     World world;
@@ -338,6 +338,12 @@ json campaign(const Wanted& wanted) {
     }
     world.finish();
     effects += world.effects();
+    const int tenths = 10 * killed / wanted.kills;
+    if (wanted.kills >= 5000 && tenths > tenths_told) {
+      tenths_told = tenths;
+      std::fprintf(stderr, "seed %llu: %d of %d kills\n",
+                   static_cast<unsigned long long>(wanted.seed), killed, wanted.kills);
+    }
   }
   return {{"places", places},   {"killed", killed},   {"missed", missed},        {"stores", stores},
           {"effects", effects}, {"life_us", life_us}, {"violations", violations}};
