@@ -133,8 +133,8 @@ JsonReading read_json(std::string_view text, std::size_t bytes_max) {
     return {std::nullopt,
             {{"", "too_large",
               "the text has more than " + std::to_string(bytes_max) +
-                  " bytes, the most that is allowed; put what is large into a file, and its name "
-                  "here"}}};
+                  " bytes, the most that is allowed; put what is large into a file, and name that "
+                  "instead"}}};
   StrictBuilder builder;
   const bool complete = json::sax_parse(text.begin(), text.end(), &builder);
   JsonReading reading = builder.take(complete);
