@@ -10,8 +10,11 @@
 #include "runtime/replayed.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <iterator>
+#include <optional>
 #include <set>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -69,6 +72,25 @@ struct Witness {
   std::set<std::pair<std::size_t, int>> started;  // place, attempt
   std::set<std::pair<std::size_t, int>> attempts_ended;
   bool ended = false;
+};
+
+/// What a machine shows of itself.
+struct Shown {
+  RunState state;
+  bool ended;
+  std::int64_t due_ms;
+  std::vector<std::tuple<StepState, int, std::optional<std::int64_t>>> places;
+
+  explicit Shown(const FlowMachine& machine)
+      : state(machine.state()), ended(machine.outcome().has_value()), due_ms(machine.due_ms()) {
+    for (std::size_t i = 0; i < machine.places(); ++i)
+      places.emplace_back(machine.step_state(i), machine.attempts(i), machine.wait_end_ms(i));
+  }
+
+  bool operator==(const Shown& other) const {
+    return state == other.state && ended == other.ended && due_ms == other.due_ms &&
+           places == other.places;
+  }
 };
 
 void look_at(const FlowMachine& machine) {
@@ -213,13 +235,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       default: {
         Record record = record_from(bytes, machine);
         record.seq = static_cast<std::int64_t>(lawful.size()) + 1;
-        const RunState before = machine.state();
+        const Shown before(machine);
         const Result<Commands> told = machine.apply(Recorded{record});
         if (told) {
           lawful.push_back(record);
           note_end(record, machine, witness);
         } else {
-          demand(machine.state() == before, "what is refused changes nothing");
+          demand(Shown(machine) == before, "what is refused changes nothing");
         }
         take(told, machine, witness);
       }
