@@ -11,6 +11,7 @@
 #include "store/sqlite_reads.hpp"
 #include "store/sqlite_writer.hpp"
 #include "store/store_file.hpp"
+#include "store/writer_sql.hpp"
 
 #include <SQLiteCpp/Transaction.h>
 #include <sqlite3.h>
@@ -23,9 +24,6 @@
 namespace pawl {
 
 namespace {
-
-constexpr const char* begin = "BEGIN IMMEDIATE";
-constexpr const char* commit = "COMMIT";
 
 void create_private_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -266,7 +264,7 @@ class SqliteStore final : public Store {
                                                     std::int64_t now_ms) {
     std::vector<WriteReply> replies;
     replies.reserve(batch.size());
-    StatementUse(connection_->statement(begin))->exec();
+    StatementUse(connection_->statement(writer_sql::begin))->exec();
     if (const std::int64_t epoch = stored_epoch(); epoch != epoch_ && !mutant("epoch_not_checked"))
       return make_error(Errc::fenced,
                         "the store has a newer owner (epoch " + std::to_string(epoch) +
@@ -285,12 +283,12 @@ class SqliteStore final : public Store {
     if (mutant("mark_before_commit")) set_mark();
     if (mutant("commit_error_swallowed")) {
       try {
-        StatementUse(connection_->statement(commit))->exec();
+        StatementUse(connection_->statement(writer_sql::commit))->exec();
       } catch (const std::exception&) {
         connection_->roll_back();
       }
     } else {
-      StatementUse(connection_->statement(commit))->exec();
+      StatementUse(connection_->statement(writer_sql::commit))->exec();
     }
     // Into a file that nobody will find: then it may not be answered.
     if (Result<void> in_place = is_in_place(); !in_place) return in_place.error();

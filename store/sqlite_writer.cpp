@@ -11,6 +11,7 @@
 #include "store/sqlite_progress.hpp"
 #include "store/sqlite_pruner.hpp"
 #include "store/sqlite_reads.hpp"
+#include "store/writer_sql.hpp"
 
 #include <tuple>
 #include <utility>
@@ -20,28 +21,15 @@ namespace pawl {
 namespace {
 
 constexpr const char* select_flow = "SELECT flow, name, checksum FROM flows WHERE digest = ?";
-constexpr const char* insert_flow_sql = "INSERT INTO flows(digest, name, spec) VALUES(?, ?, ?)";
-constexpr const char* seal_flow = "UPDATE flows SET checksum = ? WHERE flow = ?";
 // The numbers of runs are AUTOINCREMENT's, but asked for before: the checksum holds them.
 constexpr const char* select_last_run =
     "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0), "
     "ifnull((SELECT max(run) FROM runs), 0))";
-constexpr const char* insert_run_sql =
-    "INSERT INTO runs(run, id, flow, input, input_digest, folder, state, due_ms, started_ms, "
-    "ended_ms, checksum) VALUES(?, ?, ?, ?, ?, ?, ?, 0, ?, 0, ?)";
 constexpr const char* insert_child = "INSERT INTO children(run, parent, checksum) VALUES(?, ?, ?)";
 constexpr const char* select_noted = "SELECT " PAWL_RUN_COLUMNS " FROM runs r WHERE r.run = ?";
 constexpr const char* select_slot = "SELECT 1 FROM events WHERE run = ? AND step = ? AND slot = ?";
-constexpr const char* insert_event_sql =
-    "INSERT INTO events(seq, run, step, slot, kind, attempt_end, attempt, epoch, commit_seq, "
-    "at_ms, started_ms, "
-    "duration_ms, due_ms, input_digest, output_digest, body, checksum) VALUES(?, ?, ?, ?, ?, ?, "
-    "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
-    "ON CONFLICT DO NOTHING";
 constexpr const char* delete_slot =
     "DELETE FROM events WHERE run = ? AND step = ? AND slot = ?";  // mutants
-constexpr const char* update_noted =
-    "UPDATE runs SET state = ?, due_ms = ?, ended_ms = ?, checksum = ? WHERE run = ?";
 
 WriteReply refused(Error error) {
   WriteReply reply;
@@ -169,14 +157,14 @@ Result<std::int64_t> SqliteWriter::flow_key(const StartRun& start) {
       return flow;
     }
   }
-  StatementUse flow(connection_.statement(insert_flow_sql));
+  StatementUse flow(connection_.statement(writer_sql::insert_flow));
   bind_digest(*flow, 1, start.flow_digest);
   flow->bindNoCopy(2, start.flow_name);
   flow->bindNoCopy(3, *start.flow);
   flow->exec();
   const std::int64_t key = connection_.db().getLastInsertRowid();
   const Digest checksum = flow_checksum(key, start.flow_digest, start.flow_name);
-  StatementUse seal(connection_.statement(seal_flow));
+  StatementUse seal(connection_.statement(writer_sql::seal_flow));
   bind_digest(*seal, 1, checksum);
   seal->bind(2, key);
   seal->exec();
@@ -195,7 +183,7 @@ RunKey SqliteWriter::insert_run(const StartRun& start, std::int64_t flow,
   constexpr auto state = static_cast<std::int64_t>(RunState::running);
   const Digest checksum = run_checksum(
       run_birth(key, start.run, flow, input_digest, start.folder, now_ms_), state, 0, 0);
-  StatementUse run(connection_.statement(insert_run_sql));
+  StatementUse run(connection_.statement(writer_sql::insert_run));
   run->bind(1, key);
   run->bindNoCopy(2, start.run);
   run->bind(3, flow);
@@ -333,7 +321,7 @@ void SqliteWriter::note(RunKey run, const Noted& noted, RunState state, std::int
                         std::int64_t ended_ms) {
   const auto number = static_cast<std::int64_t>(state);
   const Digest checksum = run_checksum(noted.birth, number, due_ms, ended_ms);
-  StatementUse row(connection_.statement(update_noted));
+  StatementUse row(connection_.statement(writer_sql::note_run));
   row->bind(1, number);
   row->bind(2, due_ms);
   row->bind(3, ended_ms);
@@ -365,7 +353,7 @@ bool SqliteWriter::is_taken(RunKey run, const std::string& step, std::int64_t sl
 
 bool SqliteWriter::insert_event(RunKey run, Record& record) {
   const auto slot = slot_of(record);
-  StatementUse event(connection_.statement(insert_event_sql));
+  StatementUse event(connection_.statement(writer_sql::insert_event));
   event->bind(1, seq_ + 1);
   event->bind(2, run);
   event->bindNoCopy(3, record.step);

@@ -1,0 +1,379 @@
+// The workloads that other durable runtimes are measured with. `pawl-bench W1|W2|W3|W4 N [STEPS]`
+//
+//   W1  one flow of N sequential steps
+//   W2  N flows of STEPS sequential steps, submitted as fast as possible
+//   W3  one flow of N parallel steps and a join
+//   W4  W2 in a child process, killed by SIGKILL when half of the steps have run, and started again
+//
+// A step returns about 100 bytes of JSON and does nothing else; in W4 it appends a line to a file
+// too. Five small flows run first, untimed; the clock starts before the submission and stops when
+// all flows have ended. The files are in the folder $DIR (or the working folder), and removed.
+// Writes one line of JSON to stdout. `limit_steps_per_s` is what SQLite alone does with the same
+// rows in the same commits (see limit.hpp), `flush_us_p50` the disk's own latency, both measured
+// right afterwards.
+#include <pawl/engine.hpp>
+#include <pawl/flow.hpp>
+
+#include "bench/limit.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <ctime>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <spawn.h>
+#include <string>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace pawl;
+
+constexpr int join_width = 1000;  // no step waits for more than Limits::dependencies_max
+
+[[noreturn]] void die(const std::string& why) {
+  std::fprintf(stderr, "pawl-bench: %s\n", why.c_str());
+  std::_Exit(1);
+}
+
+/// Of the whole machine: a parent and its child may compare.
+double now_s() {
+  timespec time{};
+  ::clock_gettime(CLOCK_MONOTONIC, &time);
+  return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+double peak_rss_mib() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+double cpu_s() {
+  rusage usage{};
+  ::getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+std::string number(const char* prefix, int n) {
+  char name[24];
+  std::snprintf(name, sizeof name, "%s%06d", prefix, n);
+  return name;
+}
+
+Flow flow_of(const json& steps) {
+  Result<Flow> flow = parse_flow(json{{"flow", "bench"}, {"steps", steps}}.dump());
+  if (!flow) die(flow.error().text());
+  return *flow;
+}
+
+Flow chain(int steps) {
+  json members = json::object();
+  for (int i = 0; i < steps; ++i) {
+    json& step = members[number("s", i)] = {{"run", "step"}};
+    if (i > 0) step["after"] = {number("s", i - 1)};
+  }
+  return flow_of(members);
+}
+
+/// `steps` steps beside each other, and joins of at most `join_width` until one is left; and how
+/// many steps that makes.
+std::pair<Flow, int> fan(int steps) {
+  json members = json::object();
+  std::vector<std::string> names;
+  for (int i = 0; i < steps; ++i) {
+    names.push_back(number("s", i));
+    members[names.back()] = {{"run", "step"}};
+  }
+  for (int joins = 0; joins == 0 || names.size() > 1;) {
+    std::vector<std::string> joined;
+    for (std::size_t at = 0; at < names.size(); at += join_width) {
+      const auto first = names.begin() + static_cast<std::ptrdiff_t>(at);
+      const auto last =
+          names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), at + join_width));
+      joined.push_back(number("join", joins++));
+      members[joined.back()] = {{"run", "step"}, {"after", std::vector<std::string>(first, last)}};
+    }
+    names = std::move(joined);
+  }
+  return {flow_of(members), static_cast<int>(members.size())};
+}
+
+/// A new folder, removed with everything in it.
+class Folder {
+ public:
+  Folder() {
+    const char* parent = std::getenv("DIR");
+    path_ = std::string(parent != nullptr ? parent : ".") + "/pawl-bench-XXXXXX";
+    if (::mkdtemp(path_.data()) == nullptr)
+      die("cannot make a folder such as " + path_ + ": " + std::strerror(errno));
+  }
+
+  ~Folder() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+
+  std::string operator/(const char* name) const { return path_ + "/" + name; }
+
+ private:
+  std::string path_;
+};
+
+const json step_output{{"text", std::string(80, 'x')}, {"n", 1}};
+
+Engine open_engine(const std::string& path, StepBody::Function step) {
+  Result<Engine> engine = Engine::open(path, Steps{{"step", std::move(step)}});
+  if (!engine) die(engine.error().text());
+  return std::move(*engine);
+}
+
+void run_all(Engine& engine, const Flow& flow, const char* prefix, int flows) {
+  std::vector<Run> runs;
+  for (int i = 0; i < flows; ++i) runs.push_back(engine.submit(flow, number(prefix, i)));
+  for (const Run& run : runs)
+    if (!run.wait().succeeded()) die("the run " + run.id() + " did not succeed");
+}
+
+/// W1, W2, W3: `flows` runs of `flow`, which has `steps` steps.
+json measure(const char* workload, const Flow& flow, int flows, int steps) {
+  const Folder folder;
+  Engine engine =
+      open_engine(folder / "bench.db", [](const StepCall&) { return done(step_output); });
+  run_all(engine, chain(3), "warm", 5);
+  const EngineStats before = engine.stats();
+  const double cpu_before_s = cpu_s();
+  const double began_s = now_s();
+  std::vector<Run> runs;
+  runs.reserve(static_cast<std::size_t>(flows));
+  for (int i = 0; i < flows; ++i) runs.push_back(engine.submit(flow, number("r", i)));
+  const double submitted_s = now_s();
+  for (const Run& run : runs)
+    if (const Result<void> started = run.started(); !started) die(started.error().text());
+  const double acknowledged_s = now_s();
+  int ended_well = 0;
+  for (const Run& run : runs) ended_well += run.wait().succeeded() ? 1 : 0;
+  const double seconds = now_s() - began_s;
+  const double cpu_used_s = cpu_s() - cpu_before_s;
+  const EngineStats after = engine.stats();
+  engine.close(10'000);
+  const double flush_us = bench::flush_us_p50(folder / "");
+  const bench::Limit limit = bench::write_again(folder / "bench.db", folder / "limit.db");
+  const double count = static_cast<double>(flows) * steps;
+  const bool ok = ended_well == flows && after.steps_completed - before.steps_completed ==
+                                             static_cast<std::int64_t>(count);
+  json line{{"peer", "pawl"},
+            {"w", workload},
+            {"steps", count},
+            {"seconds", seconds},
+            {"steps_per_s", count / seconds},
+            {"mean_ms_per_step", seconds * 1e3 / count},
+            {"ok", ok},
+            {"rss_mib", peak_rss_mib()},
+            {"cpu_us_per_step", cpu_used_s * 1e6 / count},
+            {"records_per_commit", static_cast<double>(after.writes - before.writes) /
+                                       static_cast<double>(after.commits - before.commits)},
+            {"limit_steps_per_s", limit.steps_per_s()},
+            {"of_limit", count / seconds / limit.steps_per_s()},
+            {"flush_us_p50", flush_us}};
+  if (std::strcmp(workload, "W2") == 0) {
+    line["flows"] = flows;
+    line["flows_per_s"] = flows / seconds;
+    line["flows_ok"] = ended_well;
+    line["submit_s"] = submitted_s - began_s;
+    line["acknowledged_s"] = acknowledged_s - began_s;
+  }
+  return line;
+}
+
+// --- W4
+
+struct KillFiles {
+  std::string store;
+  std::string ledger;  // a line for each time that a step ran: RUN/STEP
+  std::string notes;   // what a life tells: NAME VALUE, a line each
+};
+
+void note(int fd, const std::string& text) {
+  const std::string line = text + "\n";
+  if (::write(fd, line.data(), line.size()) != static_cast<ssize_t>(line.size()))
+    die(std::string("cannot write: ") + std::strerror(errno));
+}
+
+int open_to_append(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+  if (fd < 0) die(path + ": " + std::strerror(errno));
+  return fd;
+}
+
+/// What the child does, in both of its lives: whoever got no answer starts again under the same id.
+int live(const KillFiles& files, int flows, int steps) {
+  const int ledger = open_to_append(files.ledger);
+  const int notes = open_to_append(files.notes);
+  std::atomic<bool> has_run{false};
+  Engine engine = open_engine(files.store, [&](const StepCall& call) {
+    if (call.run.rfind("warm", 0) == 0) return done(step_output);
+    if (!has_run.exchange(true)) note(notes, "first_step_s " + std::to_string(now_s()));
+    note(ledger, call.run + "/" + call.step);
+    return done(step_output);
+  });
+  run_all(engine, chain(3), "warm", 5);
+  note(notes, "ready_s " + std::to_string(now_s()));
+  const Flow flow = chain(steps);
+  std::vector<Run> runs;
+  for (int i = 0; i < flows; ++i) runs.push_back(engine.submit(flow, number("r", i)));
+  int ended_well = 0;
+  for (const Run& run : runs) ended_well += run.wait().succeeded() ? 1 : 0;
+  note(notes, "ended_s " + std::to_string(now_s()));
+  note(notes, "ended_well " + std::to_string(ended_well));
+  engine.close(10'000);
+  return 0;
+}
+
+pid_t spawn_life(const KillFiles& files, int flows, int steps) {
+  std::vector<std::string> words{"pawl-bench",         "life",      files.store,
+                                 files.ledger,         files.notes, std::to_string(flows),
+                                 std::to_string(steps)};
+  std::vector<char*> arguments;
+  for (std::string& word : words) arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t child = 0;
+  if (::posix_spawn(&child, "/proc/self/exe", nullptr, nullptr, arguments.data(), environ) != 0)
+    die("cannot start a child process");
+  return child;
+}
+
+std::map<std::string, double> read_notes(const std::string& path) {
+  std::map<std::string, double> notes;
+  std::ifstream file(path);
+  std::string name;
+  for (double value = 0; file >> name >> value;) notes.emplace(name, value);
+  return notes;
+}
+
+/// Reads what has come to a file since.
+class Lines {
+ public:
+  explicit Lines(std::string path) : path_(std::move(path)) {}
+
+  std::int64_t count() {
+    std::ifstream file(path_);
+    file.seekg(at_);
+    for (std::string line; std::getline(file, line) && !file.eof(); ++lines_) at_ = file.tellg();
+    return lines_;
+  }
+
+ private:
+  std::string path_;
+  std::ifstream::pos_type at_ = 0;
+  std::int64_t lines_ = 0;
+};
+
+json measure_kill(int flows, int steps) {
+  const Folder folder;
+  const KillFiles files{folder / "bench.db", folder / "ledger", folder / "notes"};
+  const std::int64_t all = static_cast<std::int64_t>(flows) * steps;
+  const pid_t first = spawn_life(files, flows, steps);
+  Lines lines(files.ledger);
+  int status = 0;
+  while (lines.count() < all / 2) {
+    if (::waitpid(first, &status, WNOHANG) == first) die("the first life ended before its kill");
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  ::kill(first, SIGKILL);
+  ::waitpid(first, &status, 0);
+  if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) die("the first life was not killed");
+  const std::int64_t run_before = lines.count();
+  std::filesystem::remove(files.notes);
+
+  const double restarted_s = now_s();
+  const pid_t second = spawn_life(files, flows, steps);
+  if (::waitpid(second, &status, 0) != second || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    die("the second life did not end well");
+  rusage usage{};
+  ::getrusage(RUSAGE_CHILDREN, &usage);
+  const std::map<std::string, double> notes = read_notes(files.notes);
+  std::map<std::string, int> times;
+  std::ifstream ledger(files.ledger);
+  for (std::string line; std::getline(ledger, line);) ++times[line];
+  std::int64_t repeated = 0;
+  for (const auto& [step, count] : times) repeated += count > 1 ? 1 : 0;
+  const double recovered_s = notes.at("ended_s") - restarted_s;
+  const auto never = all - static_cast<std::int64_t>(times.size());
+  const auto lost = flows - static_cast<int>(notes.at("ended_well"));
+  return json{{"peer", "pawl"},
+              {"w", "W4"},
+              {"steps", all},
+              {"flows", flows},
+              {"seconds", recovered_s},
+              {"steps_per_s", static_cast<double>(all - run_before) / recovered_s},
+              {"mean_ms_per_step", recovered_s * 1e3 / static_cast<double>(all - run_before)},
+              {"ok", never == 0 && lost == 0},
+              {"rss_mib", static_cast<double>(usage.ru_maxrss) / 1024},
+              {"recover_seconds", recovered_s},
+              {"first_step_after_restart_s", notes.at("first_step_s") - restarted_s},
+              {"ready_after_restart_s", notes.at("ready_s") - restarted_s},
+              {"steps_run_before_kill", run_before},
+              {"steps_run_more_than_once", repeated},
+              {"steps_never_run", never},
+              {"flows_lost", lost}};
+}
+
+int usage() {
+  std::fprintf(stderr,
+               "usage: DIR=FOLDER pawl-bench W1|W2|W3|W4 N [STEPS]\n"
+               "  W1  one flow of N sequential steps\n"
+               "  W2  N flows of STEPS sequential steps\n"
+               "  W3  one flow of N parallel steps and a join\n"
+               "  W4  W2 in a child that is killed when half of the steps have run\n");
+  return 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) try {
+  if (argc == 7 && std::strcmp(argv[1], "life") == 0)
+    return live({argv[2], argv[3], argv[4]}, std::atoi(argv[5]), std::atoi(argv[6]));
+  if (argc < 3 || argc > 4) return usage();
+  const std::string workload = argv[1];
+  const int n = std::atoi(argv[2]);
+  const int steps = argc == 4 ? std::atoi(argv[3]) : 10;
+  if (n < 1 || steps < 1) return usage();
+  json line;
+  if (workload == "W1")
+    line = measure("W1", chain(n), 1, n);
+  else if (workload == "W2")
+    line = measure("W2", chain(steps), n, steps);
+  else if (workload == "W3") {
+    const auto [flow, count] = fan(n);
+    line = measure("W3", flow, 1, count);
+  } else if (workload == "W4")
+    line = measure_kill(n, steps);
+  else
+    return usage();
+  std::printf("%s\n", line.dump().c_str());
+  return line.at("ok").get<bool>() ? 0 : 1;
+
+} catch (const std::exception& error) {
+  std::fprintf(stderr, "pawl-bench: %s\n", error.what());
+  return 1;
+}
