@@ -130,6 +130,8 @@ class Members {
   std::string text(const char* name, bool required = false) {
     const json* found = required ? require(name) : find(name);
     if (found == nullptr) return {};
+    if (required && found->is_string() && found->get_ref<const std::string&>().empty())
+      complain(name, "this member is empty");
     if (found->is_string()) return found->get<std::string>();
     complain(name, std::string("expected a string, found ") + found->type_name());
     return {};
@@ -157,7 +159,7 @@ class Members {
     const std::string as_text = name + "_text";
     if (const json* found = find(as_text.c_str()); found != nullptr) {
       find(name.c_str());
-      return text(as_text.c_str());
+      return text(as_text.c_str(), required);
     }
     const json* found = required ? require(name.c_str()) : find(name.c_str());
     if (found == nullptr) return std::nullopt;
@@ -226,6 +228,8 @@ Result<Record> record_from(const json& value, std::size_t index) {
     record.end = *known;
   else
     members.complain("end", "no attempt ends as \"" + printable_text(end, 80) + "\"");
+  if (record.kind == RecordKind::receipt && record.end == AttemptEnd::none)
+    members.complain("end", "a receipt says how its attempt ended");
   record.attempt =
       static_cast<int>(members.number("attempt", std::numeric_limits<std::int32_t>::max()));
   record.seq = members.number("seq", any);

@@ -118,6 +118,14 @@ TEST_CASE("fixture: what is wrong is told with its place", "[runtime]") {
         "/records/3/step: the fixture: this member is missing");
   CHECK(error_of([](json& f) { f["records"][3].erase("body"); }) ==
         "/records/3/body: the fixture: this member is missing");
+  CHECK(error_of([](json& f) { f["records"][3]["step"] = ""; }) ==
+        "/records/3/step: the fixture: this member is empty");
+  CHECK(error_of([](json& f) {
+          f["records"][3].erase("body");
+          f["records"][3]["body_text"] = "";
+        }) == "/records/3/body_text: the fixture: this member is empty");
+  CHECK(error_of([](json& f) { f["records"][1]["end"] = "none"; }) ==
+        "/records/1/end: the fixture: a receipt says how its attempt ended");
   CHECK(error_of([](json& f) { f["records"][1]["input_digest"] = "12"; }) ==
         "/records/1/input_digest: the fixture: expected a digest: 32 of the digits 0 to 9 and a "
         "to f");
