@@ -348,9 +348,7 @@ int usage() {
   return 2;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) try {
+int run(int argc, char** argv) {
   if (argc == 7 && std::strcmp(argv[1], "life") == 0)
     return live({argv[2], argv[3], argv[4]}, std::atoi(argv[5]), std::atoi(argv[6]));
   if (argc < 3 || argc > 4) return usage();
@@ -372,8 +370,15 @@ int main(int argc, char** argv) try {
     return usage();
   std::printf("%s\n", line.dump().c_str());
   return line.at("ok").get<bool>() ? 0 : 1;
+}
 
-} catch (const std::exception& error) {
-  std::fprintf(stderr, "pawl-bench: %s\n", error.what());
-  return 1;
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "pawl-bench: %s\n", error.what());
+    return 1;
+  }
 }
