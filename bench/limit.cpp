@@ -162,7 +162,9 @@ void set(SQLite::Database& db, const std::string& pragma, const std::string& val
 }
 
 void demand_equal(SQLite::Database& db, const std::string& store) {
-  db.exec("ATTACH '" + store + "' AS product");
+  SQLite::Statement attach(db, "ATTACH ? AS product");
+  attach.bind(1, store);
+  attach.exec();
   for (const std::string table : {"flows", "runs", "events"}) {
     const auto differ = [&](const std::string& a, const std::string& b) {
       return db

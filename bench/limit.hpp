@@ -21,8 +21,8 @@ struct Limit {
 
 /// Writes the flows, runs and records of the store `store` to a new file `copy`: by the store's own
 /// statements, in the same commits, with the same settings (WAL, synchronous=FULL), in one thread.
-/// Nothing is read, decided, checked or computed meanwhile. Afterwards both files hold the same
-/// rows, which is checked.
+/// Nothing is read, decided, checked or computed meanwhile, and pages have no checksums. Afterwards
+/// both files hold the same rows, which is checked.
 ///
 /// Errors: throws std::exception.
 Limit write_again(const std::string& store, const std::string& copy);

@@ -8,9 +8,9 @@
 // A step returns about 100 bytes of JSON and does nothing else; in W4 it appends a line to a file
 // too. Five small flows run first, untimed; the clock starts before the submission and stops when
 // all flows have ended. The files are in the folder $DIR (or the working folder), and removed.
-// Writes one line of JSON to stdout. `limit_steps_per_s` is what SQLite alone does with the same
-// rows in the same commits (see limit.hpp), `flush_us_p50` the disk's own latency, both measured
-// right afterwards.
+// Writes one line of JSON to stdout. With W1 to W3 `limit_steps_per_s` is what SQLite alone does
+// with the same rows in the same commits (see limit.hpp), and `flush_us_p50` the disk's own
+// latency; both are measured right afterwards.
 #include <pawl/engine.hpp>
 #include <pawl/flow.hpp>
 
