@@ -6,7 +6,6 @@
 #include "actors/actor_manners.hpp"
 #include "actors/durable_write.hpp"
 #include "actors/recovery.hpp"
-#include "actors/step_runner.hpp"
 #include "runtime/attempt.hpp"
 #include "runtime/mutant.hpp"
 
@@ -22,13 +21,6 @@ namespace {
 
 /// A run that waits for longer than this is noted as waiting, and read back when its time comes.
 constexpr std::int64_t park_ms = 1000;
-
-EngineEvent event_of(EventKind kind, const std::string& run) {
-  EngineEvent event;
-  event.kind = kind;
-  event.run = run;
-  return event;
-}
 
 Record run_record(RecordKind kind) {
   Record record;
@@ -52,10 +44,8 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
       [&state](const Message<WatchRequest>& request) { state.on_watch(request); },
       [&state](const Message<NoteRequest>& request) { state.on_note(request); },
       [&state](const Message<CloseRequest>& request) { state.on_close(request); },
-      [&state](const Message<StepCompleted>& completed) { state.on_completed(*completed); },
-      [&state](const Message<AttemptFailed>& failed) { state.on_failed(*failed); },
+      [&state](const StepEndsPtr& ends) { state.on_ends(*ends); },
       [&state](const Message<AnsweredLate>& late) { state.on_late(late); },
-      [&state](const Message<WriteRefused>& refused) { state.on_refused(*refused); },
       [&state](const Message<Recovered>& recovered) { state.on_recovered(*recovered); },
       [&state](const Message<Found>& found) { state.on_found(*found); },
       [](const Later& work) { (*work)(); },
@@ -114,6 +104,7 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
     return write_about(run, std::move(receipt));
   }
   auto dispatch = std::make_shared<Dispatch>();
+  dispatch->number = ++last_dispatch_;
   dispatch->run = run.key;
   dispatch->step = start.step;
   dispatch->type = step.type;
@@ -157,7 +148,7 @@ void Coordinator::carry_out(LiveRun& run, const CancelAttempt& cancel) {
   if (found == run.running.end()) return;
   const DispatchPtr dispatch = found->second;
   dispatch->cancellation->set(Cancellation::Reason::cancelled);
-  if (!queue_.remove(dispatch)) return;  // a step runner has it, and will tell
+  if (!queue_.remove(dispatch)) return;  // the step runner has it, and will tell
   run.running.erase(found);
   write_about(
       run, conclude_unanswered(dispatch->call.step, dispatch->call.attempt, AttemptEnd::cancelled));
@@ -168,7 +159,7 @@ void Coordinator::carry_out(LiveRun& run, const WithdrawAttempt& withdraw) {
   if (found != run.running.end()) {
     const DispatchPtr dispatch = found->second;
     if (!queue_.remove(dispatch)) {
-      dispatch->claim();  // a step runner has it, and tells that it never began, or how it ended
+      dispatch->claim();  // the step runner has it, and tells that it never began, or how it ended
       return;
     }
     run.running.erase(found);
@@ -201,68 +192,6 @@ void Coordinator::carry_out(LiveRun& run, const EndRun& end) {
 void Coordinator::keep_progress(LiveRun& run, const Progress& progress) {
   json value = json::parse(progress.body, nullptr, false);
   if (!value.is_discarded()) run.progress[progress.step] = std::move(value);
-}
-
-void Coordinator::write_about(LiveRun& run, Record record,
-                              std::shared_ptr<Ticket<Result<RunState>>> told) {
-  ++run.writes;
-  ++writes_;
-  const std::string id = run.machine->run().str();
-  EngineEvent about = event_of(EventKind::write_failed, id);
-  about.step = record.step;
-  about.attempt = record.attempt;
-  const StallWatch::Id sent = stalls_.sent(self_, config_.reporter, about);
-  write_until_known<WriteAnswer>(self_, config_.store,
-                                 WritePtr(std::make_shared<const Write>(AppendRecord{
-                                     run.key, std::make_shared<Record>(std::move(record))})),
-                                 config_.reporter, std::move(about),
-                                 [this, id, told, sent](const Result<WriteReply>& result) {
-                                   stalls_.answered(sent);
-                                   on_written(id, result, told);
-                                 });
-}
-
-void Coordinator::on_written(const std::string& id, const Result<WriteReply>& result,
-                             const std::shared_ptr<Ticket<Result<RunState>>>& told) {
-  --writes_;
-  if (!result) {
-    if (told) told->answer(result.error());
-    return lose(result.error());
-  }
-  release_orphans(id, result->stored.get());
-  const auto found = live_.find(id);
-  if (found == live_.end()) return answer_close_if_done();
-  LiveRun& run = found->second;
-  --run.writes;
-  if (result->status == WriteStatus::refused) {
-    if (told) told->answer(result->error);
-    return give_up(id, result->error);
-  }
-  if (result->progress && !mutant("progress_lost_with_runner"))
-    keep_progress(run, *result->progress);
-  const Record& stored = *result->stored;
-  if (stored.kind == RecordKind::ended) point("run.after_end", id);
-  if (stored.kind == RecordKind::output) {
-    EngineEvent event = event_of(EventKind::step_completed, id);
-    event.step = stored.step;
-    event.attempt = stored.attempt;
-    event.end = AttemptEnd::succeeded;
-    event.output_digest = stored.output_digest;
-    ++config_.counters->steps_completed;
-    config_.reporter->event(event);
-  }
-  // Taking it may end and drop the run; its state is told as it is now, with the record taken.
-  const std::shared_ptr<FlowMachine> machine = run.machine;
-  const std::optional<Error> stuck = run.stuck;
-  tell(run, Recorded{stored});
-  resume_if_quiet(id);
-  if (!told) return;
-  if (stored.kind == RecordKind::signal && result->diverged)
-    return told->answer(make_error(Errc::invalid_argument,
-                                   "a signal with this id and another name or payload came before; "
-                                   "it stands, and this one does not count",
-                                   stored.step));
-  told->answer(stuck ? Result<RunState>(*stuck) : machine->state());
 }
 
 void Coordinator::settle(const std::string& id) {
@@ -298,7 +227,7 @@ void Coordinator::halt(LiveRun& run, std::int64_t due_ms) {
   const std::string id = machine->run().str();
   const RunState state = machine->state();
   const RunError why = *machine->error();
-  EngineEvent event = event_of(EventKind::run_blocked, id);
+  EngineEvent event = event_about(EventKind::run_blocked, id);
   event.state = state;
   event.step = why.step;
   event.message = why.message;
@@ -316,7 +245,7 @@ void Coordinator::finish(const std::string& id) {
   LiveRun& run = live_.at(id);
   const Outcome outcome = *run.machine->outcome();
   ++config_.counters->ended_runs[static_cast<std::size_t>(outcome.state)];
-  EngineEvent event = event_of(EventKind::run_ended, id);
+  EngineEvent event = event_about(EventKind::run_ended, id);
   event.state = outcome.state;
   event.duration_ms = run.machine->duration_ms();
   if (outcome.error) {
@@ -341,7 +270,7 @@ void Coordinator::drop(const std::string& id) {
 
 /// Something is wrong with the run, and this engine does no more for it by itself.
 void Coordinator::give_up(const std::string& id, const Error& error) {
-  EngineEvent event = event_of(EventKind::run_blocked, id);
+  EngineEvent event = event_about(EventKind::run_blocked, id);
   event.state = RunState::blocked;
   event.message = "the run cannot go on: " + error.text();
   config_.reporter->event(event);

@@ -53,13 +53,15 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 /// 2. Each run has at most one machine, which lives while something can happen to it soon: a run
 ///    that only waits for a far time, or for a person, is dropped and read back when its time
 ///    comes. A run is dropped only when nothing of it is under way.
-/// 3. Each started attempt is in its run's `running`, and with a step runner or in `queue_`. What
-///    is in `queue_` is of a live run. What `queue_` has under way is with a step runner, or in
-///    `orphans_`.
+/// 3. Each started attempt is in its run's `running`, and in `busy_` (with the step runner) or in
+///    `queue_`. What is in `queue_` is of a live run. What `queue_` has under way is in `busy_` or
+///    in `orphans_`.
 /// 4. Once `closing_`, nothing is started: an attempt that opens is recorded as interrupted
 ///    instead, so that the next engine finds no open attempt that had never begun.
 /// 5. While `backlog_` there are due runs in the store that wait for room, and whatever makes room
 ///    looks for them.
+/// 6. What several step ends, or the answers to several writes, bring about goes out together, in
+///    one message to the step runner and one to the store.
 class Coordinator {
  public:
   static inline const char* name = "coordinator";
@@ -78,11 +80,9 @@ class Coordinator {
   void on_recovered(const Recovered& recovered);
   void on_found(const Found& found);
 
-  // From step runners (coordinator_crew.cpp).
-  void on_completed(const StepCompleted& completed);
-  void on_failed(const AttemptFailed& failed);
+  // From the step runner (coordinator_crew.cpp).
+  void on_ends(const std::vector<StepEnd>& ends);
   void on_late(const Message<AnsweredLate>& late);
-  void on_refused(const WriteRefused& refused);
 
   /// One of the actors that this one depends on died.
   void on_down(const caf::down_msg& down);
@@ -117,10 +117,15 @@ class Coordinator {
     std::optional<Error> stuck;  // why it cannot go on; it stays until nothing is under way
   };
 
-  struct Busy {
-    StepRunnerActor runner;
-    DispatchPtr dispatch;
+  /// A record that is to be written, and whom to tell.
+  struct Unwritten {
+    std::string run;
+    RunKey key;
+    std::shared_ptr<Record> record;
+    std::shared_ptr<Ticket<Result<RunState>>> told;  // null if nobody waits for it
   };
+
+  using Batch = std::shared_ptr<const std::vector<Unwritten>>;
 
   /// A child has come to its end, which its parent must hear of.
   struct ChildEnd {
@@ -174,8 +179,11 @@ class Coordinator {
   static void keep_progress(LiveRun& run, const Progress& progress);
   void write_about(LiveRun& run, Record record,
                    std::shared_ptr<Ticket<Result<RunState>>> told = nullptr);
+  void write_gathered();
+  void on_batch_written(const Batch& batch, const Result<std::vector<WriteReply>>& replies);
   void on_written(const std::string& id, const Result<WriteReply>& result,
                   const std::shared_ptr<Ticket<Result<RunState>>>& told);
+  void gather(const std::function<void()>& act);
   void settle(const std::string& id);
   void finish(const std::string& id);
   void drop(const std::string& id);
@@ -201,12 +209,17 @@ class Coordinator {
   void tell_above(const std::string& id, const FlowMachine& machine, const RunError& why);
   std::optional<Outcome> halted_below(const std::string& id) const;
 
-  // Step runners (coordinator_crew.cpp).
+  // The step runner (coordinator_crew.cpp).
+  void on_end(const StepCompleted& completed);
+  void on_end(const AttemptFailed& failed);
+  void on_end(const WriteRefused& refused);
+  void on_end(const AttemptLost& lost);
   void start_queued();
+  void dispatch_gathered();
+  void lose_attempt(const DispatchPtr& dispatch);
   void take_turn(LiveRun& run, const DispatchPtr& dispatch);
   void release_orphans(const std::string& run, const Record* stored);
   void resolve_parameters(Dispatch& dispatch) const;
-  StepRunnerActor idle_runner();
   bool is_owed(const DispatchPtr& dispatch) const;
   LiveRun* take_back(const DispatchPtr& dispatch);
   void stop_own_actors();
@@ -228,10 +241,15 @@ class Coordinator {
   std::map<std::string, std::map<std::string, RunError>> halted_below_;
   std::unordered_map<std::string, std::vector<std::shared_ptr<Ticket<Outcome>>>> waiters_;
 
-  std::vector<StepRunnerActor> idle_;
-  std::map<caf::actor_id, Busy> busy_;  // by step runner
-  TurnQueue<DispatchPtr> queue_;        // attempts without a step runner
-  std::vector<DispatchPtr> orphans_;    // whose step runner died, until their receipts are durable
+  StepRunnerActor runner_;                // none until it is needed, or after its death
+  std::unordered_set<DispatchPtr> busy_;  // attempts that the step runner has
+  TurnQueue<DispatchPtr> queue_;          // those that it has not
+  std::vector<DispatchPtr> orphans_;      // that it lost, until their receipts are durable
+  std::uint64_t last_dispatch_ = 0;
+
+  bool gathers_ = false;
+  std::vector<DispatchPtr> undispatched_;  // gathered, as is the next
+  std::vector<Unwritten> unwritten_;
 
   Alarm alarm_;
   Timers timers_;

@@ -55,12 +55,11 @@ void Coordinator::carry_out(LiveRun& run, const StartChild& start) {
   point("child.before_start", start.run);
   ++run.writes;
   ++writes_;
-  EngineEvent about;
-  about.run = start.run;
-  const StallWatch::Id sent = stalls_.sent(self_, config_.reporter, about);
+  const WriteNews news =
+      news_about(config_.reporter, event_about(EventKind::write_failed, start.run));
+  const StallWatch::Id sent = stalls_.sent(self_, news);
   write_until_known<WriteAnswer>(
-      self_, config_.store, WritePtr(std::make_shared<const Write>(std::move(begin))),
-      config_.reporter, std::move(about),
+      self_, config_.store, WritePtr(std::make_shared<const Write>(std::move(begin))), news,
       [this, parent, start, flow, folder = run.folder, sent](const Result<WriteReply>& result) {
         stalls_.answered(sent);
         on_child_started(parent, start, flow, folder, result);
@@ -94,10 +93,7 @@ void Coordinator::adopt_child(const StartChild& start, const std::shared_ptr<con
   if (live_.count(id) > 0 || arriving_.count(id) > 0) return;
   // The first try may have written it, although it failed.
   if (reply.status == WriteStatus::already_exists) return fetch(id, std::nullopt);
-  EngineEvent event;
-  event.kind = EventKind::run_started;
-  event.run = id;
-  config_.reporter->event(event);
+  config_.reporter->tell([&] { return event_about(EventKind::run_started, id); });
   if (!has_room() && config_.recover) {
     backlog_ = true;  // it waits in the store
     return;
@@ -190,11 +186,10 @@ void Coordinator::write_child_end(LiveRun& child, LiveRun& parent, const Record&
   ++parent.writes;
   writes_ += 2;
   point("child.before_end", id);
-  EngineEvent about;
-  about.run = id;
-  const StallWatch::Id sent = stalls_.sent(self_, config_.reporter, about);
+  const WriteNews news = news_about(config_.reporter, event_about(EventKind::write_failed, id));
+  const StallWatch::Id sent = stalls_.sent(self_, news);
   write_until_known<WriteGroupAnswer>(
-      self_, config_.store, WriteGroupPtr(std::move(group)), config_.reporter, std::move(about),
+      self_, config_.store, WriteGroupPtr(std::move(group)), news,
       [this, id, above, sent](const Result<std::vector<WriteReply>>& result) {
         stalls_.answered(sent);
         const auto of = [&](std::size_t i) {

@@ -1,4 +1,4 @@
-// The coordinator's crew: its step runners, and what they tell.
+// The coordinator and its step runner: turns, and how attempts end.
 #include <pawl/point.hpp>
 
 #include "actors/coordinator.hpp"
@@ -44,13 +44,24 @@ void Coordinator::start_queued() {
     }
     const DispatchPtr& dispatch = *turn;
     resolve_parameters(*dispatch);
-    const StepRunnerActor runner = idle_runner();
     point("run.before_dispatch", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
-    busy_[runner.id()] = Busy{runner, dispatch};
-    self_->send(runner, dispatch);
-    if (mutant("dispatched_twice")) self_->send(runner, dispatch);
+    busy_.insert(dispatch);
+    undispatched_.push_back(dispatch);
+    if (mutant("dispatched_twice")) undispatched_.push_back(dispatch);
   }
+  if (!gathers_) dispatch_gathered();
   config_.counters->attempts_running = static_cast<std::int64_t>(busy_.size() + queue_.size());
+}
+
+void Coordinator::dispatch_gathered() {
+  if (undispatched_.empty()) return;
+  if (!runner_)
+    runner_ = self_->spawn<caf::monitored>(
+        step_runner,
+        StepRunnerConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_), config_.seams,
+                         config_.reporter, config_.performers, config_.gate});
+  self_->send(runner_, DispatchesPtr(std::make_shared<const std::vector<DispatchPtr>>(
+                           std::exchange(undispatched_, {}))));
 }
 
 /// Not before the attempt's turn: thousands may wait, each with a copy of a large input.
@@ -65,31 +76,16 @@ void Coordinator::resolve_parameters(Dispatch& dispatch) const {
     dispatch.refused = with.error();
 }
 
-StepRunnerActor Coordinator::idle_runner() {
-  if (idle_.empty())
-    return self_->spawn<caf::monitored>(
-        step_runner,
-        StepRunnerConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_), config_.seams,
-                         config_.reporter, config_.performers, config_.gate});
-  StepRunnerActor runner = std::move(idle_.back());
-  idle_.pop_back();
-  return runner;
-}
-
-/// Whether the step runner that sends this message still owes the end of that dispatch. A message
-/// that comes a second time, or after its sender's death was dealt with, is nobody's any more.
+/// Whether the step runner still owes the end of that dispatch. A message that comes a second time,
+/// or after its sender's death was dealt with, is nobody's any more.
 bool Coordinator::is_owed(const DispatchPtr& dispatch) const {
-  const auto found = busy_.find(caf::actor_cast<StepRunnerActor>(self_->current_sender()).id());
-  return (found != busy_.end() && found->second.dispatch == dispatch) ||
-         mutant("repeated_message_believed");
+  return busy_.count(dispatch) > 0 || mutant("repeated_message_believed");
 }
 
-/// The step runner that sends this message is free again. Gives the run, if it is still live.
+/// The step runner has told the attempt's end. Gives the run, if it is still live.
 Coordinator::LiveRun* Coordinator::take_back(const DispatchPtr& dispatch) {
-  const auto runner = caf::actor_cast<StepRunnerActor>(self_->current_sender());
-  busy_.erase(runner.id());
+  busy_.erase(dispatch);
   if (!mutant("second_turn_is_kept") || dispatch->call.attempt != 2) queue_.done(dispatch);
-  idle_.push_back(runner);
   start_queued();
   const auto found = live_.find(dispatch->call.run);
   if (found == live_.end()) return nullptr;
@@ -99,23 +95,30 @@ Coordinator::LiveRun* Coordinator::take_back(const DispatchPtr& dispatch) {
   return &found->second;
 }
 
-void Coordinator::on_completed(const StepCompleted& completed) {
+void Coordinator::on_ends(const std::vector<StepEnd>& ends) {
+  gather([&] {
+    for (const StepEnd& end : ends) std::visit([this](const auto& one) { on_end(one); }, end);
+  });
+}
+
+void Coordinator::on_end(const StepCompleted& completed) {
   const Dispatch& dispatch = *completed.dispatch;
   point("run.on_completion", dispatch.call.run, dispatch.call.step, dispatch.call.attempt);
   if (!is_owed(completed.dispatch)) return;
   LiveRun* run = take_back(completed.dispatch);
-  EngineEvent event = event_of(EventKind::step_completed, dispatch);
-  event.duration_ms = completed.record->duration_ms;
-  event.end = AttemptEnd::succeeded;
-  event.output_digest = completed.record->output_digest;
-  if (completed.other) {
-    EngineEvent diverged = event;
-    diverged.kind = EventKind::output_diverged;
-    diverged.end = AttemptEnd::diverged;
-    config_.reporter->event(diverged);
-  }
+  const auto about = [&](EventKind kind, AttemptEnd end) {
+    return [&dispatch, &completed, kind, end] {
+      EngineEvent event = event_of(kind, dispatch);
+      event.duration_ms = completed.record->duration_ms;
+      event.end = end;
+      event.output_digest = completed.record->output_digest;
+      return event;
+    };
+  };
+  if (completed.other)
+    config_.reporter->tell(about(EventKind::output_diverged, AttemptEnd::diverged));
   ++config_.counters->steps_completed;
-  config_.reporter->event(event);
+  config_.reporter->tell(about(EventKind::step_completed, AttemptEnd::succeeded));
   if (run != nullptr) run->progress.erase(dispatch.call.step);
   // While the step is open, so that nothing follows from its output before this is known.
   if (run != nullptr && completed.other && !run->stuck) {
@@ -138,23 +141,25 @@ void Coordinator::on_late(const Message<AnsweredLate>& late) {
     fetch(id, std::nullopt);
 }
 
-void Coordinator::on_failed(const AttemptFailed& failed) {
+void Coordinator::on_end(const AttemptFailed& failed) {
   const StepCall& call = failed.dispatch->call;
   point("run.on_failure", call.run, call.step, call.attempt);
   if (!is_owed(failed.dispatch)) return;
   LiveRun* run = take_back(failed.dispatch);
-  EngineEvent event = event_of(EventKind::attempt_ended, *failed.dispatch);
-  event.duration_ms = failed.record->duration_ms;
-  event.end = failed.record->end;
-  if (!failed.record->body.empty()) event.message = error_from_body(failed.record->body).message;
-  config_.reporter->event(event);
+  config_.reporter->tell([&] {
+    EngineEvent event = event_of(EventKind::attempt_ended, *failed.dispatch);
+    event.duration_ms = failed.record->duration_ms;
+    event.end = failed.record->end;
+    if (!failed.record->body.empty()) event.message = error_from_body(failed.record->body).message;
+    return event;
+  });
   if (run != nullptr && failed.progress && !mutant("progress_not_kept"))
     keep_progress(*run, *failed.progress);
   if (run != nullptr) tell(*run, Recorded{*failed.record});
   answer_close_if_done();
 }
 
-void Coordinator::on_refused(const WriteRefused& refused) {
+void Coordinator::on_end(const WriteRefused& refused) {
   if (!is_owed(refused.dispatch)) return;
   take_back(refused.dispatch);
   if (is_for_good(refused.error.code)) return lose(refused.error);
@@ -171,13 +176,24 @@ void Coordinator::on_down(const caf::down_msg& down) {
     stop_own_actors();
     return self_->quit(caf::exit_reason::unhandled_exception);
   }
-  idle_.erase(std::remove_if(idle_.begin(), idle_.end(), is_down), idle_.end());
-  const auto found = busy_.find(down.source.id());
-  if (found == busy_.end()) return;
-  // A bug, or an exception such as out-of-memory, ended a step runner. Its attempt is lost, as in a
-  // crash.
-  const DispatchPtr dispatch = found->second.dispatch;
-  busy_.erase(found);
+  if (!runner_ || !is_down(runner_)) return;
+  runner_ = nullptr;
+  std::vector<DispatchPtr> lost(busy_.begin(), busy_.end());
+  std::sort(lost.begin(), lost.end(),
+            [](const DispatchPtr& a, const DispatchPtr& b) { return a->number < b->number; });
+  gather([&] {
+    for (const DispatchPtr& dispatch : lost) lose_attempt(dispatch);
+  });
+}
+
+void Coordinator::on_end(const AttemptLost& lost) {
+  if (is_owed(lost.dispatch)) lose_attempt(lost.dispatch);
+}
+
+/// A bug, or an exception such as out-of-memory, in the step runner: the attempt is lost, as in a
+/// crash.
+void Coordinator::lose_attempt(const DispatchPtr& dispatch) {
+  busy_.erase(dispatch);
   dispatch->cancellation->set(Cancellation::Reason::interrupted);
   dispatch->claim();  // where its code has not begun, it will not
   const auto run = live_.find(dispatch->call.run);
@@ -193,8 +209,8 @@ void Coordinator::on_down(const caf::down_msg& down) {
   answer_close_if_done();
 }
 
-/// A record of the run was stored, or with null refused: an attempt whose step runner died is under
-/// way until its receipt, or an output that came before, is known to be durable.
+/// A record of the run was stored, or with null refused: an attempt that the step runner lost is
+/// under way until its receipt, or an output that came before, is known to be durable.
 void Coordinator::release_orphans(const std::string& run, const Record* stored) {
   if (orphans_.empty()) return;
   const auto is_over = [&](const DispatchPtr& orphan) {
@@ -216,10 +232,7 @@ void Coordinator::on_exit() {
 }
 
 void Coordinator::stop_own_actors() {
-  for (const StepRunnerActor& runner : idle_)
-    self_->send_exit(runner, caf::exit_reason::user_shutdown);
-  for (const auto& [id, busy] : busy_)
-    self_->send_exit(busy.runner, caf::exit_reason::user_shutdown);
+  if (runner_) self_->send_exit(runner_, caf::exit_reason::user_shutdown);
   self_->send_exit(recovery_, caf::exit_reason::user_shutdown);
 }
 

@@ -64,9 +64,14 @@ void Coordinator::on_start(const Message<StartRequest>& request) {
   if (mutant("start_told_before_write")) request->started->answer(Result<void>());
   point("start.before_write", start.run);
   ++writes_;
-  EngineEvent about;
-  about.run = start.run;
-  const StallWatch::Id sent = stalls_.sent(self_, config_.reporter, std::move(about));
+  const StallWatch::Id sent = stalls_.sent(
+      self_, [request, reporter = config_.reporter](EventKind kind, const std::string& message) {
+        EngineEvent event;
+        event.kind = kind;
+        event.run = std::get<StartRun>(*request->start).run;
+        event.message = message;
+        reporter->event(event);
+      });
   self_->request(config_.store, caf::infinite, request->start)
       .then(
           [this, request, sent](const WriteAnswer& answer) {
@@ -99,10 +104,7 @@ void Coordinator::on_start_written(const Message<StartRequest>& request, const W
       answer_waiters(start.run, unfinished(*stuck));
     return;
   }
-  EngineEvent event;
-  event.kind = EventKind::run_started;
-  event.run = start.run;
-  config_.reporter->event(event);
+  config_.reporter->tell([&] { return event_about(EventKind::run_started, start.run); });
   if (arriving_.count(start.run) > 0) return;  // a scan was faster, and reads it back
   if (!has_room() && config_.recover) {
     halted_.erase(start.run);
@@ -182,10 +184,7 @@ void Coordinator::on_recovered(const Recovered& recovered) {
     return answer_close_if_done();
   }
   halted_.erase(recovered.run);
-  EngineEvent event;
-  event.kind = EventKind::run_recovered;
-  event.run = recovered.run;
-  config_.reporter->event(event);
+  config_.reporter->tell([&] { return event_about(EventKind::run_recovered, recovered.run); });
   LiveRun& run = live_[recovered.run];
   run.key = recovered.key;
   run.folder = recovered.folder;
@@ -336,7 +335,7 @@ void Coordinator::on_close(const Message<CloseRequest>& request) {
       for (auto& [step, dispatch] : run.running)
         dispatch->cancellation->set(Cancellation::Reason::interrupted);
     }
-    // What waits for a step runner has not begun.
+    // What waits for the step runner has not begun.
     for (const DispatchPtr& dispatch : queue_.drain()) {
       const auto found = live_.find(dispatch->call.run);
       if (found == live_.end()) continue;
@@ -356,7 +355,7 @@ void Coordinator::answer_close_if_done() {
 
 std::vector<std::string> Coordinator::still_running() const {
   std::vector<std::string> names;
-  for (const auto& [id, busy] : busy_) names.push_back(busy.dispatch->call.key);
+  for (const DispatchPtr& dispatch : busy_) names.push_back(dispatch->call.key);
   std::sort(names.begin(), names.end());
   return names;
 }

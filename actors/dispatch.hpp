@@ -1,4 +1,5 @@
-/// Dispatch: one attempt on its way from the coordinator through a step runner to the user's code.
+/// Dispatch: one attempt on its way from the coordinator through the step runner to the user's
+/// code.
 #pragma once
 
 #include <pawl/clock.hpp>
@@ -20,6 +21,7 @@ namespace pawl {
 
 /// What is known of an attempt before it runs, and the few marks it makes while it does.
 struct Dispatch {
+  std::uint64_t number = 0;  ///< this engine's, in the order in which they were made
   RunKey run = 0;
   std::size_t step = 0;  ///< in the run's plan
   std::string type;

@@ -35,28 +35,39 @@ inline std::chrono::milliseconds pause_after(int tries) {
 
 /// Asks `store` to write, and again the very same if the outcome is unknown, until there is one.
 ///
-/// Given: `write`, a WritePtr or a WriteGroupPtr, whose answer is an `Answer`. `then` gets the
-///        result: a reply, an error that does not pass, or Errc::engine_lost when the store's
-///        actor is gone; it runs on `self`. `about` fills the event that tells of a failed try.
+/// Given: `write`, a WritePtr or a WriteGroupPtr, whose answer is an `Answer`. `news` hears of
+///        failed tries. `then` gets the result: a reply, an error that does not pass, or
+///        Errc::engine_lost when the store's actor is gone; it runs on `self`.
 template <class Answer, class Self, class WriteMessage, class Then>
-void write_until_known(Self* self, const StoreActor& store, WriteMessage write,
-                       const std::shared_ptr<Reporter>& reporter, EngineEvent about, Then then,
-                       int tries = 0) {
+void write_until_known(Self* self, const StoreActor& store, WriteMessage write, WriteNews news,
+                       Then then, int tries = 0) {
   using Known = std::decay_t<decltype(*std::declval<Answer>())>;
-  self->request(store, caf::infinite, write)
+
+  // Two handlers, one of which is called: they share what they need.
+  struct Asked {
+    StoreActor store;
+    WriteMessage write;
+    WriteNews news;
+    Then then;
+    int tries;
+  };
+
+  const auto asked = std::make_shared<Asked>(
+      Asked{store, std::move(write), std::move(news), std::move(then), tries});
+  self->request(store, caf::infinite, asked->write)
       .then(
-          [=](const Answer& answer) mutable {
-            if (answer->has_value() || !is_passing(answer->error().code)) return then(*answer);
+          [self, asked](const Answer& answer) {
+            if (answer->has_value() || !is_passing(answer->error().code))
+              return asked->then(*answer);
             if (mutant("failed_write_forgotten")) return;
-            about.kind = EventKind::write_failed;
-            about.message = answer->error().text();
-            reporter->event(about);
-            later(self, pause_after(tries), [=] {
-              write_until_known<Answer>(self, store, write, reporter, about, then, tries + 1);
+            asked->news(EventKind::write_failed, answer->error().text());
+            later(self, pause_after(asked->tries), [self, asked] {
+              write_until_known<Answer>(self, asked->store, asked->write, asked->news, asked->then,
+                                        asked->tries + 1);
             });
           },
-          [=](const caf::error&) mutable {
-            then(Known(make_error(Errc::engine_lost, "the store's actor is gone")));
+          [asked](const caf::error&) {
+            asked->then(Known(make_error(Errc::engine_lost, "the store's actor is gone")));
           });
 }
 

@@ -6,14 +6,14 @@
 ///     Engine       store        Look
 ///     Engine       housekeeper  PruneRequest, KeepHouse
 ///     housekeeper  store        WriteGroupPtr (a PruneRuns), answered by WriteGroupAnswer
-///     coordinator  step runner  DispatchPtr
-///     coordinator  store        WritePtr, answered by WriteAnswer
+///     coordinator  step runner  DispatchesPtr
+///     coordinator  store        WritePtr, answered by WriteAnswer; WriteGroupPtr
 ///     coordinator  recovery     RecoverRequest, ScanRequest
 ///     step runner  user's step  a job on a step thread, or a StepCallPtr to an actor
-///     user's step  step runner  Answer (a function's), StepResult (an actor's), Reported
-///     step runner  store        WritePtr, answered by WriteAnswer
-///                               WriteGroupPtr (a last report and its attempt's record)
-///     step runner  coordinator  StepCompleted, AttemptFailed, WriteRefused
+///     user's step  step runner  Answered (by functions), StepResult (an actor's), Reported
+///     step runner  store        WriteGroupPtr, answered by WriteGroupAnswer
+///                               WritePtr (a report, a late answer), answered by WriteAnswer
+///     step runner  coordinator  StepEndsPtr, AnsweredLate
 ///     recovery     store        RecoverRequest, answered by LoadAnswer
 ///                               WriteGroupPtr (lost receipts), answered by WriteGroupAnswer
 ///                               DueQuery, answered by DueAnswer
@@ -37,6 +37,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
 namespace pawl {
@@ -71,20 +72,22 @@ using DueAnswer = std::shared_ptr<const Result<DueRuns>>;
 /// written before.
 using Look = std::shared_ptr<const std::function<void(StoreView&)>>;
 
+// Coordinator to step runner.
+
+/// Attempts whose turn it is, in this order.
+using DispatchesPtr = std::shared_ptr<const std::vector<DispatchPtr>>;
+
 // The user's step to the step runner.
 
-/// What an attempt answered, as the record that it leaves if it answered in time.
-struct Answer {
-  DispatchPtr dispatch;
-  std::shared_ptr<Record> record;
-};
+/// Functions have answered: what, lies in the step runner's AnswerBox.
+struct Answered {};
 
 /// An attempt has reported its progress; the latest is there to be taken.
 struct Reported {
-  std::weak_ptr<ProgressReports> reports;
+  std::weak_ptr<Dispatch> dispatch;
 };
 
-// Step runner to coordinator. Each carries the record as it is stored.
+// Step runner to coordinator: how attempts ended. Each carries the record as it is stored.
 
 /// The step's output is durable.
 struct StepCompleted {
@@ -101,16 +104,26 @@ struct AttemptFailed {
   std::shared_ptr<const Progress> progress;  ///< what its step last reported; null if nothing
 };
 
-/// The receipt of an answer that came too late is durable.
-struct AnsweredLate {
-  DispatchPtr dispatch;
-  std::shared_ptr<const Record> record;
-};
-
 /// The store refused the attempt's record, for good.
 struct WriteRefused {
   DispatchPtr dispatch;
   Error error;
+};
+
+/// The step runner can say no more of the attempt: a bug, or memory that ran out, as in a crash.
+struct AttemptLost {
+  DispatchPtr dispatch;
+};
+
+using StepEnd = std::variant<StepCompleted, AttemptFailed, WriteRefused, AttemptLost>;
+
+/// Those that one commit made durable, among others, in the order in which they were written.
+using StepEndsPtr = std::shared_ptr<const std::vector<StepEnd>>;
+
+/// The receipt of an answer that came too late is durable.
+struct AnsweredLate {
+  DispatchPtr dispatch;
+  std::shared_ptr<const Record> record;
 };
 
 // Coordinator and recovery.
@@ -201,15 +214,13 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WriteGroupAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::LoadAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DueAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Look)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DispatchPtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DispatchesPtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::StepEndsPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Later)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::DueQuery>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Answer>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Answered>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Reported>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::StepCompleted>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AttemptFailed>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AnsweredLate>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::WriteRefused>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::RecoverRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::ScanRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Recovered>)
@@ -230,7 +241,7 @@ using StoreActor = caf::typed_actor<caf::replies_to<WritePtr>::with<WriteAnswer>
                                     caf::reacts_to<Look>, caf::reacts_to<Later>>;
 
 using StepRunnerActor =
-    caf::typed_actor<caf::reacts_to<DispatchPtr>, caf::reacts_to<Message<Answer>>,
+    caf::typed_actor<caf::reacts_to<DispatchesPtr>, caf::reacts_to<Message<Answered>>,
                      caf::reacts_to<Message<Reported>>, caf::reacts_to<Later>>;
 
 using RecoveryActor = caf::typed_actor<caf::reacts_to<Message<RecoverRequest>>,
@@ -243,8 +254,7 @@ using HousekeeperActor =
 using CoordinatorActor =
     caf::typed_actor<caf::reacts_to<Message<StartRequest>>, caf::reacts_to<Message<WatchRequest>>,
                      caf::reacts_to<Message<NoteRequest>>, caf::reacts_to<Message<CloseRequest>>,
-                     caf::reacts_to<Message<StepCompleted>>, caf::reacts_to<Message<AttemptFailed>>,
-                     caf::reacts_to<Message<AnsweredLate>>, caf::reacts_to<Message<WriteRefused>>,
+                     caf::reacts_to<StepEndsPtr>, caf::reacts_to<Message<AnsweredLate>>,
                      caf::reacts_to<Message<Recovered>>, caf::reacts_to<Message<Found>>,
                      caf::reacts_to<Later>>;
 

@@ -86,11 +86,11 @@ void write_lost_receipts(Self self, Recovered recovered) {
     return hand_over(self, std::move(recovered));
   if (mutant("recovery_does_not_wait"))
     return go_on_without_receipts(self, std::move(recovered), group);
-  EngineEvent about;
-  about.run = recovered.run;
-  const StallWatch::Id sent = self->state.stalls.sent(self, self->state.config.reporter, about);
+  const WriteNews news =
+      news_about(self->state.config.reporter, event_about(EventKind::write_failed, recovered.run));
+  const StallWatch::Id sent = self->state.stalls.sent(self, news);
   write_until_known<WriteGroupAnswer>(
-      self, self->state.config.store, WriteGroupPtr(group), self->state.config.reporter, about,
+      self, self->state.config.store, WriteGroupPtr(group), news,
       [self, recovered, sent](const Result<std::vector<WriteReply>>& result) {
         self->state.stalls.answered(sent);
         on_receipts(self, recovered, result);

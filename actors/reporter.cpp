@@ -1,6 +1,7 @@
 #include "actors/reporter.hpp"
 
 #include <string>
+#include <utility>
 
 namespace pawl {
 
@@ -110,6 +111,23 @@ void Reporter::log(LogLevel level, const std::string& text) noexcept {
     on_log_({level, text});
   } catch (...) {
   }
+}
+
+EngineEvent event_about(EventKind kind, const std::string& run) {
+  EngineEvent event;
+  event.kind = kind;
+  event.run = run;
+  return event;
+}
+
+WriteNews news_about(std::shared_ptr<Reporter> reporter, EngineEvent about) {
+  return [reporter = std::move(reporter), about = std::move(about)](EventKind kind,
+                                                                    const std::string& message) {
+    EngineEvent event = about;
+    event.kind = kind;
+    event.message = message;
+    reporter->event(event);
+  };
 }
 
 }  // namespace pawl

@@ -3,7 +3,10 @@
 
 #include <pawl/observer.hpp>
 
+#include <functional>
+#include <memory>
 #include <mutex>
+#include <string>
 #include <utility>
 
 namespace pawl {
@@ -22,7 +25,12 @@ class Reporter {
   /// Whether the calling thread is in a listener or a log sink.
   static bool is_telling();
 
-  /// Whether anybody listens; lets callers skip making an event.
+  /// Tells the event that `make` gives, if anybody listens: an event's words cost more than a step.
+  template <class Make>
+  void tell(Make&& make) {
+    if (listens()) event(std::forward<Make>(make)());
+  }
+
   bool listens() const { return on_event_ || on_log_; }
 
  private:
@@ -30,5 +38,17 @@ class Reporter {
   EventListener on_event_;
   LogSink on_log_;
 };
+
+/// An event about a run.
+EngineEvent event_about(EventKind kind, const std::string& run);
+
+/// Tells of what happens to a write before it is answered: EventKind::write_failed, with why, or
+/// store_stalled.
+using WriteNews = std::function<void(EventKind kind, const std::string& message)>;
+
+/// News of a write about one thing.
+///
+/// Given: `about`, the event but for its kind and message.
+WriteNews news_about(std::shared_ptr<Reporter> reporter, EngineEvent about);
 
 }  // namespace pawl

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
-#include <memory>
 #include <utility>
 
 namespace pawl {
@@ -22,15 +21,12 @@ class StallWatch {
  public:
   using Id = std::uint64_t;
 
-  /// A write was sent; if it is not `answered` in time, that is told once.
-  ///
-  /// Given: `about`, the event but for its kind.
+  /// A write was sent; if it is not `answered` in time, that is told once, to its `news`.
   template <class Self>
-  Id sent(Self* self, const std::shared_ptr<Reporter>& reporter, EngineEvent about) {
-    about.kind = EventKind::store_stalled;
+  Id sent(Self* self, WriteNews news) {
     const Alarm::TimePoint late_at = self->clock().now() + store_stall;
-    waiting_.emplace(++last_, Waiting{late_at, std::move(about)});
-    set_alarm(self, reporter);
+    waiting_.emplace(++last_, Waiting{late_at, std::move(news)});
+    set_alarm(self);
     return last_;
   }
 
@@ -39,18 +35,18 @@ class StallWatch {
  private:
   struct Waiting {
     Alarm::TimePoint late_at;
-    EngineEvent event;
+    WriteNews news;
   };
 
   template <class Self>
-  void set_alarm(Self* self, const std::shared_ptr<Reporter>& reporter) {
-    alarm_.set(self, waiting_.begin()->second.late_at, [this, self, reporter] {
+  void set_alarm(Self* self) {
+    alarm_.set(self, waiting_.begin()->second.late_at, [this, self] {
       // By id they stand in the order of their times, too.
       while (!waiting_.empty() && waiting_.begin()->second.late_at <= self->clock().now()) {
-        reporter->event(waiting_.begin()->second.event);
+        waiting_.begin()->second.news(EventKind::store_stalled, "");
         waiting_.erase(waiting_.begin());
       }
-      if (!waiting_.empty()) set_alarm(self, reporter);
+      if (!waiting_.empty()) set_alarm(self);
     });
   }
 

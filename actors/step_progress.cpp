@@ -16,11 +16,13 @@ namespace pawl {
 
 namespace {
 
-/// Whether the attempt that reports this way is still under way.
-bool is_current(StepRunnerSelf self, const std::weak_ptr<ProgressReports>& reports) {
-  const StepRunnerState& state = self->state;
-  return state.phase == StepRunnerState::Phase::performing &&
-         state.current->reports == reports.lock();
+using Attempt = StepRunnerState::Attempt;
+
+/// The attempt, if it may still report.
+Attempt* reporting(StepRunnerSelf self, const std::weak_ptr<Dispatch>& dispatch) {
+  const DispatchPtr alive = dispatch.lock();
+  const auto found = self->state.attempts.find(alive.get());
+  return found == self->state.attempts.end() || found->second.is_writing ? nullptr : &found->second;
 }
 
 std::shared_ptr<Progress> progress_of(const Dispatch& dispatch, std::string text) {
@@ -28,36 +30,36 @@ std::shared_ptr<Progress> progress_of(const Dispatch& dispatch, std::string text
       Progress{dispatch.call.step, dispatch.call.attempt, std::move(text)});
 }
 
-void write_progress(StepRunnerSelf self);
+void write_progress(StepRunnerSelf self, Attempt& attempt);
 
-void on_progress_written(StepRunnerSelf self, const Result<WriteReply>& result) {
-  StepRunnerState& state = self->state;
-  const Dispatch& dispatch = *state.current;
-  const std::shared_ptr<Progress> progress = std::exchange(state.reporting.in_flight, nullptr);
+void on_progress_written(StepRunnerSelf self, Attempt& attempt, const Result<WriteReply>& result) {
+  const Dispatch& dispatch = *attempt.dispatch;
+  const std::shared_ptr<Progress> progress = std::exchange(attempt.reporting.in_flight, nullptr);
   if (result && result->status == WriteStatus::written) tell_progress(self, dispatch, *progress);
   if (!result && is_passing(result.error().code)) {
     // Not the very same again, as with a record: there may be something newer by then.
     EngineEvent event = event_of(EventKind::write_failed, dispatch);
     event.message = "progress: " + result.error().text();
-    state.config.reporter->event(event);
+    self->state.config.reporter->event(event);
     dispatch.reports->give_back(progress->body);
   }
-  if (dispatch.reports->has_more()) write_progress(self);
+  if (dispatch.reports->has_more()) write_progress(self, attempt);
 }
 
 /// Writes what the attempt has reported last, as soon as it may be written.
-void write_progress(StepRunnerSelf self) {
-  StepRunnerState::Reporting& reporting = self->state.reporting;
-  if (reporting.in_flight || reporting.waits) return;
-  const DispatchPtr dispatch = self->state.current;
-  const std::weak_ptr<ProgressReports> reports = dispatch->reports;
+void write_progress(StepRunnerSelf self, Attempt& attempt) {
+  StepRunnerState::Reporting& reports = attempt.reporting;
+  if (reports.in_flight || reports.waits) return;
+  const DispatchPtr& dispatch = attempt.dispatch;
+  const std::weak_ptr<Dispatch> weak = dispatch;
   const Alarm::TimePoint now = self->clock().now();
-  if (now < reporting.next) {
-    reporting.waits = true;
-    return later(self, reporting.next - now, [self, reports] {
-      if (!is_current(self, reports)) return;
-      self->state.reporting.waits = false;
-      write_progress(self);
+  if (now < reports.next) {
+    reports.waits = true;
+    return later(self, reports.next - now, [self, weak] {
+      Attempt* const still = reporting(self, weak);
+      if (still == nullptr) return;
+      still->reporting.waits = false;
+      write_progress(self, *still);
     });
   }
   if (const std::optional<Error> refusal = dispatch->reports->take_refusal())
@@ -67,57 +69,57 @@ void write_progress(StepRunnerSelf self) {
             ": what it reported as its progress is not kept: " + refusal->message);
   std::optional<std::string> text = dispatch->reports->take();
   if (!text) return;
-  reporting.in_flight = progress_of(*dispatch, std::move(*text));
-  reporting.next = now + std::chrono::milliseconds(Limits::progress_interval_ms);
-  if (mutant("progress_told_before_write")) tell_progress(self, *dispatch, *reporting.in_flight);
+  reports.in_flight = progress_of(*dispatch, std::move(*text));
+  reports.next = now + std::chrono::milliseconds(Limits::progress_interval_ms);
+  if (mutant("progress_told_before_write")) tell_progress(self, *dispatch, *reports.in_flight);
   self->request(
           self->state.config.store, caf::infinite,
-          WritePtr(std::make_shared<const Write>(NoteProgress{dispatch->run, reporting.in_flight})))
+          WritePtr(std::make_shared<const Write>(NoteProgress{dispatch->run, reports.in_flight})))
       .then(
-          [self, reports](const WriteAnswer& answer) {
-            if (is_current(self, reports)) on_progress_written(self, *answer);
+          [self, weak](const WriteAnswer& answer) {
+            if (Attempt* const still = reporting(self, weak))
+              on_progress_written(self, *still, *answer);
           },
           [](const caf::error&) {});  // the store is gone: so is everything else
 }
 
 }  // namespace
 
-void hear_reports(StepRunnerSelf self) {
+void hear_reports(StepRunnerSelf self, const DispatchPtr& dispatch) {
   StepRunnerState& state = self->state;
-  Dispatch& dispatch = *state.current;
   auto tell = [gate = state.config.gate, runner = caf::actor_cast<caf::weak_actor_ptr>(self),
-               reporting = std::weak_ptr<Dispatch>(state.current)] {
-    const DispatchPtr attempt = reporting.lock();
-    if (!attempt) return;
+               weak = std::weak_ptr<Dispatch>(dispatch)] {
     gate->pass([&] {
       if (const auto alive = runner.lock())
         caf::anon_send(caf::actor_cast<StepRunnerActor>(alive),
-                       Message<Reported>(std::make_shared<Reported>(Reported{attempt->reports})));
+                       Message<Reported>(std::make_shared<Reported>(Reported{weak})));
     });
   };
-  dispatch.reports = std::make_shared<ProgressReports>(state.config.seams.clock, std::move(tell));
-  dispatch.call.progress_sink = dispatch.reports;
+  dispatch->reports = std::make_shared<ProgressReports>(state.config.seams.clock, std::move(tell));
+  dispatch->call.progress_sink = dispatch->reports;
 }
 
 void on_reported(StepRunnerSelf self, const Reported& reported) {
-  if (is_current(self, reported.reports)) write_progress(self);
+  if (Attempt* const attempt = reporting(self, reported.dispatch)) write_progress(self, *attempt);
 }
 
-std::shared_ptr<Progress> last_progress(StepRunnerSelf self) {
-  StepRunnerState& state = self->state;
+std::shared_ptr<Progress> last_progress(Attempt& attempt) {
   const std::shared_ptr<Progress> in_flight =
-      std::exchange(state.reporting, StepRunnerState::Reporting{}).in_flight;
-  if (!state.current->reports) return nullptr;
-  std::optional<std::string> latest = state.current->reports->end();
+      std::exchange(attempt.reporting, StepRunnerState::Reporting{}).in_flight;
+  const Dispatch& dispatch = *attempt.dispatch;
+  if (!dispatch.reports) return nullptr;
+  std::optional<std::string> latest = dispatch.reports->end();
   // Not the one in flight: the store may be filling it in just now.
   if (!latest && in_flight) latest = in_flight->body;
-  return latest ? progress_of(*state.current, std::move(*latest)) : nullptr;
+  return latest ? progress_of(dispatch, std::move(*latest)) : nullptr;
 }
 
 void tell_progress(StepRunnerSelf self, const Dispatch& dispatch, const Progress& progress) {
-  EngineEvent event = event_of(EventKind::progress_written, dispatch);
-  event.output_digest = digest_of(progress.body);
-  self->state.config.reporter->event(event);
+  self->state.config.reporter->tell([&] {
+    EngineEvent event = event_of(EventKind::progress_written, dispatch);
+    event.output_digest = digest_of(progress.body);
+    return event;
+  });
 }
 
 }  // namespace pawl

@@ -3,11 +3,9 @@
 #include <pawl/point.hpp>
 
 #include "actors/actor_manners.hpp"
-#include "actors/durable_write.hpp"
-#include "actors/stall_watch.hpp"
+#include "actors/step_ends.hpp"
 #include "actors/step_progress.hpp"
 #include "runtime/mutant.hpp"
-#include "store/record_slot.hpp"
 
 #include <caf/actor_cast.hpp>
 #include <caf/send.hpp>
@@ -22,148 +20,45 @@ namespace pawl {
 namespace {
 
 using Self = StepRunnerSelf;
-using Phase = StepRunnerState::Phase;
-using TimePoint = Alarm::TimePoint;
+using Attempt = StepRunnerState::Attempt;
+using TimePoint = StepRunnerState::TimePoint;
 
 void on_alarm(Self self);
-void perform_attempt(Self self);
 
-void set_deadline(Self self, TimePoint deadline) {
-  self->state.deadline = deadline;
-  if (deadline != TimePoint{}) self->state.alarm.set(self, deadline, [self] { on_alarm(self); });
-}
-
-/// Tells the coordinator what is durable now. The only place where a step completes.
-void complete(Self self, const DispatchPtr& dispatch, const std::shared_ptr<const Record>& stored,
-              std::shared_ptr<const Record> other,
-              const std::shared_ptr<const Progress>& progress = nullptr) {
-  if (stored->kind == RecordKind::output)
-    self->send(self->state.config.coordinator,
-               Message<StepCompleted>(std::make_shared<StepCompleted>(
-                   StepCompleted{dispatch, stored, std::move(other)})));
-  else
-    self->send(self->state.config.coordinator,
-               Message<AttemptFailed>(
-                   std::make_shared<AttemptFailed>(AttemptFailed{dispatch, stored, progress})));
-}
-
-void become_idle(Self self) {
-  self->state.phase = Phase::idle;
-  self->state.current = nullptr;
-  self->state.reporting = {};
-  self->state.deadline = TimePoint{};
-}
-
-void on_written(Self self, const std::shared_ptr<const Record>& record,
-                const Result<WriteReply>& result) {
-  if (mutant("complete_before_write")) return;
-  const DispatchPtr dispatch = self->state.current;
-  become_idle(self);
-  if (!result || result->status == WriteStatus::refused) {
-    const Error why = result ? result->error : result.error();
-    self->send(self->state.config.coordinator,
-               Message<WriteRefused>(std::make_shared<WriteRefused>(WriteRefused{dispatch, why})));
-    return;
-  }
-  const StepCall& call = dispatch->call;
-  point("step.after_write", call.run, call.step, call.attempt);
-  std::shared_ptr<const Record> other;
-  if (result->diverged && record->kind == RecordKind::output)
-    other = std::make_shared<Record>(receipt_beside_output(*result->stored, *record));
-  complete(self, dispatch, result->stored, std::move(other), result->progress);
-  point(result->stored->kind == RecordKind::output ? "step.after_completion" : "step.after_failure",
-        call.run, call.step, call.attempt);
-}
-
-void write_both(Self self, const std::shared_ptr<Progress>& progress,
-                const std::shared_ptr<Record>& record) {
-  const StepRunnerConfig& config = self->state.config;
-  const DispatchPtr dispatch = self->state.current;
-  auto both = std::make_shared<std::vector<Write>>();
-  // Not what is in flight itself: its answer fills that in.
-  both->push_back(NoteProgress{dispatch->run, std::make_shared<Progress>(*progress)});
-  both->push_back(AppendRecord{dispatch->run, record});
-  write_until_known<WriteGroupAnswer>(
-      self, config.store, WriteGroupPtr(both), config.reporter,
-      event_of(EventKind::write_failed, *dispatch),
-      [self, dispatch, progress, record](const Result<std::vector<WriteReply>>& result) {
-        if (result && result->front().status == WriteStatus::written)
-          tell_progress(self, *dispatch, *progress);
-        on_written(
-            self, record,
-            result ? Result<WriteReply>(result->back()) : Result<WriteReply>(result.error()));
-      });
-}
-
-/// The attempt has ended: its record is written, and again until the outcome is known; then it
-/// completes.
-void write_record(Self self, std::shared_ptr<Record> record) {
+void set_deadline(Self self, Attempt& attempt, TimePoint at) {
   StepRunnerState& state = self->state;
-  const DispatchPtr dispatch = state.current;
-  state.phase = Phase::writing;
-  if (state.performer) self->demonitor(std::exchange(state.performer, caf::actor_addr()));
-  set_deadline(self, self->clock().now() + store_stall);
-  const StepCall& call = dispatch->call;
-  point("step.before_write", call.run, call.step, call.attempt);
-  const std::shared_ptr<Progress> progress = last_progress(self);
-  if (mutant("complete_before_write")) {
-    become_idle(self);
-    complete(self, dispatch, record, nullptr);
-  }
-  if (progress) return write_both(self, progress, record);
-  const WritePtr write = std::make_shared<const Write>(AppendRecord{dispatch->run, record});
-  if (mutant("rerun_body_on_write_error")) {
-    self->request(state.config.store, caf::infinite, write)
-        .then([self, record](const WriteAnswer& answer) {
-          if (!answer->has_value() && is_passing(answer->error().code))
-            return perform_attempt(self);
-          on_written(self, record, *answer);
-        });
-    return;
-  }
-  write_until_known<WriteAnswer>(
-      self, state.config.store, write, state.config.reporter,
-      event_of(EventKind::write_failed, *dispatch),
-      [self, record](const Result<WriteReply>& result) { on_written(self, record, result); });
+  if (attempt.deadline) state.deadlines.erase(*attempt.deadline);
+  attempt.deadline = state.deadlines.emplace(at, attempt.dispatch.get());
+  state.alarm.set(self, state.deadlines.begin()->first, [self] { on_alarm(self); });
 }
 
-void on_answer(Self self, const Answer& answer) {
+/// The attempt if it is performed; null once it has ended.
+Attempt* performed(Self self, const DispatchPtr& dispatch) {
+  const auto found = self->state.attempts.find(dispatch.get());
+  return found == self->state.attempts.end() || found->second.is_writing ? nullptr : &found->second;
+}
+
+void on_answer(Self self, const AnswerBox::Answer& answer) {
+  if (Attempt* const attempt = performed(self, answer.dispatch))
+    return write_record(self, *attempt, answer.record);
+  write_late(self, answer);
+}
+
+void on_answered(Self self) {
   StepRunnerState& state = self->state;
-  if (state.phase == Phase::performing && answer.dispatch == state.current)
-    return write_record(self, answer.record);
-  EngineEvent event = event_of(EventKind::late_answer, *answer.dispatch);
-  state.config.reporter->event(event);
-  if (mutant("late_answer_completes")) complete(self, answer.dispatch, answer.record, nullptr);
-  const auto receipt = std::make_shared<Record>(
-      conclude_late(std::move(*answer.record), answer.dispatch->keeps_other_outputs));
-  write_until_known<WriteAnswer>(
-      self, state.config.store,
-      WritePtr(std::make_shared<const Write>(AppendRecord{answer.dispatch->run, receipt})),
-      state.config.reporter, event,
-      [self, receipt, dispatch = answer.dispatch](const Result<WriteReply>& result) {
-        if (!result || result->status == WriteStatus::refused || !dispatch->keeps_other_outputs)
-          return;
-        self->send(
-            self->state.config.coordinator,
-            Message<AnsweredLate>(std::make_shared<AnsweredLate>(AnsweredLate{dispatch, receipt})));
-      });
+  state.performing->box->take(state.answers);
+  for (const AnswerBox::Answer& answer : state.answers)
+    guarded(self, answer.dispatch, [&] { on_answer(self, answer); });
+  state.answers.clear();
 }
 
-void perform_by_function(Self self, const StepBody::Function* function) {
-  const StepRunnerConfig& config = self->state.config;
-  EngineSeams seams = config.seams;
-  seams.executor = nullptr;  // a job must not own the threads that it runs on
-  self->state.job = config.seams.executor->post_by_priority(
-      [function, steps = config.performers->steps(), dispatch = self->state.current, seams,
-       gate = config.gate, runner = caf::actor_cast<caf::weak_actor_ptr>(self)] {
-        const auto record = std::make_shared<Record>(perform(*function, *dispatch, seams));
-        gate->pass([&] {
-          if (const auto alive = runner.lock())
-            caf::anon_send(caf::actor_cast<StepRunnerActor>(alive),
-                           Message<Answer>(std::make_shared<Answer>(Answer{dispatch, record})));
-        });
+void perform_by_function(Self self, Attempt& attempt, const StepBody::Function* function) {
+  attempt.job = self->state.config.seams.executor->post_by_priority(
+      [function, performing = self->state.performing, dispatch = attempt.dispatch] {
+        auto record = std::make_shared<Record>(perform(*function, *dispatch, performing->seams));
+        performing->box->put({dispatch, std::move(record)});
       },
-      self->state.current->priority);
+      attempt.dispatch->priority);
 }
 
 /// The step's actor has answered, or will not.
@@ -172,46 +67,63 @@ void on_result(Self self, const DispatchPtr& dispatch, StepResult result) {
   point("step.after_body", call.run, call.step, call.attempt);
   Record record = conclude(facts_of(*dispatch, self->state.config.seams), std::move(result),
                            dispatch->cancellation->reason());
-  on_answer(self, Answer{dispatch, std::make_shared<Record>(std::move(record))});
+  on_answer(self, {dispatch, std::make_shared<Record>(std::move(record))});
 }
 
-void perform_by_actor(Self self) {
+void perform_by_actor(Self self, Attempt& attempt) {
   StepRunnerState& state = self->state;
-  const DispatchPtr dispatch = state.current;
+  const DispatchPtr dispatch = attempt.dispatch;
   if (const Result<void> begun = begin_body(*dispatch, state.config.seams); !begun)
-    return write_record(self, std::make_shared<Record>(conclude_refused(
-                                  facts_of(*dispatch, state.config.seams), begun.error())));
+    return write_record(self, attempt,
+                        std::make_shared<Record>(conclude_refused(
+                            facts_of(*dispatch, state.config.seams), begun.error())));
   const StepCall& call = dispatch->call;
   if (std::optional<Record> withdrawn = claim_or_conclude(*dispatch))
-    return write_record(self, std::make_shared<Record>(std::move(*withdrawn)));
+    return write_record(self, attempt, std::make_shared<Record>(std::move(*withdrawn)));
   point("step.before_body", call.run, call.step, call.attempt);
   const StepActor actor = state.config.performers->actor(dispatch->type);
   if (!actor)
     return on_result(self, dispatch, retry("the step's actor is gone: the engine closes"));
   // CAF tells nobody of the promises that an actor takes to its grave.
-  state.performer = actor.address();
-  self->monitor(actor);
+  attempt.performer = actor.address();
+  if (++state.performers[attempt.performer] == 1) self->monitor(actor);
+  const auto end = [self, dispatch](StepResult result) {
+    guarded(self, dispatch, [&] { on_result(self, dispatch, std::move(result)); });
+    flush(self);
+  };
   self->request(actor, caf::infinite, StepCallPtr(dispatch, &call))
-      .then([self, dispatch](const StepResult& result) { on_result(self, dispatch, result); },
-            [self, dispatch](const caf::error& error) {
+      .then([end](const StepResult& result) { end(result); },
+            [self, dispatch, end](const caf::error& error) {
               if (dispatch->performer_died) return;
-              on_result(
-                  self, dispatch,
-                  unclear("the step's actor gave no result: " + self->system().render(error)));
+              end(unclear("the step's actor gave no result: " + self->system().render(error)));
             });
+}
+
+/// A step's actor died: so do the attempts that it performs.
+void on_performer_down(Self self, const caf::down_msg& down) {
+  StepRunnerState& state = self->state;
+  if (state.performers.erase(down.source) == 0) return;
+  std::vector<DispatchPtr> left;
+  for (const auto& [key, attempt] : state.attempts)
+    if (attempt.performer == down.source) left.push_back(attempt.dispatch);
+  std::sort(left.begin(), left.end(),
+            [](const DispatchPtr& a, const DispatchPtr& b) { return a->number < b->number; });
+  for (const DispatchPtr& dispatch : left)
+    guarded(self, dispatch, [&] {
+      dispatch->performer_died = true;
+      on_result(self, dispatch,
+                unclear("the step's actor died: " + self->system().render(down.reason)));
+    });
+  flush(self);
 }
 
 void on_down(Self self, const caf::down_msg& down) {
   StepRunnerState& state = self->state;
-  if (down.source == state.config.coordinator.address()) {
-    // Nobody is left to tell; the store, which is told last, has what was sent to it.
-    if (state.current) state.current->cancellation->set(Cancellation::Reason::interrupted);
-    return self->quit(caf::exit_reason::user_shutdown);
-  }
-  if (state.phase != Phase::performing || down.source != state.performer) return;
-  state.current->performer_died = true;
-  on_result(self, state.current,
-            unclear("the step's actor died: " + self->system().render(down.reason)));
+  if (down.source != state.config.coordinator.address()) return on_performer_down(self, down);
+  // Nobody is left to tell; the store, which is told last, has what was sent to it.
+  for (const auto& [key, attempt] : state.attempts)
+    attempt.dispatch->cancellation->set(Cancellation::Reason::interrupted);
+  self->quit(caf::exit_reason::user_shutdown);
 }
 
 /// How long the attempt may go on, if it does not report.
@@ -224,89 +136,113 @@ struct TimeLeft {
 
 /// Both limits count from the moment at which the body began, which may wait for a thread until
 /// now; each report lets the heartbeat's begin anew.
-TimeLeft time_left(Self self) {
-  const StepRunnerState& state = self->state;
-  const Dispatch& dispatch = *state.current;
-  const std::int64_t now_us = state.config.seams.clock->steady_us();
+TimeLeft time_left(Self self, const Dispatch& dispatch) {
+  TimeLeft left;
+  if (dispatch.timeout_ms == 0 && dispatch.heartbeat_ms == 0) return left;
+  const std::int64_t now_us = self->state.config.seams.clock->steady_us();
   const std::int64_t began_us = dispatch.began_us.load(std::memory_order_acquire);
   const std::int64_t beat_us = mutant("heartbeat_not_restarted") ? 0 : dispatch.reports->last_us();
   const auto left_us = [&](std::int64_t limit_ms, std::int64_t since_us) {
     return limit_ms * 1000 - (began_us == 0 ? 0 : now_us - since_us);
   };
-  TimeLeft left;
   if (dispatch.timeout_ms > 0) left.us = left_us(dispatch.timeout_ms, began_us);
   if (dispatch.heartbeat_ms == 0 || mutant("heartbeat_forgotten")) return left;
   const std::int64_t silent_us = left_us(dispatch.heartbeat_ms, std::max(began_us, beat_us));
   return silent_us < left.us ? TimeLeft{silent_us, true} : left;
 }
 
-void perform_attempt(Self self) {
+void begin(Self self, const DispatchPtr& dispatch) {
   StepRunnerState& state = self->state;
-  state.phase = Phase::performing;
-  const Dispatch& dispatch = *state.current;
-  if (dispatch.refused)
-    return write_record(self, std::make_shared<Record>(conclude_refused(
-                                  facts_of(dispatch, state.config.seams), *dispatch.refused)));
-  hear_reports(self);
-  const TimeLeft left = time_left(self);
-  set_deadline(self, left.us == TimeLeft::for_ever
-                         ? TimePoint{}
-                         : self->clock().now() + std::chrono::microseconds(left.us));
-  if (const auto* function = state.config.performers->function(dispatch.type))
-    perform_by_function(self, function);
+  state.config.reporter->tell([&] { return event_of(EventKind::step_started, *dispatch); });
+  Attempt& attempt = state.attempts[dispatch.get()];
+  attempt.dispatch = dispatch;
+  if (dispatch->refused)
+    return write_record(self, attempt,
+                        std::make_shared<Record>(conclude_refused(
+                            facts_of(*dispatch, state.config.seams), *dispatch->refused)));
+  hear_reports(self, dispatch);
+  if (const TimeLeft left = time_left(self, *dispatch); left.us != TimeLeft::for_ever)
+    set_deadline(self, attempt, self->clock().now() + std::chrono::microseconds(left.us));
+  if (const auto* function = state.config.performers->function(dispatch->type))
+    perform_by_function(self, attempt, function);
   else
-    perform_by_actor(self);
+    perform_by_actor(self, attempt);
 }
 
-void time_out(Self self, bool is_silent) {
-  StepRunnerState& state = self->state;
-  const Dispatch& dispatch = *state.current;
+void time_out(Self self, Attempt& attempt, bool is_silent) {
+  const StepRunnerConfig& config = self->state.config;
+  const Dispatch& dispatch = *attempt.dispatch;
   dispatch.cancellation->set(Cancellation::Reason::timed_out);
-  if (state.config.performers->function(dispatch.type) != nullptr &&
-      state.config.seams.executor->abandon(state.job) == Executor::Abandoned::exhausted) {
+  if (config.performers->function(dispatch.type) != nullptr &&
+      config.seams.executor->abandon(attempt.job) == Executor::Abandoned::exhausted) {
     EngineEvent event = event_of(EventKind::threads_hang, dispatch);
-    event.message = std::to_string(state.config.seams.executor->hanging()) +
+    event.message = std::to_string(config.seams.executor->hanging()) +
                     " steps did not return in time and hold their threads, this one last; others "
                     "may have to wait";
-    state.config.reporter->event(event);
+    config.reporter->event(event);
   }
-  const AttemptFacts facts = facts_of(dispatch, state.config.seams);
+  const AttemptFacts facts = facts_of(dispatch, config.seams);
   write_record(
-      self, std::make_shared<Record>(is_silent ? conclude_silent(facts, dispatch.heartbeat_ms)
-                                               : conclude_timed_out(facts, dispatch.timeout_ms)));
+      self, attempt,
+      std::make_shared<Record>(is_silent ? conclude_silent(facts, dispatch.heartbeat_ms)
+                                         : conclude_timed_out(facts, dispatch.timeout_ms)));
+}
+
+/// The time of the attempt may be over.
+void on_deadline(Self self, Attempt& attempt, TimePoint now) {
+  const TimeLeft left = time_left(self, *attempt.dispatch);
+  if (left.us > 0) return set_deadline(self, attempt, now + std::chrono::microseconds(left.us));
+  time_out(self, attempt, left.is_heartbeat);
 }
 
 void on_alarm(Self self) {
   StepRunnerState& state = self->state;
-  if (state.deadline == TimePoint{}) return;
   const TimePoint now = self->clock().now();
-  if (now < state.deadline) return set_deadline(self, state.deadline);
-  if (state.phase == Phase::writing) {
-    state.deadline = TimePoint{};
-    state.config.reporter->event(event_of(EventKind::store_stalled, *state.current));
-    return;
+  while (!state.deadlines.empty() && state.deadlines.begin()->first <= now) {
+    Attempt& attempt = state.attempts.at(state.deadlines.begin()->second);
+    state.deadlines.erase(state.deadlines.begin());
+    attempt.deadline.reset();
+    guarded(self, DispatchPtr(attempt.dispatch), [&] { on_deadline(self, attempt, now); });
   }
-  const TimeLeft left = time_left(self);
-  if (left.us == TimeLeft::for_ever) return set_deadline(self, TimePoint{});
-  if (left.us > 0) return set_deadline(self, now + std::chrono::microseconds(left.us));
-  time_out(self, left.is_heartbeat);
+  if (!state.deadlines.empty())
+    state.alarm.set(self, state.deadlines.begin()->first, [self] { on_alarm(self); });
+  flush(self);
+}
+
+/// What threads that may outlive the runner need to tell it of answers.
+std::shared_ptr<const PerformingSeams> performing_seams(Self self) {
+  const StepRunnerConfig& config = self->state.config;
+  EngineSeams seams = config.seams;
+  seams.executor = nullptr;
+  auto wake = [gate = config.gate, runner = caf::actor_cast<caf::weak_actor_ptr>(self)] {
+    gate->pass([&] {
+      if (const auto alive = runner.lock())
+        caf::anon_send(caf::actor_cast<StepRunnerActor>(alive),
+                       Message<Answered>(std::make_shared<Answered>()));
+    });
+  };
+  return std::make_shared<const PerformingSeams>(PerformingSeams{
+      config.performers->steps(), seams, std::make_shared<AnswerBox>(std::move(wake))});
 }
 
 }  // namespace
 
-StepRunnerActor::behavior_type step_runner(StepRunnerActor::stateful_pointer<StepRunnerState> self,
-                                           StepRunnerConfig config) {
+StepRunnerActor::behavior_type step_runner(StepRunnerSelf self, StepRunnerConfig config) {
   self->state.config = std::move(config);
+  self->state.performing = performing_seams(self);
   set_manners(self, self->state.config.reporter, StepRunnerState::name);
   self->monitor(self->state.config.coordinator);
   self->set_down_handler([self](caf::down_msg& down) { on_down(self, down); });
   return {
-      [self](const DispatchPtr& dispatch) {
-        self->state.current = dispatch;
-        self->state.config.reporter->event(event_of(EventKind::step_started, *dispatch));
-        perform_attempt(self);
+      [self](const DispatchesPtr& dispatches) {
+        for (const DispatchPtr& dispatch : *dispatches)
+          guarded(self, dispatch, [&] { begin(self, dispatch); });
+        flush(self);
       },
-      [self](const Message<Answer>& answer) { on_answer(self, *answer); },
+      [self](const Message<Answered>&) {
+        on_answered(self);
+        flush(self);
+      },
       [self](const Message<Reported>& reported) { on_reported(self, *reported); },
       [](const Later& work) { (*work)(); },
   };

@@ -1,17 +1,24 @@
-/// The step runner: one attempt at a time: perform, write, and only then complete.
+/// The step runner: performs attempts, writes their records, and only then completes them.
 #pragma once
 
 #include "actors/alarm.hpp"
+#include "actors/answer_box.hpp"
 #include "actors/answer_gate.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
+#include "actors/stall_watch.hpp"
 #include "actors/step_performers.hpp"
 
 #include <caf/actor_addr.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <cstddef>
+#include <map>
 #include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
 
 namespace pawl {
 
@@ -24,6 +31,16 @@ struct StepRunnerConfig {
   std::shared_ptr<AnswerGate> gate;
 };
 
+/// What a job on a step thread needs of the runner, whom it may outlive.
+struct PerformingSeams {
+  std::shared_ptr<const Steps> steps;
+  EngineSeams seams;  // without the executor: a job must not own the threads that it runs on
+  std::shared_ptr<AnswerBox> box;
+};
+
+/// One for all attempts, however many are under way: what comes to it together goes to the store
+/// together, and comes to the coordinator together.
+///
 /// Invariants:
 /// 1. The coordinator hears of a completion only after the store has answered written or
 ///    already_exists.
@@ -35,31 +52,53 @@ struct StepRunnerConfig {
 /// 5. Of an attempt's progress at most one write is not answered, and between the beginnings of two
 ///    lies `Limits::progress_interval_ms`. The last report is written with the attempt's end at the
 ///    latest, never after it.
+/// 6. What goes wrong in here over one attempt costs that one only: the coordinator hears that it
+///    is lost.
+/// 7. Each handler ends in `flush`.
 struct StepRunnerState {
-  enum class Phase { idle, performing, writing };
+  using TimePoint = Alarm::TimePoint;
+  using Deadlines = std::multimap<TimePoint, const Dispatch*>;
 
-  StepRunnerConfig config;
-  Phase phase = Phase::idle;
-  DispatchPtr current;
-  Executor::JobId job = 0;    // when a function performs
-  caf::actor_addr performer;  // when an actor performs: that one, monitored
-
-  /// What the current attempt reported, and what of it is being written.
+  /// What an attempt reported, and what of it is being written.
   struct Reporting {
     std::shared_ptr<Progress> in_flight;  // null when the last write is answered
-    Alarm::TimePoint next{};              // no write earlier
+    TimePoint next{};                     // no write earlier
     bool waits = false;                   // for that time
   };
 
-  Reporting reporting;
+  /// One that is performed, or whose end is being written.
+  struct Attempt {
+    DispatchPtr dispatch;
+    bool is_writing = false;
+    Executor::JobId job = 0;    // when a function performs
+    caf::actor_addr performer;  // when an actor performs: that one, monitored
+    Reporting reporting;
+    std::optional<Deadlines::iterator> deadline;
+  };
 
-  Alarm alarm;                  // one for all attempts
-  Alarm::TimePoint deadline{};  // of the phase; the epoch if it has none
+  /// One that has ended, and must become durable.
+  struct Ended {
+    DispatchPtr dispatch;
+    std::shared_ptr<Record> record;
+    std::shared_ptr<Progress> progress;  // goes with it; null if there is none
+  };
+
+  StepRunnerConfig config;
+  std::shared_ptr<const PerformingSeams> performing;
+  std::vector<AnswerBox::Answer> answers;  // the room of the last ones
+  std::unordered_map<const Dispatch*, Attempt> attempts;
+  std::map<caf::actor_addr, std::size_t> performers;  // monitored, and how many each performs
+  Deadlines deadlines;
+  Alarm alarm;
+  std::vector<Ended> unwritten;
+  std::vector<StepEnd> untold;
+  StallWatch stalls;
 
   static inline const char* name = "step_runner";
 };
 
-StepRunnerActor::behavior_type step_runner(StepRunnerActor::stateful_pointer<StepRunnerState> self,
-                                           StepRunnerConfig config);
+using StepRunnerSelf = StepRunnerActor::stateful_pointer<StepRunnerState>;
+
+StepRunnerActor::behavior_type step_runner(StepRunnerSelf self, StepRunnerConfig config);
 
 }  // namespace pawl

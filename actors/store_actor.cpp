@@ -7,6 +7,7 @@
 
 #include <caf/typed_actor_view.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace pawl {
@@ -17,35 +18,61 @@ namespace {
 /// bounded.
 constexpr std::size_t batch_max = 4096;
 
-/// Seeded bug: whether the same output waits in the batch already, as if waiting were being
-/// durable.
-bool waits_already(const StoreActorState& state, const Write& write) {
-  const auto* append = std::get_if<AppendRecord>(&write);
-  if (append == nullptr) return false;
-  for (const StoreActorState::Waiting& waiting : state.waiting) {
-    const auto* other = waiting.write ? std::get_if<AppendRecord>(waiting.write.get()) : nullptr;
-    if (other != nullptr && other->run == append->run &&
-        other->record->step == append->record->step &&
-        slot_of(*other->record) == slot_of(*append->record))
-      return true;
+/// Calls `look` with each write of the batch.
+template <class Look>
+void for_each_write(const std::vector<StoreActorState::Waiting>& batch, Look&& look) {
+  for (const StoreActorState::Waiting& one : batch) {
+    if (one.write) look(*one.write);
+    if (one.group)
+      for (const Write& write : *one.group) look(write);
   }
-  return false;
+}
+
+/// Seeded bug: a record is said to be written, whatever becomes of it.
+WriteReply as_written(const Write& write) {
+  const auto& append = std::get<AppendRecord>(write);
+  return {WriteStatus::written, append.run, append.record, false, RunState::running, {}};
+}
+
+/// Seeded bug: whether all of these are outputs that wait in the batch already, as if waiting were
+/// being durable.
+bool wait_already(const StoreActorState& state, const std::vector<Write>& writes) {
+  return std::all_of(writes.begin(), writes.end(), [&](const Write& write) {
+    const auto* const append = std::get_if<AppendRecord>(&write);
+    bool waits = false;
+    for_each_write(state.waiting, [&](const Write& waiting) {
+      const auto* const other = std::get_if<AppendRecord>(&waiting);
+      waits = waits || (append != nullptr && other != nullptr && other->run == append->run &&
+                        other->record->step == append->record->step &&
+                        slot_of(*other->record) == slot_of(*append->record));
+    });
+    return waits;
+  });
 }
 
 /// Seeded bug: records are said to be written, whatever becomes of them. A promise is answered
 /// once.
 void answer_all_as_written(const std::vector<StoreActorState::Waiting>& batch) {
-  for (const StoreActorState::Waiting& waiting : batch)
-    if (const auto* append =
-            waiting.write ? std::get_if<AppendRecord>(waiting.write.get()) : nullptr) {
+  const auto is_append = [](const Write& write) {
+    return std::holds_alternative<AppendRecord>(write);
+  };
+  for (const StoreActorState::Waiting& waiting : batch) {
+    if (waiting.write && is_append(*waiting.write)) {
       StoreActorState::Promise promise = waiting.promise;
-      promise.deliver(std::make_shared<const Result<WriteReply>>(WriteReply{
-          WriteStatus::written, append->run, append->record, false, RunState::running, {}}));
+      promise.deliver(std::make_shared<const Result<WriteReply>>(as_written(*waiting.write)));
+    } else if (waiting.group &&
+               std::all_of(waiting.group->begin(), waiting.group->end(), is_append)) {
+      std::vector<WriteReply> replies;
+      for (const Write& write : *waiting.group) replies.push_back(as_written(write));
+      StoreActorState::GroupPromise promise = waiting.group_promise;
+      promise.deliver(std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
     }
+  }
 }
 
 std::vector<WriteReply> take_some(std::vector<WriteReply>::iterator& next, std::size_t count) {
   std::vector<WriteReply> some;
+  some.reserve(count);
   for (; count > 0; --count) some.push_back(std::move(*next++));
   return some;
 }
@@ -54,9 +81,10 @@ std::vector<WriteReply> take_some(std::vector<WriteReply>::iterator& next, std::
 /// during the last fsync joins this batch.
 void take(StoreActor::stateful_pointer<StoreActorState> self, StoreActorState::Waiting one) {
   StoreActorState& state = self->state;
+  state.writes_waiting += one.write ? 1 : one.group->size();
   state.waiting.push_back(std::move(one));
-  state.config.counters->writes_waiting = static_cast<std::int64_t>(state.waiting.size());
-  if (state.waiting.size() >= batch_max) {
+  state.config.counters->writes_waiting = static_cast<std::int64_t>(state.writes_waiting);
+  if (state.writes_waiting >= batch_max) {
     state.commit();
   } else if (!state.commit_asked) {
     state.commit_asked = true;
@@ -71,12 +99,8 @@ void StoreActorState::commit() {
   if (waiting.empty()) return;
   const std::vector<Waiting> batch = std::exchange(waiting, {});
   std::vector<const Write*> writes;
-  writes.reserve(batch.size());
-  for (const Waiting& one : batch) {
-    if (one.write) writes.push_back(one.write.get());
-    if (one.group)
-      for (const Write& write : *one.group) writes.push_back(&write);
-  }
+  writes.reserve(std::exchange(writes_waiting, 0));
+  for_each_write(batch, [&](const Write& write) { writes.push_back(&write); });
 
   if (mutant("answer_before_commit")) answer_all_as_written(batch);
   Result<std::vector<WriteReply>> replies = write(writes);
@@ -146,22 +170,21 @@ StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorSta
   return {
       [self](const WritePtr& write) -> caf::result<WriteAnswer> {
         auto promise = self->make_response_promise<WriteAnswer>();
-        if (mutant("exists_before_commit") && waits_already(self->state, *write)) {
-          const auto& append = std::get<AppendRecord>(*write);
-          promise.deliver(
-              std::make_shared<const Result<WriteReply>>(WriteReply{WriteStatus::already_exists,
-                                                                    append.run,
-                                                                    append.record,
-                                                                    false,
-                                                                    RunState::running,
-                                                                    {}}));
-          return promise;
-        }
         take(self, {write, promise, nullptr, {}});
         return promise;
       },
       [self](const WriteGroupPtr& group) -> caf::result<WriteGroupAnswer> {
         auto promise = self->make_response_promise<WriteGroupAnswer>();
+        if (mutant("exists_before_commit") && wait_already(self->state, *group)) {
+          std::vector<WriteReply> replies;
+          for (const Write& write : *group) {
+            replies.push_back(as_written(write));
+            replies.back().status = WriteStatus::already_exists;
+          }
+          promise.deliver(
+              std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
+          return promise;
+        }
         take(self, {nullptr, {}, group, promise});
         return promise;
       },

@@ -10,6 +10,7 @@
 #include <caf/typed_event_based_actor.hpp>
 #include <caf/typed_response_promise.hpp>
 
+#include <cstddef>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -41,7 +42,8 @@ struct StoreActorState {
 
   StoreActorConfig config;
   std::vector<Waiting> waiting;
-  bool commit_asked = false;  // a commit waits behind the mail
+  std::size_t writes_waiting = 0;  // in all of these
+  bool commit_asked = false;       // a commit waits behind the mail
 
   /// Writes what waits, and answers it.
   void commit();

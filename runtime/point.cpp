@@ -16,7 +16,7 @@ const std::vector<std::string_view>& protocol_points() {
       "store.after_commit",     // the batch is durable, nobody was told
       "store.after_reply",      // every sender was answered, by an error if it failed
       "start.after_write",      // the run is durable, its caller was not told
-      "run.before_dispatch",    // an attempt is about to be handed to a step runner
+      "run.before_dispatch",    // an attempt is about to be handed to the step runner
       "step.before_body",       // the user's code is about to run
       "step.after_body",        // the user's code has answered, or its actor failed to
       "step.before_write",      // the step runner is about to ask the store

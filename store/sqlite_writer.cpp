@@ -20,16 +20,8 @@ namespace pawl {
 
 namespace {
 
-constexpr const char* select_flow = "SELECT flow, name, checksum FROM flows WHERE digest = ?";
-// The numbers of runs are AUTOINCREMENT's, but asked for before: the checksum holds them.
-constexpr const char* select_last_run =
-    "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0), "
-    "ifnull((SELECT max(run) FROM runs), 0))";
-constexpr const char* insert_child = "INSERT INTO children(run, parent, checksum) VALUES(?, ?, ?)";
-constexpr const char* select_noted = "SELECT " PAWL_RUN_COLUMNS " FROM runs r WHERE r.run = ?";
-constexpr const char* select_slot = "SELECT 1 FROM events WHERE run = ? AND step = ? AND slot = ?";
-constexpr const char* delete_slot =
-    "DELETE FROM events WHERE run = ? AND step = ? AND slot = ?";  // mutants
+/// So many runs are remembered at most, and then forgotten together.
+constexpr std::size_t noted_max = 16'384;
 
 WriteReply refused(Error error) {
   WriteReply reply;
@@ -47,6 +39,9 @@ SqliteWriter::SqliteWriter(SqliteConnection& connection, std::int64_t epoch)
   commit_seq_ = end.commit_seq;
   last_at_ms_ = end.at_ms;
   quiet_commits_ = read_meta(connection_, quiet_commits).value_or(0);
+  StatementUse last_run(connection_.statement(writer_sql::select_last_run));
+  last_run->executeStep();
+  last_run_ = last_run->getColumn(0).getInt64();
 }
 
 void SqliteWriter::begin(std::int64_t now_ms) {
@@ -134,7 +129,7 @@ WriteReply SqliteWriter::same_or_refused(const StartRun& start, const Digest& in
 }
 
 void SqliteWriter::note_child(RunKey run, RunKey parent) {
-  StatementUse child(connection_.statement(insert_child));
+  StatementUse child(connection_.statement(writer_sql::insert_child));
   child->bind(1, run);
   child->bind(2, parent);
   const Digest checksum = child_checksum(run, parent);
@@ -144,7 +139,7 @@ void SqliteWriter::note_child(RunKey run, RunKey parent) {
 
 Result<std::int64_t> SqliteWriter::flow_key(const StartRun& start) {
   {
-    StatementUse found(connection_.statement(select_flow));
+    StatementUse found(connection_.statement(writer_sql::select_flow));
     bind_digest(*found, 1, start.flow_digest);
     if (found->executeStep()) {
       const std::int64_t flow = found->getColumn(0).getInt64();
@@ -171,18 +166,12 @@ Result<std::int64_t> SqliteWriter::flow_key(const StartRun& start) {
   return key;
 }
 
-RunKey SqliteWriter::next_run() {
-  StatementUse last(connection_.statement(select_last_run));
-  last->executeStep();
-  return last->getColumn(0).getInt64() + 1;
-}
-
 RunKey SqliteWriter::insert_run(const StartRun& start, std::int64_t flow,
                                 const Digest& input_digest) {
-  const RunKey key = next_run();
+  const RunKey key = last_run_ + 1;
   constexpr auto state = static_cast<std::int64_t>(RunState::running);
-  const Digest checksum = run_checksum(
-      run_birth(key, start.run, flow, input_digest, start.folder, now_ms_), state, 0, 0);
+  const Digest birth = run_birth(key, start.run, flow, input_digest, start.folder, now_ms_);
+  const Digest checksum = run_checksum(birth, state, 0, 0);
   StatementUse run(connection_.statement(writer_sql::insert_run));
   run->bind(1, key);
   run->bindNoCopy(2, start.run);
@@ -194,6 +183,8 @@ RunKey SqliteWriter::insert_run(const StartRun& start, std::int64_t flow,
   run->bind(8, now_ms_);
   bind_digest(*run, 9, checksum);
   run->exec();
+  last_run_ = key;
+  remember(key, {RunState::running, 0, birth, start.records.empty()});
   return key;
 }
 
@@ -208,18 +199,22 @@ WriteReply SqliteWriter::apply(const AppendRecord& append) {
 
 WriteReply SqliteWriter::add(const AppendRecord& append) {
   Record& record = *append.record;
-  const Result<Noted> noted = what_is_noted(append.run);
+  Result<Noted> noted = what_is_noted(append.run);
   if (!noted) return refused(noted.error());
   const Objection why_not =
-      mutant("nothing_objected") ? Objection::none : objection(append, noted->state);
+      mutant("nothing_objected") ? Objection::none : objection(append, *noted);
   if (mutant("output_overwritten") && record.kind == RecordKind::output) {
-    StatementUse old(connection_.statement(delete_slot));
+    StatementUse old(connection_.statement(writer_sql::delete_slot));
     old->bind(1, append.run);
     old->bindNoCopy(2, record.step);
     old->bind(3, RecordSlot::output);
     old->exec();
   }
   if (why_not == Objection::none && insert_event(append.run, record)) {
+    if (ends_attempt(record) && noted->is_unbroken && !mutant("ended_attempts_not_remembered")) {
+      noted->is_unbroken = false;
+      remember(append.run, *noted);
+    }
     if (record.kind == RecordKind::ended && !mutant("end_not_noted"))
       note_end(append.run, *noted, record);
     if (record.kind != RecordKind::ended && makes_due(record) && !is_ended(noted->state) &&
@@ -244,14 +239,14 @@ WriteReply SqliteWriter::add(const AppendRecord& append) {
       make_error(Errc::internal, "an event was not inserted and nothing stands in its place"));
 }
 
-SqliteWriter::Objection SqliteWriter::objection(const AppendRecord& append, RunState state) {
+SqliteWriter::Objection SqliteWriter::objection(const AppendRecord& append, const Noted& noted) {
   const Record& record = *append.record;
   if (ends_attempt(record) && is_taken(append.run, record.step, RecordSlot::output))
     return Objection::step_has_output;
-  if (record.kind == RecordKind::output &&
+  if (record.kind == RecordKind::output && !noted.is_unbroken &&
       is_taken(append.run, record.step, RecordSlot::end(record.attempt)))
     return Objection::attempt_ended;
-  if (is_ended(state) && !lawful_after_end(record)) return Objection::run_ended;
+  if (is_ended(noted.state) && !lawful_after_end(record)) return Objection::run_ended;
   return Objection::none;
 }
 
@@ -328,10 +323,20 @@ void SqliteWriter::note(RunKey run, const Noted& noted, RunState state, std::int
   bind_digest(*row, 4, checksum);
   row->bind(5, run);
   row->exec();
+  if (is_ended(state))
+    noted_.erase(run);
+  else
+    remember(run, {state, ended_ms, noted.birth, noted.is_unbroken});
+}
+
+void SqliteWriter::remember(RunKey run, const Noted& noted) {
+  if (noted_.size() >= noted_max) noted_.clear();
+  noted_.insert_or_assign(run, noted);
 }
 
 Result<SqliteWriter::Noted> SqliteWriter::what_is_noted(RunKey run) {
-  StatementUse row(connection_.statement(select_noted));
+  if (const auto known = noted_.find(run); known != noted_.end()) return known->second;
+  StatementUse row(connection_.statement(writer_sql::select_noted));
   row->bind(1, run);
   if (!row->executeStep()) return make_error(Errc::unknown_run, "no run has this key");
   const int state = row->getColumn(6).getInt();
@@ -340,11 +345,14 @@ Result<SqliteWriter::Noted> SqliteWriter::what_is_noted(RunKey run) {
                       "the run's row is damaged: its checksum does not fit; restore the store "
                       "from a backup, or start the run again under another id",
                       row->getColumn(1).getString());
-  return Noted{static_cast<RunState>(state), row->getColumn(8).getInt64(), birth_of_run(*row)};
+  const Noted noted{static_cast<RunState>(state), row->getColumn(8).getInt64(), birth_of_run(*row),
+                    false};
+  if (!is_ended(noted.state)) remember(run, noted);
+  return noted;
 }
 
 bool SqliteWriter::is_taken(RunKey run, const std::string& step, std::int64_t slot) {
-  StatementUse found(connection_.statement(select_slot));
+  StatementUse found(connection_.statement(writer_sql::select_slot));
   found->bind(1, run);
   found->bindNoCopy(2, step);
   found->bind(3, slot);

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 
 namespace pawl {
 
@@ -46,11 +47,12 @@ class SqliteWriter {
   struct Noted {
     RunState state;
     std::int64_t ended_ms;
-    Digest birth;  ///< of what never changes
+    Digest birth;      ///< of what never changes
+    bool is_unbroken;  ///< no attempt of it has ended without an output; false if that is not known
   };
 
   WriteReply add(const AppendRecord& append);
-  Objection objection(const AppendRecord& append, RunState state);
+  Objection objection(const AppendRecord& append, const Noted& noted);
   bool opens_too(const AppendRecord& opens, WriteReply& reply);
   WriteReply same_or_refused(const StartRun& start, const Digest& input_digest,
                              const RunHead& same);
@@ -60,7 +62,6 @@ class SqliteWriter {
 
   /// Errors: Errc::corrupt if the flow's row is not what its checksum says.
   Result<std::int64_t> flow_key(const StartRun& start);
-  RunKey next_run();
   RunKey insert_run(const StartRun& start, std::int64_t flow, const Digest& input_digest);
   bool insert_event(RunKey run, Record& record);
   void note_end(RunKey run, const Noted& noted, const Record& record);
@@ -70,6 +71,7 @@ class SqliteWriter {
   /// Errors: Errc::unknown_run; Errc::corrupt if the row is not what its checksum says.
   Result<Noted> what_is_noted(RunKey run);
   bool is_taken(RunKey run, const std::string& step, std::int64_t slot);
+  void remember(RunKey run, const Noted& noted);
 
   SqliteConnection& connection_;
   std::int64_t epoch_;
@@ -80,6 +82,10 @@ class SqliteWriter {
   int changes_before_ = 0;
   std::int64_t now_ms_ = 0;
   std::int64_t last_at_ms_ = 0;
+  RunKey last_run_ = 0;
+  /// Of runs that were written about before, and have not ended. Nobody else writes, and a
+  /// transaction that is lost takes the writer with it.
+  std::unordered_map<RunKey, Noted> noted_;
 };
 
 }  // namespace pawl

@@ -1,5 +1,8 @@
-/// What the store writes of a run: the statements, which a benchmark repeats through SQLite alone.
+/// What the store writes of a run: the statements, some of which a benchmark repeats through SQLite
+/// alone.
 #pragma once
+
+#include "store/sqlite_reads.hpp"
 
 namespace pawl::writer_sql {
 
@@ -17,5 +20,22 @@ inline constexpr const char* insert_event =
     "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
 inline constexpr const char* note_run =
     "UPDATE runs SET state = ?, due_ms = ?, ended_ms = ?, checksum = ? WHERE run = ?";
+inline constexpr const char* insert_child =
+    "INSERT INTO children(run, parent, checksum) VALUES(?, ?, ?)";
+
+// What it asks before.
+
+inline constexpr const char* select_flow =
+    "SELECT flow, name, checksum FROM flows WHERE digest = ?";
+// The numbers of runs are AUTOINCREMENT's, but known before: the checksum holds them.
+inline constexpr const char* select_last_run =
+    "SELECT max(ifnull((SELECT seq FROM sqlite_sequence WHERE name = 'runs'), 0), "
+    "ifnull((SELECT max(run) FROM runs), 0))";
+inline constexpr const char* select_noted =
+    "SELECT " PAWL_RUN_COLUMNS " FROM runs r WHERE r.run = ?";
+inline constexpr const char* select_slot =
+    "SELECT 1 FROM events WHERE run = ? AND step = ? AND slot = ?";
+inline constexpr const char* delete_slot =
+    "DELETE FROM events WHERE run = ? AND step = ? AND slot = ?";  // mutants
 
 }  // namespace pawl::writer_sql

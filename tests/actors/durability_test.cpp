@@ -9,6 +9,8 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
+#include <map>
+
 using namespace pawl;
 
 namespace {
@@ -287,6 +289,56 @@ TEST_CASE("durability: a step runner that dies costs an attempt, not the run", "
   CHECK(run.wait().succeeded());
   // Before the write the result was in the dead runner's memory only; after it, it was durable.
   CHECK(bodies == (throw_at == "step.before_write" ? 4 : 3));
+}
+
+TEST_CASE("durability: what goes wrong over one attempt costs none of those beside it",
+          "[actors]") {
+  std::map<std::string, int> bodies;
+  World world(Steps{{"x", [&](const StepCall& call) { return ++bodies[call.step], done(); }}},
+              seed());
+  throw_at =
+      GENERATE(as<std::string>(), "step.before_write", "step.after_write", "step.after_completion");
+  throws_left = 1;
+  arm_points(throw_at_point);
+  const Run run = world.start(R"({"flow": "beside", "steps": {"a": {"run": "x"}, "b": {"run": "x"},
+    "c": {"run": "x"}, "d": {"run": "x"}}})");
+  const bool at_rest = world.run_to_rest();
+  arm_points(nullptr);
+  REQUIRE(at_rest);
+  CHECK(run.wait().succeeded());
+  int all = 0;
+  for (const auto& [step, count] : bodies) all += count;
+  CHECK(all == (throw_at == "step.before_write" ? 5 : 4));
+  int lost = 0;
+  const StoredRun stored = open_memory_view(world.file)->load("r1").value().value();
+  for (const Record& record : stored.records)
+    lost += record.end == AttemptEnd::lost ? 1 : 0;
+  CHECK(lost == (throw_at == "step.before_write" ? 1 : 0));
+  bool logged = false;
+  for (const LogLine& line : world.log)
+    logged = logged || line.text.find("bug: the step_runner threw: a bug") != std::string::npos;
+  CHECK(logged);
+}
+
+TEST_CASE("durability: what ends together is written together, and what follows begins together",
+          "[actors]") {
+  World* here = nullptr;
+  World world(Steps{{"x", [&](const StepCall&) { return here->executor->hang(), done(); }},
+                    {"y", [](const StepCall&) { return done(); }}},
+              seed());
+  here = &world;
+  const Run run = world.start(R"({"flow": "beside", "steps": {
+    "a": {"run": "x"}, "b": {"run": "x"}, "c": {"run": "x"},
+    "d": {"run": "y", "after": ["a"]}, "e": {"run": "y", "after": ["b"]},
+    "f": {"run": "y", "after": ["c"]}}})");
+  world.run();
+  const std::int64_t before = world.core().stats().commits;
+  world.executor->let_go();
+  REQUIRE(world.run_to_rest());
+  CHECK(run.wait().succeeded());
+  // At best three: the outputs of a, b and c, those of d, e and f, and the end.
+  CHECK(world.core().stats().commits - before >= 3);
+  CHECK(world.core().stats().commits - before <= 5);
 }
 
 TEST_CASE("durability: a coordinator that dies is an error that everybody sees", "[actors]") {

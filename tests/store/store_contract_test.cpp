@@ -217,6 +217,40 @@ STORE_TEST("an output of an attempt that has ended is refused") {
         WriteStatus::written);
 }
 
+STORE_TEST("what is refused after an attempt's end is refused by the next process too") {
+  TestType world;
+  const RunKey key = put(*world.store, start_run("r1")).run;
+  put(*world.store, append(key, receipt_record("a", 1, AttemptEnd::timed_out)));
+  put(*world.store, ParkRun{key, RunState::waiting, 9000});
+  const bool by_the_next = GENERATE(true, false);
+  if (by_the_next) world.store = world.open_again();
+  CHECK(put(*world.store, append(key, output_record("a", 1, "late"))).error.code ==
+        Errc::attempt_ended);
+  // Neither what it waited for nor its going on lets that be forgotten.
+  CHECK(put(*world.store, append(key, output_record("b", 1, 1))).status == WriteStatus::written);
+  CHECK(put(*world.store, append(key, output_record("a", 1, "late"))).error.code ==
+        Errc::attempt_ended);
+  CHECK(world.store->load("r1").value()->row.state == RunState::running);
+}
+
+STORE_TEST("more runs are written about than a writer remembers") {
+  TestType world;
+  const RunKey first = put(*world.store, start_run("first")).run;
+  put(*world.store, append(first, receipt_record("a", 1, AttemptEnd::failed)));
+  put(*world.store, ParkRun{first, RunState::waiting, 9000});
+  std::vector<Write> starts;
+  for (int i = 0; i < 20'000; ++i) starts.push_back(start_run("r" + std::to_string(i)));
+  std::vector<const Write*> writes;
+  for (const Write& start : starts) writes.push_back(&start);
+  const std::vector<WriteReply> replies = world.store->write(writes, 1000).value();
+  CHECK(replies.back().status == WriteStatus::written);
+  CHECK(replies.back().run == first + 20'000);
+  CHECK(put(*world.store, append(first, output_record("a", 1, 1))).error.code ==
+        Errc::attempt_ended);
+  CHECK(put(*world.store, append(first, output_record("a", 2, 1))).status == WriteStatus::written);
+  CHECK(world.store->load("first").value()->row.state == RunState::running);
+}
+
 STORE_TEST("an attempt ends once, and another end is answered with the first") {
   TestType world;
   const RunKey key = put(*world.store, start_run("r1")).run;
