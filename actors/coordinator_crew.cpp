@@ -16,6 +16,13 @@
 
 namespace pawl {
 
+namespace {
+
+/// So many attempts are gathered before they go to the step runner.
+constexpr std::size_t dispatches_max = 256;
+
+}  // namespace
+
 /// From now on the attempt waits for its turn. Without a key that can be used it waits too, and
 /// ends with its turn.
 void Coordinator::take_turn(LiveRun& run, const DispatchPtr& dispatch) {
@@ -49,7 +56,8 @@ void Coordinator::start_queued() {
     undispatched_.push_back(dispatch);
     if (mutant("dispatched_twice")) undispatched_.push_back(dispatch);
   }
-  if (!gathers_) dispatch_gathered();
+  // Thousands may begin at once: the first of them need not wait for the last.
+  if (!gathers_ || undispatched_.size() >= dispatches_max) dispatch_gathered();
   config_.counters->attempts_running = static_cast<std::int64_t>(busy_.size() + queue_.size());
 }
 

@@ -44,9 +44,15 @@ void on_written(Self self, const Ended& ended, const WriteReply& reply) {
   state.untold.push_back(end_of(ended.dispatch, reply.stored, std::move(other), reply.progress));
 }
 
+void write_ended(Self self);
+
 void on_batch_written(Self self, const Batch& batch, const BatchReplies& replies) {
   StepRunnerState& state = self->state;
-  if (mutant("complete_before_write")) return;
+  state.is_writing = false;
+  // First: the store is idle until it comes.
+  take_answers(self);
+  write_ended(self);
+  if (mutant("complete_before_write")) return flush(self);
   std::size_t at = 0;
   for (const Ended& ended : *batch) {
     const std::size_t reported_at = at;
@@ -105,7 +111,8 @@ WriteGroupPtr writes_of(const std::vector<Ended>& batch) {
 
 void write_ended(Self self) {
   StepRunnerState& state = self->state;
-  if (state.unwritten.empty()) return;
+  if (state.unwritten.empty() || state.is_writing) return;
+  state.is_writing = true;
   const Batch batch =
       std::make_shared<const std::vector<Ended>>(std::exchange(state.unwritten, {}));
   const WriteGroupPtr writes = writes_of(*batch);
@@ -113,6 +120,7 @@ void write_ended(Self self) {
     self->request(state.config.store, caf::infinite, writes)
         .then([self, batch](const WriteGroupAnswer& answer) {
           if (!answer->has_value() && is_passing(answer->error().code)) {
+            self->state.is_writing = false;
             for (const Ended& ended : *batch) {
               self->state.attempts.erase(ended.dispatch.get());
               self->send(
@@ -132,6 +140,39 @@ void write_ended(Self self) {
                                         self->state.stalls.answered(sent);
                                         on_batch_written(self, batch, replies);
                                       });
+}
+
+/// The answer came after its attempt had ended.
+void write_late(Self self, const AnswerBox::Answer& answer) {
+  const StepRunnerConfig& config = self->state.config;
+  const EngineEvent event = event_of(EventKind::late_answer, *answer.dispatch);
+  config.reporter->event(event);
+  if (mutant("late_answer_completes"))
+    self->state.untold.push_back(end_of(answer.dispatch, answer.record, nullptr));
+  const auto receipt = std::make_shared<Record>(
+      conclude_late(std::move(*answer.record), answer.dispatch->keeps_other_outputs));
+  write_until_known<WriteAnswer>(
+      self, config.store,
+      WritePtr(std::make_shared<const Write>(AppendRecord{answer.dispatch->run, receipt})),
+      news_about(config.reporter, event),
+      [self, receipt, dispatch = answer.dispatch](const Result<WriteReply>& result) {
+        if (!result || result->status == WriteStatus::refused || !dispatch->keeps_other_outputs)
+          return;
+        self->send(
+            self->state.config.coordinator,
+            Message<AnsweredLate>(std::make_shared<AnsweredLate>(AnsweredLate{dispatch, receipt})));
+      });
+}
+
+void post_jobs(Self self) {
+  StepRunnerState& state = self->state;
+  if (state.unposted.empty()) return;
+  const std::vector<DispatchPtr> of = std::exchange(state.unposted_of, {});
+  const std::vector<Executor::JobId> ids =
+      state.config.seams.executor->post_all(std::exchange(state.unposted, {}));
+  for (std::size_t i = 0; i < of.size(); ++i)
+    if (const auto found = state.attempts.find(of[i].get()); found != state.attempts.end())
+      found->second.job = ids[i];
 }
 
 }  // namespace
@@ -161,29 +202,24 @@ void write_record(Self self, StepRunnerState::Attempt& attempt, std::shared_ptr<
   state.unwritten.push_back({dispatch, std::move(record), std::move(progress)});
 }
 
-void write_late(Self self, const AnswerBox::Answer& answer) {
-  const StepRunnerConfig& config = self->state.config;
-  const EngineEvent event = event_of(EventKind::late_answer, *answer.dispatch);
-  config.reporter->event(event);
-  if (mutant("late_answer_completes"))
-    self->state.untold.push_back(end_of(answer.dispatch, answer.record, nullptr));
-  const auto receipt = std::make_shared<Record>(
-      conclude_late(std::move(*answer.record), answer.dispatch->keeps_other_outputs));
-  write_until_known<WriteAnswer>(
-      self, config.store,
-      WritePtr(std::make_shared<const Write>(AppendRecord{answer.dispatch->run, receipt})),
-      news_about(config.reporter, event),
-      [self, receipt, dispatch = answer.dispatch](const Result<WriteReply>& result) {
-        if (!result || result->status == WriteStatus::refused || !dispatch->keeps_other_outputs)
-          return;
-        self->send(
-            self->state.config.coordinator,
-            Message<AnsweredLate>(std::make_shared<AnsweredLate>(AnsweredLate{dispatch, receipt})));
-      });
+void on_answer(Self self, const AnswerBox::Answer& answer) {
+  const auto found = self->state.attempts.find(answer.dispatch.get());
+  if (found == self->state.attempts.end() || found->second.is_writing)
+    return write_late(self, answer);
+  write_record(self, found->second, answer.record);
+}
+
+void take_answers(Self self) {
+  StepRunnerState& state = self->state;
+  state.performing->box->take(state.answers);
+  for (const AnswerBox::Answer& answer : state.answers)
+    guarded(self, answer.dispatch, [&] { on_answer(self, answer); });
+  state.answers.clear();
 }
 
 void flush(Self self) {
   StepRunnerState& state = self->state;
+  post_jobs(self);
   write_ended(self);
   if (state.untold.empty()) return;
   self->send(

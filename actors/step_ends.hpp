@@ -15,13 +15,17 @@ namespace pawl {
 void write_record(StepRunnerSelf self, StepRunnerState::Attempt& attempt,
                   std::shared_ptr<Record> record);
 
-/// The answer came after its attempt had ended.
-void write_late(StepRunnerSelf self, const AnswerBox::Answer& answer);
-
 /// Forgets what the attempt waits for, but its end.
 void stop_waiting(StepRunnerSelf self, StepRunnerState::Attempt& attempt);
 
-/// Writes what has ended, and tells the coordinator what is to be told: each in one message.
+/// Takes the answers that step threads have left.
+void take_answers(StepRunnerSelf self);
+
+/// An attempt has answered, in time or not.
+void on_answer(StepRunnerSelf self, const AnswerBox::Answer& answer);
+
+/// Posts the jobs that are to be performed, writes what has ended, and tells the coordinator what
+/// is to be told: each together.
 void flush(StepRunnerSelf self);
 
 /// Nothing more can be said of the attempt: a bug, or memory that ran out.

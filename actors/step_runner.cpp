@@ -32,33 +32,15 @@ void set_deadline(Self self, Attempt& attempt, TimePoint at) {
   state.alarm.set(self, state.deadlines.begin()->first, [self] { on_alarm(self); });
 }
 
-/// The attempt if it is performed; null once it has ended.
-Attempt* performed(Self self, const DispatchPtr& dispatch) {
-  const auto found = self->state.attempts.find(dispatch.get());
-  return found == self->state.attempts.end() || found->second.is_writing ? nullptr : &found->second;
-}
-
-void on_answer(Self self, const AnswerBox::Answer& answer) {
-  if (Attempt* const attempt = performed(self, answer.dispatch))
-    return write_record(self, *attempt, answer.record);
-  write_late(self, answer);
-}
-
-void on_answered(Self self) {
+void perform_by_function(Self self, const Attempt& attempt, const StepBody::Function* function) {
   StepRunnerState& state = self->state;
-  state.performing->box->take(state.answers);
-  for (const AnswerBox::Answer& answer : state.answers)
-    guarded(self, answer.dispatch, [&] { on_answer(self, answer); });
-  state.answers.clear();
-}
-
-void perform_by_function(Self self, Attempt& attempt, const StepBody::Function* function) {
-  attempt.job = self->state.config.seams.executor->post_by_priority(
-      [function, performing = self->state.performing, dispatch = attempt.dispatch] {
-        auto record = std::make_shared<Record>(perform(*function, *dispatch, performing->seams));
-        performing->box->put({dispatch, std::move(record)});
-      },
-      attempt.dispatch->priority);
+  state.unposted_of.push_back(attempt.dispatch);
+  state.unposted.push_back({[function, performing = state.performing, dispatch = attempt.dispatch] {
+                              auto record = std::make_shared<Record>(
+                                  perform(*function, *dispatch, performing->seams));
+                              performing->box->put({dispatch, std::move(record)});
+                            },
+                            attempt.dispatch->priority});
 }
 
 /// The step's actor has answered, or will not.
@@ -197,6 +179,7 @@ void on_deadline(Self self, Attempt& attempt, TimePoint now) {
 
 void on_alarm(Self self) {
   StepRunnerState& state = self->state;
+  take_answers(self);  // what has answered in time is not timed out, though nobody has looked yet
   const TimePoint now = self->clock().now();
   while (!state.deadlines.empty() && state.deadlines.begin()->first <= now) {
     Attempt& attempt = state.attempts.at(state.deadlines.begin()->second);
@@ -240,7 +223,8 @@ StepRunnerActor::behavior_type step_runner(StepRunnerSelf self, StepRunnerConfig
         flush(self);
       },
       [self](const Message<Answered>&) {
-        on_answered(self);
+        // While a batch is with the store they may lie: whoever comes to them sends no message.
+        if (!self->state.is_writing) take_answers(self);
         flush(self);
       },
       [self](const Message<Reported>& reported) { on_reported(self, *reported); },

@@ -52,9 +52,12 @@ struct PerformingSeams {
 /// 5. Of an attempt's progress at most one write is not answered, and between the beginnings of two
 ///    lies `Limits::progress_interval_ms`. The last report is written with the attempt's end at the
 ///    latest, never after it.
-/// 6. What goes wrong in here over one attempt costs that one only: the coordinator hears that it
+/// 6. One batch of records is with the store at a time; what ends meanwhile waits for its answer
+/// and
+///    goes as the next. So no attempt's end waits for more than two commits.
+/// 7. What goes wrong in here over one attempt costs that one only: the coordinator hears that it
 ///    is lost.
-/// 7. Each handler ends in `flush`.
+/// 8. Each handler ends in `flush`.
 struct StepRunnerState {
   using TimePoint = Alarm::TimePoint;
   using Deadlines = std::multimap<TimePoint, const Dispatch*>;
@@ -90,7 +93,10 @@ struct StepRunnerState {
   std::map<caf::actor_addr, std::size_t> performers;  // monitored, and how many each performs
   Deadlines deadlines;
   Alarm alarm;
+  std::vector<Executor::Posting> unposted;  // jobs, and the attempts that they perform
+  std::vector<DispatchPtr> unposted_of;
   std::vector<Ended> unwritten;
+  bool is_writing = false;  // a batch is with the store
   std::vector<StepEnd> untold;
   StallWatch stalls;
 

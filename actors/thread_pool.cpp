@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <deque>
+#include <functional>
+#include <list>
 #include <map>
 #include <mutex>
-#include <set>
+#include <pthread.h>
 #include <thread>
 #include <utility>
 
@@ -14,20 +17,51 @@ namespace pawl {
 
 // Threads own this together with the pool, so that one that hangs outlives the pool without harm.
 struct ThreadPool::Shared {
+  struct Waiting {
+    JobId id;
+    Job job;  // none if it was abandoned
+  };
+
+  struct Running {
+    JobId id;
+    bool is_abandoned;
+  };
+
+  using Queue = std::map<int, std::deque<Waiting>, std::greater<>>;  // by priority
+
   explicit Shared(std::size_t pool_size) : size(pool_size) {}
 
   const std::size_t size;
   mutable std::mutex mutex;
   std::condition_variable work;
-  std::condition_variable left;                // a thread has gone
-  std::map<std::pair<int, JobId>, Job> queue;  // by priority, the highest first, and age
-  std::map<JobId, bool> running;               // job to whether it was abandoned
-  std::size_t threads = 0;                     // alive, hanging ones included
+  std::condition_variable left;  // a thread has gone
+  Queue queue;                   // no priority without a job
+  std::list<Running> running;
+  std::size_t threads = 0;  // alive, hanging ones included
+  std::size_t idle = 0;     // of them, those that wait for work and that nobody has called yet
   std::size_t hanging = 0;
   JobId last_job = 0;
   bool closed = false;
 
   std::size_t serving() const { return threads - hanging; }
+
+  JobId add(Posting posting) {
+    queue[posting.priority].push_back({++last_job, std::move(posting.job)});
+    return last_job;
+  }
+
+  /// Calls as many idle threads as there are new jobs: not one for each.
+  void call_for(std::size_t jobs) {
+    for (; jobs > 0 && idle > 0; --jobs, --idle) work.notify_one();
+  }
+
+  Waiting take() {
+    const auto first = queue.begin();
+    Waiting waiting = std::move(first->second.front());
+    first->second.pop_front();
+    if (first->second.empty()) queue.erase(first);
+    return waiting;
+  }
 
   static void spawn(const std::shared_ptr<Shared>& shared) {
     ++shared->threads;
@@ -35,20 +69,23 @@ struct ThreadPool::Shared {
   }
 
   static void serve(const std::shared_ptr<Shared>& shared) {
+    ::pthread_setname_np(::pthread_self(), "pawl.step");  // what debuggers and top show
     std::unique_lock<std::mutex> lock(shared->mutex);
     for (;;) {
-      shared->work.wait(lock, [&] { return shared->closed || !shared->queue.empty(); });
+      while (!shared->closed && shared->queue.empty()) {
+        ++shared->idle;
+        shared->work.wait(lock);
+      }
       if (shared->queue.empty()) break;  // closed
-      const JobId id = shared->queue.begin()->first.second;
-      Job job = std::move(shared->queue.begin()->second);
-      shared->queue.erase(shared->queue.begin());
-      shared->running.emplace(id, false);
+      Waiting waiting = shared->take();
+      if (!waiting.job) continue;
+      const auto running = shared->running.insert(shared->running.end(), {waiting.id, false});
       lock.unlock();
-      job();
-      job = nullptr;  // what it holds is released before anybody can see it as ended
+      waiting.job();
+      waiting.job = nullptr;  // what it holds is released before anybody can see it as ended
       lock.lock();
-      const bool was_abandoned = shared->running[id];
-      shared->running.erase(id);
+      const bool was_abandoned = running->is_abandoned;
+      shared->running.erase(running);
       if (!was_abandoned) continue;
       --shared->hanging;
       if (shared->serving() > shared->size) break;  // its place was filled meanwhile
@@ -69,27 +106,35 @@ ThreadPool::~ThreadPool() {
 }
 
 Executor::JobId ThreadPool::post_by_priority(Job job, int priority) {
+  std::vector<Posting> one;
+  one.push_back({std::move(job), priority});
+  return post_all(std::move(one)).front();
+}
+
+std::vector<Executor::JobId> ThreadPool::post_all(std::vector<Posting> jobs) {
+  std::vector<JobId> ids;
+  ids.reserve(jobs.size());
   const std::lock_guard<std::mutex> lock(shared_->mutex);
-  const JobId id = ++shared_->last_job;
-  if (shared_->closed) return id;
-  shared_->queue.emplace(std::pair(-priority, id), std::move(job));
-  shared_->work.notify_one();
-  return id;
+  for (Posting& one : jobs)
+    ids.push_back(shared_->closed ? ++shared_->last_job : shared_->add(std::move(one)));
+  if (!shared_->closed) shared_->call_for(jobs.size());
+  return ids;
 }
 
 Executor::Abandoned ThreadPool::abandon(JobId job) {
+  Job dropped;  // destroyed after the lock is released
   const std::lock_guard<std::mutex> lock(shared_->mutex);
-  const auto found = shared_->running.find(job);
+  const auto is_it = [job](const auto& one) { return one.id == job; };
+  const auto found = std::find_if(shared_->running.begin(), shared_->running.end(), is_it);
   if (found == shared_->running.end()) {
-    auto& queue = shared_->queue;
-    const auto queued = std::find_if(queue.begin(), queue.end(), [&](const auto& waiting) {
-      return waiting.first.second == job;
-    });
-    if (queued != queue.end()) queue.erase(queued);
+    for (auto& [priority, waiting] : shared_->queue)
+      if (const auto queued = std::find_if(waiting.begin(), waiting.end(), is_it);
+          queued != waiting.end())
+        dropped = std::exchange(queued->job, nullptr);
     return Abandoned::gone;
   }
-  if (found->second) return Abandoned::replaced;
-  found->second = true;
+  if (found->is_abandoned) return Abandoned::replaced;
+  found->is_abandoned = true;
   ++shared_->hanging;
   if (shared_->closed || shared_->threads >= 2 * shared_->size) return Abandoned::exhausted;
   Shared::spawn(shared_);
@@ -102,7 +147,7 @@ std::size_t ThreadPool::hanging() const {
 }
 
 void ThreadPool::close() {
-  std::map<std::pair<int, JobId>, Job> dropped;  // destroyed after the lock is released
+  Shared::Queue dropped;  // destroyed after the lock is released
   std::unique_lock<std::mutex> lock(shared_->mutex);
   shared_->closed = true;
   dropped.swap(shared_->queue);

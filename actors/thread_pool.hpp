@@ -26,6 +26,7 @@ class ThreadPool final : public Executor {
   JobId post(Job job) override { return post_by_priority(std::move(job), 0); }
 
   JobId post_by_priority(Job job, int priority) override;
+  std::vector<JobId> post_all(std::vector<Posting> jobs) override;
   Abandoned abandon(JobId job) override;
   std::size_t hanging() const override;
 

@@ -311,8 +311,7 @@ TEST_CASE("durability: what goes wrong over one attempt costs none of those besi
   CHECK(all == (throw_at == "step.before_write" ? 5 : 4));
   int lost = 0;
   const StoredRun stored = open_memory_view(world.file)->load("r1").value().value();
-  for (const Record& record : stored.records)
-    lost += record.end == AttemptEnd::lost ? 1 : 0;
+  for (const Record& record : stored.records) lost += record.end == AttemptEnd::lost ? 1 : 0;
   CHECK(lost == (throw_at == "step.before_write" ? 1 : 0));
   bool logged = false;
   for (const LogLine& line : world.log)
@@ -339,6 +338,65 @@ TEST_CASE("durability: what ends together is written together, and what follows 
   // At best three: the outputs of a, b and c, those of d, e and f, and the end.
   CHECK(world.core().stats().commits - before >= 3);
   CHECK(world.core().stats().commits - before <= 5);
+}
+
+TEST_CASE("durability: what has answered in time is not timed out while a batch is with the store",
+          "[actors]") {
+  World world(Steps{{"x", [](const StepCall&) { return done(1); }}}, seed());
+  bool slow = true;
+  world.disk->on_batch = [&] {
+    if (!slow || world.records().find("output a#1") == std::string::npos) return;
+    // The batch after a's holds the output of b or c. While it is written the other one answers,
+    // and its time goes by before anybody looks.
+    slow = false;
+    while (!world.executor->jobs.empty()) {
+      auto job = std::move(world.executor->jobs.front());
+      world.executor->jobs.pop_front();
+      world.executor->run(std::move(job));
+    }
+    world.pass(2000);
+  };
+  const Run run = world.start(R"({"flow": "f", "steps": {"a": {"run": "x"},
+    "b": {"run": "x", "after": ["a"], "timeout_ms": 1000},
+    "c": {"run": "x", "after": ["a"], "timeout_ms": 1000}}})");
+  REQUIRE(world.run_to_rest());
+  CHECK_FALSE(slow);
+  CHECK(run.wait().succeeded());
+  const std::string records = world.records();
+  CAPTURE(records);
+  CHECK(records.find("timed_out") == std::string::npos);
+}
+
+TEST_CASE("durability: an attempt's end waits for the batch before it, and for its own",
+          "[actors]") {
+  World* here = nullptr;
+  World world(Steps{{"x", [](const StepCall&) { return done(); }}}, seed());
+  here = &world;
+  // All of the others answer while the first batch that holds an output is written.
+  bool first = true;
+  std::size_t batches_before = 0;
+  world.disk->on_batch = [&] {
+    if (!first || here->records() == "no run") return;
+    first = false;
+    batches_before = here->disk->batch_sizes.size();
+    while (!here->executor->jobs.empty()) {
+      auto job = std::move(here->executor->jobs.front());
+      here->executor->jobs.pop_front();
+      here->executor->run(std::move(job));
+    }
+  };
+  const Run run = world.start(R"({"flow": "f", "steps": {"a": {"run": "x"}, "b": {"run": "x"},
+    "c": {"run": "x"}, "d": {"run": "x"}, "e": {"run": "x"}}})");
+  REQUIRE(world.run_to_rest());
+  CHECK(run.wait().succeeded());
+  const std::vector<std::size_t>& sizes = world.disk->batch_sizes;
+  CAPTURE(sizes);
+  // The one that was being written, all that answered meanwhile if there were any, and the end.
+  REQUIRE(sizes.size() >= batches_before + 2);
+  REQUIRE(sizes.size() <= batches_before + 3);
+  const std::size_t meanwhile = sizes.size() == batches_before + 3 ? sizes[batches_before + 1] : 0;
+  CHECK(sizes[batches_before] + meanwhile == 5);
+  CHECK(sizes.back() == 1);
 }
 
 TEST_CASE("durability: a coordinator that dies is an error that everybody sees", "[actors]") {

@@ -1,6 +1,7 @@
 // The small parts that the actors are made of.
 #include <pawl/control.hpp>
 
+#include "actors/answer_box.hpp"
 #include "actors/callback_thread.hpp"
 #include "actors/control_socket.hpp"
 #include "actors/counters.hpp"
@@ -14,6 +15,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <condition_variable>
 #include <future>
 #include <poll.h>
 #include <set>
@@ -21,6 +23,8 @@
 #include <sys/un.h>
 #include <thread>
 #include <unistd.h>
+#include <utility>
+#include <vector>
 
 using namespace pawl;
 
@@ -61,6 +65,85 @@ TEST_CASE("parts: of the jobs that wait for a thread the highest priority is nex
   last.get_future().wait();
   pool.close();
   CHECK(order == "bdaec");
+}
+
+TEST_CASE("parts: jobs that are posted together are as if each had been posted", "[actors]") {
+  ThreadPool pool(1);
+  std::promise<void> door;
+  const std::shared_future<void> open = door.get_future().share();
+  std::promise<void> began;
+  pool.post([&began, open] {
+    began.set_value();
+    open.wait();
+  });
+  began.get_future().wait();
+  std::string order;
+  std::vector<Executor::Posting> jobs;
+  for (const auto& [name, priority] : {std::pair("a", 0), std::pair("b", 5), std::pair("c", 0)})
+    jobs.push_back({[&order, name = name] { order += name; }, priority});
+  const std::vector<Executor::JobId> ids = pool.post_all(std::move(jobs));
+  REQUIRE(ids.size() == 3);
+  CHECK(std::set<Executor::JobId>(ids.begin(), ids.end()).size() == 3);
+  CHECK(pool.abandon(ids[0]) == Executor::Abandoned::gone);
+  std::promise<void> last;
+  pool.post_by_priority([&last] { last.set_value(); }, -100);
+  door.set_value();
+  last.get_future().wait();
+  CHECK(pool.post_all({}).empty());
+  pool.close();
+  CHECK(order == "bc");
+}
+
+TEST_CASE("parts: threads that sleep are all called when there is work for all of them",
+          "[actors]") {
+  ThreadPool pool(4);
+  for (int round = 0; round < 50; ++round) {
+    // Four jobs that end only once all of them run: a thread that was not called would be missed.
+    struct Meeting {
+      std::mutex mutex;
+      std::condition_variable met;
+      int here = 0;
+      std::promise<void> all;
+    };
+
+    const auto meeting = std::make_shared<Meeting>();  // the last to leave outlives this round
+    std::vector<Executor::Posting> jobs;
+    for (int i = 0; i < 4; ++i)
+      jobs.push_back({[meeting] {
+                        std::unique_lock<std::mutex> lock(meeting->mutex);
+                        ++meeting->here;
+                        meeting->met.notify_all();
+                        meeting->met.wait(lock, [&] { return meeting->here >= 4; });
+                        if (++meeting->here == 8) meeting->all.set_value();
+                      },
+                      0});
+    if (round % 2 == 0)
+      pool.post_all(std::move(jobs));
+    else
+      for (Executor::Posting& job : jobs) pool.post(std::move(job.job));
+    meeting->all.get_future().wait();
+  }
+  pool.close();
+}
+
+TEST_CASE("parts: an answer box sends one message for all answers that nobody has taken",
+          "[actors]") {
+  std::atomic<int> woken{0};
+  AnswerBox box([&] { ++woken; });
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int n = 0; n < 100; ++n) box.put({std::make_shared<Dispatch>(), nullptr});
+    });
+  for (std::thread& thread : threads) thread.join();
+  CHECK(woken == 1);
+  std::vector<AnswerBox::Answer> answers;
+  box.take(answers);
+  CHECK(answers.size() == 400);
+  box.take(answers);
+  CHECK(answers.empty());
+  box.put({std::make_shared<Dispatch>(), nullptr});
+  CHECK(woken == 2);
 }
 
 TEST_CASE("parts: a job that hangs is made up for, up to twice the threads", "[actors]") {

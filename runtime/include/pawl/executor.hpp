@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <utility>
+#include <vector>
 
 namespace pawl {
 
@@ -13,6 +14,12 @@ class Executor {
  public:
   using Job = std::function<void()>;
   using JobId = std::uint64_t;
+
+  /// A job, and how it ranks among those that wait for a thread.
+  struct Posting {
+    Job job;
+    int priority = 0;
+  };
 
   enum class Abandoned {
     replaced,   ///< the job's thread was given up; another took its place
@@ -31,6 +38,16 @@ class Executor {
   virtual JobId post_by_priority(Job job, int priority) {
     static_cast<void>(priority);
     return post(std::move(job));
+  }
+
+  /// The same for several, in this order: an executor may spare its threads being woken for each.
+  ///
+  /// Returns: their ids, in this order.
+  virtual std::vector<JobId> post_all(std::vector<Posting> jobs) {
+    std::vector<JobId> ids;
+    ids.reserve(jobs.size());
+    for (Posting& one : jobs) ids.push_back(post_by_priority(std::move(one.job), one.priority));
+    return ids;
   }
 
   /// Says that nobody waits for this job any more. If it hangs, the executor makes up for its
