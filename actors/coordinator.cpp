@@ -181,7 +181,8 @@ void Coordinator::carry_out(LiveRun& run, const EndRun& end) {
   point("run.before_end", run.machine->run().str());
   if (mutant("end_told_before_write")) answer_waiters(run.machine->run().str(), end.outcome);
   Record record = run_record(RecordKind::ended);
-  record.body = to_json_value(end.outcome).dump();
+  record.value = std::make_shared<const json>(to_json_value(end.outcome));
+  record.body = record.value->dump();
   if (run.machine->start_facts().parent && !mutant("child_end_not_told"))
     return end_child({run.machine->run().str(), std::move(record)});
   write_about(run, std::move(record));

@@ -219,7 +219,10 @@ class Coordinator {
   void lose_attempt(const DispatchPtr& dispatch);
   void take_turn(LiveRun& run, const DispatchPtr& dispatch);
   void release_orphans(const std::string& run, const Record* stored);
-  void resolve_parameters(Dispatch& dispatch) const;
+  void begin_turn(const DispatchPtr& dispatch);
+  void send_or_gather();
+  static void resolve_parameters(Dispatch& dispatch);
+  void forget_busy(const Dispatch& dispatch);
   bool is_owed(const DispatchPtr& dispatch) const;
   LiveRun* take_back(const DispatchPtr& dispatch);
   void stop_own_actors();
@@ -241,10 +244,10 @@ class Coordinator {
   std::map<std::string, std::map<std::string, RunError>> halted_below_;
   std::unordered_map<std::string, std::vector<std::shared_ptr<Ticket<Outcome>>>> waiters_;
 
-  StepRunnerActor runner_;                // none until it is needed, or after its death
-  std::unordered_set<DispatchPtr> busy_;  // attempts that the step runner has
-  TurnQueue<DispatchPtr> queue_;          // those that it has not
-  std::vector<DispatchPtr> orphans_;      // that it lost, until their receipts are durable
+  StepRunnerActor runner_;            // none until it is needed, or after its death
+  std::vector<DispatchPtr> busy_;     // attempts that the step runner has, each at its place
+  TurnQueue<DispatchPtr> queue_;      // those that it has not
+  std::vector<DispatchPtr> orphans_;  // that it lost, until their receipts are durable
   std::uint64_t last_dispatch_ = 0;
 
   bool gathers_ = false;

@@ -174,7 +174,7 @@ void Coordinator::end_child(const ChildEnd& end) {
 void Coordinator::write_child_end(LiveRun& child, LiveRun& parent, const Record& ended) {
   const std::string id = child.machine->run().str();
   const ParentStep above = *child.machine->start_facts().parent;
-  const Result<Outcome> outcome = outcome_from(json::parse(ended.body, nullptr, false));
+  const Result<Outcome> outcome = outcome_of(ended);
   PAWL_ASSERT(outcome.has_value());
   auto group = std::make_shared<std::vector<Write>>();
   group->push_back(AppendRecord{child.key, std::make_shared<Record>(ended)});

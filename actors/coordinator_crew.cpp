@@ -34,8 +34,13 @@ void Coordinator::take_turn(LiveRun& run, const DispatchPtr& dispatch) {
     dispatch->refused = key.error();
   if (turn.key && mutant("key_of_each_run")) *turn.key += dispatch->call.run;
   run.running[dispatch->step] = dispatch;
-  queue_.push(dispatch, turn);
-  start_queued();
+  dispatch->machine = run.machine;
+  if (busy_.size() >= config_.attempts_max || !queue_.may_pass(turn)) {
+    queue_.push(dispatch, turn);
+    return start_queued();
+  }
+  begin_turn(dispatch);
+  send_or_gather();
 }
 
 void Coordinator::start_queued() {
@@ -49,13 +54,22 @@ void Coordinator::start_queued() {
       }
       break;
     }
-    const DispatchPtr& dispatch = *turn;
-    resolve_parameters(*dispatch);
-    point("run.before_dispatch", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
-    busy_.insert(dispatch);
-    undispatched_.push_back(dispatch);
-    if (mutant("dispatched_twice")) undispatched_.push_back(dispatch);
+    begin_turn(*turn);
   }
+  send_or_gather();
+}
+
+/// It is the attempt's turn.
+void Coordinator::begin_turn(const DispatchPtr& dispatch) {
+  resolve_parameters(*dispatch);
+  point("run.before_dispatch", dispatch->call.run, dispatch->call.step, dispatch->call.attempt);
+  dispatch->busy_place = busy_.size();
+  busy_.push_back(dispatch);
+  undispatched_.push_back(dispatch);
+  if (mutant("dispatched_twice")) undispatched_.push_back(dispatch);
+}
+
+void Coordinator::send_or_gather() {
   // Thousands may begin at once: the first of them need not wait for the last.
   if (!gathers_ || undispatched_.size() >= dispatches_max) dispatch_gathered();
   config_.counters->attempts_running = static_cast<std::int64_t>(busy_.size() + queue_.size());
@@ -73,9 +87,10 @@ void Coordinator::dispatch_gathered() {
 }
 
 /// Not before the attempt's turn: thousands may wait, each with a copy of a large input.
-void Coordinator::resolve_parameters(Dispatch& dispatch) const {
+void Coordinator::resolve_parameters(Dispatch& dispatch) {
+  const std::shared_ptr<FlowMachine> machine = std::exchange(dispatch.machine, nullptr);
   if (dispatch.refused) return;
-  Result<json> with = live_.at(dispatch.call.run).machine->parameters(dispatch.step);
+  Result<json> with = machine->parameters(dispatch.step);
   if (with)
     dispatch.call.with = mutant("other_inputs_on_retry") && dispatch.call.attempt > 1
                              ? json::object()
@@ -87,12 +102,21 @@ void Coordinator::resolve_parameters(Dispatch& dispatch) const {
 /// Whether the step runner still owes the end of that dispatch. A message that comes a second time,
 /// or after its sender's death was dealt with, is nobody's any more.
 bool Coordinator::is_owed(const DispatchPtr& dispatch) const {
-  return busy_.count(dispatch) > 0 || mutant("repeated_message_believed");
+  const std::size_t place = dispatch->busy_place;
+  return (place < busy_.size() && busy_[place] == dispatch) || mutant("repeated_message_believed");
+}
+
+void Coordinator::forget_busy(const Dispatch& dispatch) {
+  const std::size_t place = dispatch.busy_place;
+  if (place >= busy_.size() || busy_[place].get() != &dispatch) return;
+  std::swap(busy_[place], busy_.back());
+  busy_[place]->busy_place = place;
+  busy_.pop_back();
 }
 
 /// The step runner has told the attempt's end. Gives the run, if it is still live.
 Coordinator::LiveRun* Coordinator::take_back(const DispatchPtr& dispatch) {
-  busy_.erase(dispatch);
+  forget_busy(*dispatch);
   if (!mutant("second_turn_is_kept") || dispatch->call.attempt != 2) queue_.done(dispatch);
   start_queued();
   const auto found = live_.find(dispatch->call.run);
@@ -186,7 +210,7 @@ void Coordinator::on_down(const caf::down_msg& down) {
   }
   if (!runner_ || !is_down(runner_)) return;
   runner_ = nullptr;
-  std::vector<DispatchPtr> lost(busy_.begin(), busy_.end());
+  std::vector<DispatchPtr> lost = busy_;
   std::sort(lost.begin(), lost.end(),
             [](const DispatchPtr& a, const DispatchPtr& b) { return a->number < b->number; });
   gather([&] {
@@ -201,7 +225,7 @@ void Coordinator::on_end(const AttemptLost& lost) {
 /// A bug, or an exception such as out-of-memory, in the step runner: the attempt is lost, as in a
 /// crash.
 void Coordinator::lose_attempt(const DispatchPtr& dispatch) {
-  busy_.erase(dispatch);
+  forget_busy(*dispatch);
   dispatch->cancellation->set(Cancellation::Reason::interrupted);
   dispatch->claim();  // where its code has not begun, it will not
   const auto run = live_.find(dispatch->call.run);

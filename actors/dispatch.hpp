@@ -19,6 +19,8 @@
 
 namespace pawl {
 
+class FlowMachine;
+
 /// What is known of an attempt before it runs, and the few marks it makes while it does.
 struct Dispatch {
   std::uint64_t number = 0;  ///< this engine's, in the order in which they were made
@@ -50,6 +52,10 @@ struct Dispatch {
   bool claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }
 
   bool performer_died = false;  ///< the step runner's: no answer is taken any more
+
+  // The coordinator's.
+  std::shared_ptr<FlowMachine> machine;  ///< its run's, until its turn
+  std::size_t busy_place = 0;            ///< among those that the step runner has
 
  private:
   std::atomic<bool> claimed_{false};

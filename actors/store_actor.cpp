@@ -106,6 +106,11 @@ void StoreActorState::commit() {
   Result<std::vector<WriteReply>> replies = write(writes);
   config.counters->writes_waiting = 0;
   if (mutant("commit_error_answered_as_written") && !replies) answer_all_as_written(batch);
+  if (batch.size() == 1 && batch.front().group) {  // as a rule: then nothing is taken apart
+    GroupPromise promise = batch.front().group_promise;
+    promise.deliver(std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
+    return batch_point("store.after_reply", writes);
+  }
   auto next = replies ? replies->begin() : std::vector<WriteReply>::iterator();
   for (const Waiting& one : batch) {
     if (one.write) {

@@ -15,6 +15,17 @@
 
 namespace pawl {
 
+namespace {
+
+/// Takes a lock that is held for moments only: being put to sleep and woken would take longer.
+void lock_soon(std::unique_lock<std::mutex>& lock) {
+  for (int i = 0; i < 100; ++i)
+    if (lock.try_lock()) return;
+  lock.lock();
+}
+
+}  // namespace
+
 // Threads own this together with the pool, so that one that hangs outlives the pool without harm.
 struct ThreadPool::Shared {
   struct Waiting {
@@ -83,7 +94,7 @@ struct ThreadPool::Shared {
       lock.unlock();
       waiting.job();
       waiting.job = nullptr;  // what it holds is released before anybody can see it as ended
-      lock.lock();
+      lock_soon(lock);
       const bool was_abandoned = running->is_abandoned;
       shared->running.erase(running);
       if (!was_abandoned) continue;

@@ -1,20 +1,10 @@
-// The workloads that other durable runtimes are measured with. `pawl-bench W1|W2|W3|W4 N [STEPS]`
-//
-//   W1  one flow of N sequential steps
-//   W2  N flows of STEPS sequential steps, submitted as fast as possible
-//   W3  one flow of N parallel steps and a join
-//   W4  W2 in a child process, killed by SIGKILL when half of the steps have run, and started again
-//
-// A step returns about 100 bytes of JSON and does nothing else; in W4 it appends a line to a file
-// too. Five small flows run first, untimed; the clock starts before the submission and stops when
-// all flows have ended. The files are in the folder $DIR (or the working folder), and removed.
-// Writes one line of JSON to stdout. With W1 to W3 `limit_steps_per_s` is what SQLite alone does
-// with the same rows in the same commits (see limit.hpp), and `flush_us_p50` the disk's own
-// latency; both are measured right afterwards.
+#include "bench/workloads.hpp"
+
 #include <pawl/engine.hpp>
 #include <pawl/flow.hpp>
 
 #include "bench/limit.hpp"
+#include "bench/usage.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -38,9 +28,9 @@
 #include <utility>
 #include <vector>
 
-namespace {
+namespace pawl::bench {
 
-using namespace pawl;
+namespace {
 
 constexpr int join_width = 1000;  // no step waits for more than Limits::dependencies_max
 
@@ -49,26 +39,13 @@ constexpr int join_width = 1000;  // no step waits for more than Limits::depende
   std::_Exit(1);
 }
 
+const json step_output{{"text", std::string(80, 'x')}, {"n", 1}};
+
 /// Of the whole machine: a parent and its child may compare.
 double now_s() {
   timespec time{};
   ::clock_gettime(CLOCK_MONOTONIC, &time);
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
-double peak_rss_mib() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_maxrss) / 1024;
-}
-
-double cpu_s() {
-  rusage usage{};
-  ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
 }
 
 std::string number(const char* prefix, int n) {
@@ -89,6 +66,16 @@ Flow chain(int steps) {
     json& step = members[number("s", i)] = {{"run", "step"}};
     if (i > 0) step["after"] = {number("s", i - 1)};
   }
+  return flow_of(members);
+}
+
+/// Steps that the machine performs itself, each from the one before.
+Flow chain_of_values(int steps) {
+  json members = json::object();
+  for (int i = 0; i < steps; ++i)
+    members[number("s", i)] = {
+        {"value",
+         i == 0 ? json(step_output) : json("{{steps." + number("s", i - 1) + ".output}}")}};
   return flow_of(members);
 }
 
@@ -139,8 +126,6 @@ class Folder {
   std::string path_;
 };
 
-const json step_output{{"text", std::string(80, 'x')}, {"n", 1}};
-
 Engine open_engine(const std::string& path, StepBody::Function step) {
   Result<Engine> engine = Engine::open(path, Steps{{"step", std::move(step)}});
   if (!engine) die(engine.error().text());
@@ -176,8 +161,8 @@ json measure(const char* workload, const Flow& flow, int flows, int steps) {
   const double cpu_used_s = cpu_s() - cpu_before_s;
   const EngineStats after = engine.stats();
   engine.close(10'000);
-  const double flush_us = bench::flush_us_p50(folder / "");
-  const bench::Limit limit = bench::write_again(folder / "bench.db", folder / "limit.db");
+  const double flush_us = flush_us_p50(folder / "");
+  const Limit limit = write_again(folder / "bench.db", folder / "limit.db");
   const double count = static_cast<double>(flows) * steps;
   const bool ok = ended_well == flows && after.steps_completed - before.steps_completed ==
                                              static_cast<std::int64_t>(count);
@@ -338,47 +323,23 @@ json measure_kill(int flows, int steps) {
               {"flows_lost", lost}};
 }
 
-int usage() {
-  std::fprintf(stderr,
-               "usage: DIR=FOLDER pawl-bench W1|W2|W3|W4 N [STEPS]\n"
-               "  W1  one flow of N sequential steps\n"
-               "  W2  N flows of STEPS sequential steps\n"
-               "  W3  one flow of N parallel steps and a join\n"
-               "  W4  W2 in a child that is killed when half of the steps have run\n");
-  return 2;
-}
-
-int run(int argc, char** argv) {
-  if (argc == 7 && std::strcmp(argv[1], "life") == 0)
-    return live({argv[2], argv[3], argv[4]}, std::atoi(argv[5]), std::atoi(argv[6]));
-  if (argc < 3 || argc > 4) return usage();
-  const std::string workload = argv[1];
-  const int n = std::atoi(argv[2]);
-  const int steps = argc == 4 ? std::atoi(argv[3]) : 10;
-  if (n < 1 || steps < 1) return usage();
-  json line;
-  if (workload == "W1")
-    line = measure("W1", chain(n), 1, n);
-  else if (workload == "W2")
-    line = measure("W2", chain(steps), n, steps);
-  else if (workload == "W3") {
-    const auto [flow, count] = fan(n);
-    line = measure("W3", flow, 1, count);
-  } else if (workload == "W4")
-    line = measure_kill(n, steps);
-  else
-    return usage();
-  std::printf("%s\n", line.dump().c_str());
-  return line.at("ok").get<bool>() ? 0 : 1;
-}
-
 }  // namespace
 
-int main(int argc, char** argv) {
-  try {
-    return run(argc, argv);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "pawl-bench: %s\n", error.what());
-    return 1;
+json run_workload(const std::string& workload, int n, int steps) {
+  if (workload == "W1") return measure("W1", chain(n), 1, n);
+  if (workload == "values") return measure("values", chain_of_values(n), 1, n);
+  if (workload == "W2") return measure("W2", chain(steps), n, steps);
+  if (workload == "W3") {
+    const auto [flow, count] = fan(n);
+    return measure("W3", flow, 1, count);
   }
+  if (workload == "W4") return measure_kill(n, steps);
+  return nullptr;
 }
+
+int run_life(const std::vector<std::string>& arguments) {
+  return live({arguments.at(0), arguments.at(1), arguments.at(2)}, std::stoi(arguments.at(3)),
+              std::stoi(arguments.at(4)));
+}
+
+}  // namespace pawl::bench

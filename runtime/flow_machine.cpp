@@ -213,7 +213,7 @@ Result<void> FlowMachine::take_opened(const Record& record, std::size_t i) {
 }
 
 Result<void> FlowMachine::take_ended(const Record& record) {
-  Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false));
+  Result<Outcome> outcome = outcome_of(record);
   if (!outcome) return unlawful(record, "is not readable");
   outcome_ = std::move(*outcome);
   ended_at_ms_ = record.at_ms;

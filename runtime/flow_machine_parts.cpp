@@ -153,7 +153,7 @@ std::vector<std::size_t> FlowMachine::places_to_undo() const {
 }
 
 Result<void> FlowMachine::take_undoing(const Record& record) {
-  Result<Outcome> end = outcome_from(json::parse(record.body, nullptr, false));
+  Result<Outcome> end = outcome_of(record);
   if (!end || end->succeeded()) return unlawful(record, "is not readable");
   if (undoing_) return unlawful(record, "stands here twice");
   if (!resumed_ && mutant("undoing_forgotten_at_restart")) return {};

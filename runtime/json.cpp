@@ -39,6 +39,7 @@ Result<json> parse_json(std::string_view text, std::size_t bytes_max) {
 }
 
 Result<std::string> canonical_json(const json& value, std::size_t bytes_max) {
+  if (value.is_object() && value.empty() && bytes_max >= 2) return std::string("{}");  // often
   std::string complaint = complaint_about(value, 0);
   if (!complaint.empty()) return make_error(Errc::invalid_json, "the value " + complaint);
   std::string text;

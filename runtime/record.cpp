@@ -63,6 +63,10 @@ bool holds_output(const Record& record) {
          (record.end == AttemptEnd::late && record.output_digest == digest_of(record.body));
 }
 
+Result<Outcome> outcome_of(const Record& record) {
+  return outcome_from(record.value ? *record.value : json::parse(record.body, nullptr, false));
+}
+
 std::string error_body(Errc code, std::string_view message) {
   const json body{{"code", to_string(code)},
                   {"message", printable_text(message, Limits::error_bytes_max)}};

@@ -104,7 +104,7 @@ class Comparison {
 
   /// What the new flow would have done where the run has ended.
   void compare_end(const Record& record) {
-    const Result<Outcome> ended = outcome_from(json::parse(record.body, nullptr, false));
+    const Result<Outcome> ended = outcome_of(record);
     FlowMachine machine = after_;
     const Result<Commands> commands = machine.apply(Resumed{});
     if (!ended || !commands) return;

@@ -71,6 +71,12 @@ class TurnQueue {
   TurnQueue(TurnQueue&&) noexcept = default;
   TurnQueue& operator=(TurnQueue&&) noexcept = default;
 
+  /// Whether an item with this turn may go at once, and nothing that waits is before it: then it
+  /// need not be pushed, and has no `done`.
+  bool may_pass(const Turn& turn) {
+    return !turn.key && waiting_.empty() && lane_of(turn.kind) == common_;
+  }
+
   void push(Item item, const Turn& turn) {
     const Order order{turn.priority, next_number_++};
     Lane* const lane = lane_of(turn.kind);

@@ -27,23 +27,27 @@ class Bytes {
 
   Bytes& number(std::int64_t number) {
     auto rest = static_cast<std::uint64_t>(number);
-    for (int i = 0; i < 8; ++i, rest >>= 8U) put(static_cast<char>(rest & 0xffU));
-    return *this;
+    std::array<std::uint8_t, 8> bytes;
+    for (std::uint8_t& byte : bytes) {
+      byte = static_cast<std::uint8_t>(rest & 0xffU);
+      rest >>= 8U;
+    }
+    return put(bytes);
   }
 
-  Bytes& digest(const Digest& digest) {
-    for (const std::uint8_t byte : digest.bytes) put(static_cast<char>(byte));
-    return *this;
-  }
+  Bytes& digest(const Digest& digest) { return put(digest.bytes); }
 
   Bytes& text(std::string_view text) { return digest(digest_of(text)); }
 
   Digest sum() const { return digest_of({bytes_.data(), size_}); }
 
  private:
-  void put(char byte) {
-    PAWL_ASSERT(size_ < bytes_.size());
-    bytes_[size_++] = byte;
+  template <std::size_t count>
+  Bytes& put(const std::array<std::uint8_t, count>& bytes) {
+    PAWL_ASSERT(size_ + count <= bytes_.size());
+    std::memcpy(bytes_.data() + size_, bytes.data(), count);
+    size_ += count;
+    return *this;
   }
 
   std::array<char, 256> bytes_;

@@ -135,7 +135,8 @@ Digest checksum_of_event(const Record& record, SQLite::Statement& row, int at) {
 Result<Record> record_from(const SqliteConnection& connection, SQLite::Statement& row, int at = 0) {
   const std::int64_t kind = row.getColumn(at + 2).getInt64();
   const std::int64_t end = row.getColumn(at + 3).getInt64();
-  const std::string name = "record " + row.getColumn(at).getString();
+  // As a number: SQLite's own text of it would need memory, and without that the number is gone.
+  const std::string name = "record " + std::to_string(row.getColumn(at).getInt64());
   if (!is_record_kind(kind))
     return damaged(name + " has the unknown kind " + std::to_string(kind), "");
   if (!is_attempt_end(end))

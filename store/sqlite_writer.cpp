@@ -269,7 +269,7 @@ WriteReply SqliteWriter::existing(RunKey run, const std::string& step, std::int6
 
 void SqliteWriter::note_end(RunKey run, const Noted& noted, const Record& record) {
   // The writer is the machine: what it wrote is readable.
-  const Result<Outcome> outcome = outcome_from(json::parse(record.body, nullptr, false));
+  const Result<Outcome> outcome = outcome_of(record);
   PAWL_ASSERT(outcome.has_value());
   note(run, noted, outcome->state, 0, now_ms_);
 }

@@ -124,7 +124,7 @@ class Verifier {
           child_checksum(children.getColumn(0).getInt64(), children.getColumn(1).getInt64()))
         find("row_damaged", "",
              "the checksum of what names the parent of run number " +
-                 children.getColumn(0).getString() + " does not fit",
+                 std::to_string(children.getColumn(0).getInt64()) + " does not fit",
              "restore the store from a backup; until then neither run is pruned");
   }
 
@@ -139,7 +139,8 @@ class Verifier {
                         rows.getColumn(2).getInt64() < epoch ||
                         rows.getColumn(3).getInt64() < at_ms;
       if (back) {
-        find("order_broken", "", "the log goes back at record " + rows.getColumn(0).getString(),
+        find("order_broken", "",
+             "the log goes back at record " + std::to_string(rows.getColumn(0).getInt64()),
              "somebody else wrote to this file; restore it from a backup");
         return;
       }

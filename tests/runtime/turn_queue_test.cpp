@@ -315,3 +315,15 @@ TEST_CASE("turns: a hundred thousand that wait make no turn slow", "[runtime]") 
   });
   CHECK(spent < 20);
 }
+
+TEST_CASE("turns: what has neither key nor limit may pass while nothing waits", "[runtime]") {
+  TurnQueue<int> queue({{"bounded", TurnLimit{1, 0, 0}}});
+  CHECK(queue.may_pass(Turn{"free"}));
+  CHECK_FALSE(queue.may_pass(Turn{"bounded"}));
+  CHECK_FALSE(queue.may_pass(Turn{"free", "key"}));
+  queue.push(1, Turn{"bounded"});
+  CHECK_FALSE(queue.may_pass(Turn{"free"}));  // what came first goes first
+  CHECK(queue.take(0) == 1);
+  CHECK(queue.may_pass(Turn{"free"}));
+  queue.done(1);
+}

@@ -4,6 +4,7 @@
 #include <pawl/digest.hpp>
 #include <pawl/error.hpp>
 #include <pawl/json.hpp>
+#include <pawl/run_state.hpp>
 
 #include <cstdint>
 #include <iosfwd>
@@ -84,6 +85,11 @@ struct Record {
   /// The body, parsed, where somebody has it already; never stored.
   std::shared_ptr<const json> value;
 };
+
+/// The end that a record tells: an `ended` one, or with `undoing` the one to come.
+///
+/// Errors: as `outcome_from`.
+Result<Outcome> outcome_of(const Record& record);
 
 /// Whether the record's body is an output: the stored one, or one that is kept beside it in a
 /// receipt that is `diverged` or `late`.

@@ -1,0 +1,53 @@
+// pawl-bench: how many durable steps a second, beside what SQLite alone does with the same rows.
+#include "bench/table.hpp"
+#include "bench/workloads.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <string>
+#include <vector>
+
+namespace {
+
+int usage() {
+  std::fprintf(stderr,
+               "usage: DIR=FOLDER pawl-bench W1|values|W2|W3|W4 N [STEPS], or pawl-bench table "
+               "[ROUNDS]\n"
+               "  W1      one flow of N sequential steps\n"
+               "  values  one flow of N values, each made from the one before\n"
+               "  W2      N flows of STEPS sequential steps\n"
+               "  W3      one flow of N parallel steps and a join\n"
+               "  W4      W2 in a child that is killed when half of the steps have run\n"
+               "  table   all of them, ROUNDS times, with the medians\n");
+  return 2;
+}
+
+int run(const std::vector<std::string>& words) {
+  if (words.size() == 6 && words[0] == "life")
+    return pawl::bench::run_life({words.begin() + 1, words.end()});
+  if (!words.empty() && words.size() <= 2 && words[0] == "table") {
+    const int rounds = words.size() == 2 ? std::atoi(words[1].c_str()) : 3;
+    return rounds < 1 ? usage() : pawl::bench::print_table(rounds);
+  }
+  if (words.size() < 2 || words.size() > 3) return usage();
+  const int n = std::atoi(words[1].c_str());
+  const int steps = words.size() == 3 ? std::atoi(words[2].c_str()) : 10;
+  if (n < 1 || steps < 1) return usage();
+  const pawl::json line = pawl::bench::run_workload(words[0], n, steps);
+  if (line.is_null()) return usage();
+  std::printf("%s\n", line.dump().c_str());
+  return line.at("ok").get<bool>() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return run({argv + 1, argv + argc});
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "pawl-bench: %s\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,123 @@
+#include "bench/table.hpp"
+
+#include <pawl/json.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <string>
+#include <sys/utsname.h>
+#include <thread>
+#include <unistd.h>
+#include <vector>
+
+namespace pawl::bench {
+
+namespace {
+
+struct Row {
+  const char* arguments;
+  const char* words;
+};
+
+constexpr std::array rows{Row{"W1 1000", "1 flow of 1,000 steps"},
+                          Row{"values 5000", "1 flow of 5,000 values"},
+                          Row{"W2 1000 10", "1,000 flows of 10 steps"},
+                          Row{"W2 1000 100", "1,000 flows of 100 steps"},
+                          Row{"W3 1000", "1 flow of 1,000 steps and a join"},
+                          Row{"W4 1000 10", "killed half-way, and started again"}};
+
+std::string this_program() {
+  std::array<char, 4096> path{};
+  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
+  return size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : "";
+}
+
+/// The first line that the program says; empty if it failed.
+std::string line_of(const std::string& arguments) {
+  const std::string command = "'" + this_program() + "' " + arguments;
+  std::FILE* const pipe = ::popen(command.c_str(), "r");
+  if (pipe == nullptr) return "";
+  std::string line;
+  for (std::array<char, 4096> part{}; std::fgets(part.data(), part.size(), pipe) != nullptr;)
+    line += part.data();
+  if (::pclose(pipe) != 0) return "";
+  return line.substr(0, line.find('\n'));
+}
+
+double median(const std::vector<json>& runs, const char* name) {
+  std::vector<double> values;
+  for (const json& run : runs) values.push_back(run.value(name, 0.0));
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+std::string cpu_model() {
+  std::ifstream info("/proc/cpuinfo");
+  for (std::string line; std::getline(info, line);)
+    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
+  return "unknown processor";
+}
+
+void print_machine(int rounds) {
+  utsname system{};
+  ::uname(&system);
+  const char* const folder = std::getenv("DIR");
+  std::printf("machine   %s, %u cores, %s %s; files in %s\n", cpu_model().c_str(),
+              std::thread::hardware_concurrency(), system.sysname, system.release,
+              folder == nullptr ? "." : folder);
+  std::printf(
+      "settings  the engine's own: WAL, synchronous=FULL; outputs of 100 bytes; %d rounds, "
+      "of which the medians\n",
+      rounds);
+}
+
+void print_row(const Row& row, const std::vector<json>& runs) {
+  if (runs.empty()) {
+    std::printf("%-36s failed\n", row.words);
+    return;
+  }
+  if (runs.front().at("w") == "W4") {
+    std::printf(
+        "%-36s %.3f s to the end, first step after %.0f ms, %.0f of %.0f steps ran twice, "
+        "%.0f flows lost\n",
+        row.words, median(runs, "recover_seconds"),
+        median(runs, "first_step_after_restart_s") * 1e3, median(runs, "steps_run_more_than_once"),
+        median(runs, "steps"), median(runs, "flows_lost"));
+    return;
+  }
+  std::printf(
+      "%-36s %9.0f steps/s %8.4f ms/step %5.2f of the limit (%.0f/s)  %6.1f us CPU/step  "
+      "%5.0f records a commit  flush %.0f us\n",
+      row.words, median(runs, "steps_per_s"), median(runs, "mean_ms_per_step"),
+      median(runs, "of_limit"), median(runs, "limit_steps_per_s"), median(runs, "cpu_us_per_step"),
+      median(runs, "records_per_commit"), median(runs, "flush_us_p50"));
+}
+
+}  // namespace
+
+int print_table(int rounds) {
+  print_machine(rounds);
+  std::map<const Row*, std::vector<json>> runs;
+  bool all_well = true;
+  for (int round = 0; round < rounds; ++round)
+    for (const Row& row : rows) {
+      const std::string line = line_of(row.arguments);
+      json run = json::parse(line, nullptr, false);
+      if (!run.is_object()) {
+        all_well = false;
+        continue;
+      }
+      std::printf("%s\n", line.c_str());
+      std::fflush(stdout);
+      runs[&row].push_back(std::move(run));
+    }
+  std::printf("\n");
+  for (const Row& row : rows) print_row(row, runs[&row]);
+  return all_well ? 0 : 1;
+}
+
+}  // namespace pawl::bench
