@@ -1,4 +1,7 @@
 // pawl-bench: how many durable steps a second, beside what SQLite alone does with the same rows.
+#include "bench/flat.hpp"
+#include "bench/latency.hpp"
+#include "bench/payload.hpp"
 #include "bench/table.hpp"
 #include "bench/workloads.hpp"
 
@@ -13,15 +16,25 @@ namespace {
 
 int usage() {
   std::fprintf(stderr,
-               "usage: DIR=FOLDER pawl-bench W1|values|W2|W3|W4 N [STEPS], or pawl-bench table "
-               "[ROUNDS]\n"
-               "  W1      one flow of N sequential steps\n"
-               "  values  one flow of N values, each made from the one before\n"
-               "  W2      N flows of STEPS sequential steps\n"
-               "  W3      one flow of N parallel steps and a join\n"
-               "  W4      W2 in a child that is killed when half of the steps have run\n"
-               "  table   all of them, ROUNDS times, with the medians\n");
+               "usage: DIR=FOLDER pawl-bench WORKLOAD N [STEPS], or pawl-bench table [ROUNDS]\n"
+               "  W1       one flow of N sequential steps\n"
+               "  values   one flow of N values, each made from the one before\n"
+               "  W2       N flows of STEPS sequential steps\n"
+               "  W3       one flow of N parallel steps and a join\n"
+               "  W4       W2 in a child that is killed when half of the steps have run\n"
+               "  flat     W2 on an empty store, on one with N finished steps, and while those are "
+               "pruned\n"
+               "  latency  from a step's result to its completion, in N flows of STEPS steps\n"
+               "  payload  outputs of N bytes\n"
+               "  table    W1 to W4 and values, ROUNDS times, with the medians\n");
   return 2;
+}
+
+pawl::json measure(const std::string& workload, int n, int steps) {
+  if (workload == "flat") return pawl::bench::measure_flatness(n);
+  if (workload == "latency") return pawl::bench::measure_latency(n, steps);
+  if (workload == "payload") return pawl::bench::measure_payload(n);
+  return pawl::bench::run_workload(workload, n, steps);
 }
 
 int run(const std::vector<std::string>& words) {
@@ -35,7 +48,7 @@ int run(const std::vector<std::string>& words) {
   const int n = std::atoi(words[1].c_str());
   const int steps = words.size() == 3 ? std::atoi(words[2].c_str()) : 10;
   if (n < 1 || steps < 1) return usage();
-  const pawl::json line = pawl::bench::run_workload(words[0], n, steps);
+  const pawl::json line = measure(words[0], n, steps);
   if (line.is_null()) return usage();
   std::printf("%s\n", line.dump().c_str());
   return line.at("ok").get<bool>() ? 0 : 1;

@@ -3,6 +3,8 @@
 #include <pawl/engine.hpp>
 #include <pawl/flow.hpp>
 
+#include "bench/flows.hpp"
+#include "bench/folder.hpp"
 #include "bench/limit.hpp"
 #include "bench/usage.hpp"
 
@@ -32,15 +34,6 @@ namespace pawl::bench {
 
 namespace {
 
-constexpr int join_width = 1000;  // no step waits for more than Limits::dependencies_max
-
-[[noreturn]] void die(const std::string& why) {
-  std::fprintf(stderr, "pawl-bench: %s\n", why.c_str());
-  std::_Exit(1);
-}
-
-const json step_output{{"text", std::string(80, 'x')}, {"n", 1}};
-
 /// Of the whole machine: a parent and its child may compare.
 double now_s() {
   timespec time{};
@@ -48,102 +41,11 @@ double now_s() {
   return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
-std::string number(const char* prefix, int n) {
-  char name[24];
-  std::snprintf(name, sizeof name, "%s%06d", prefix, n);
-  return name;
-}
-
-Flow flow_of(const json& steps) {
-  Result<Flow> flow = parse_flow(json{{"flow", "bench"}, {"steps", steps}}.dump());
-  if (!flow) die(flow.error().text());
-  return *flow;
-}
-
-Flow chain(int steps) {
-  json members = json::object();
-  for (int i = 0; i < steps; ++i) {
-    json& step = members[number("s", i)] = {{"run", "step"}};
-    if (i > 0) step["after"] = {number("s", i - 1)};
-  }
-  return flow_of(members);
-}
-
-/// Steps that the machine performs itself, each from the one before.
-Flow chain_of_values(int steps) {
-  json members = json::object();
-  for (int i = 0; i < steps; ++i)
-    members[number("s", i)] = {
-        {"value",
-         i == 0 ? json(step_output) : json("{{steps." + number("s", i - 1) + ".output}}")}};
-  return flow_of(members);
-}
-
-/// `steps` steps beside each other, and joins of at most `join_width` until one is left; and how
-/// many steps that makes.
-std::pair<Flow, int> fan(int steps) {
-  json members = json::object();
-  std::vector<std::string> names;
-  for (int i = 0; i < steps; ++i) {
-    names.push_back(number("s", i));
-    members[names.back()] = {{"run", "step"}};
-  }
-  for (int joins = 0; joins == 0 || names.size() > 1;) {
-    std::vector<std::string> joined;
-    for (std::size_t at = 0; at < names.size(); at += join_width) {
-      const auto first = names.begin() + static_cast<std::ptrdiff_t>(at);
-      const auto last =
-          names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), at + join_width));
-      joined.push_back(number("join", joins++));
-      members[joined.back()] = {{"run", "step"}, {"after", std::vector<std::string>(first, last)}};
-    }
-    names = std::move(joined);
-  }
-  return {flow_of(members), static_cast<int>(members.size())};
-}
-
-/// A new folder, removed with everything in it.
-class Folder {
- public:
-  Folder() {
-    const char* parent = std::getenv("DIR");
-    path_ = std::string(parent != nullptr ? parent : ".") + "/pawl-bench-XXXXXX";
-    if (::mkdtemp(path_.data()) == nullptr)
-      die("cannot make a folder such as " + path_ + ": " + std::strerror(errno));
-  }
-
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string operator/(const char* name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
-Engine open_engine(const std::string& path, StepBody::Function step) {
-  Result<Engine> engine = Engine::open(path, Steps{{"step", std::move(step)}});
-  if (!engine) die(engine.error().text());
-  return std::move(*engine);
-}
-
-void run_all(Engine& engine, const Flow& flow, const char* prefix, int flows) {
-  std::vector<Run> runs;
-  for (int i = 0; i < flows; ++i) runs.push_back(engine.submit(flow, number(prefix, i)));
-  for (const Run& run : runs)
-    if (!run.wait().succeeded()) die("the run " + run.id() + " did not succeed");
-}
-
 /// W1, W2, W3: `flows` runs of `flow`, which has `steps` steps.
 json measure(const char* workload, const Flow& flow, int flows, int steps) {
   const Folder folder;
   Engine engine =
-      open_engine(folder / "bench.db", [](const StepCall&) { return done(step_output); });
+      open_engine(folder / "bench.db", [](const StepCall&) { return done(step_output()); });
   run_all(engine, chain(3), "warm", 5);
   const EngineStats before = engine.stats();
   const double cpu_before_s = cpu_s();
@@ -216,10 +118,10 @@ int live(const KillFiles& files, int flows, int steps) {
   const int notes = open_to_append(files.notes);
   std::atomic<bool> has_run{false};
   Engine engine = open_engine(files.store, [&](const StepCall& call) {
-    if (call.run.rfind("warm", 0) == 0) return done(step_output);
+    if (call.run.rfind("warm", 0) == 0) return done(step_output());
     if (!has_run.exchange(true)) note(notes, "first_step_s " + std::to_string(now_s()));
     note(ledger, call.run + "/" + call.step);
-    return done(step_output);
+    return done(step_output());
   });
   run_all(engine, chain(3), "warm", 5);
   note(notes, "ready_s " + std::to_string(now_s()));

@@ -2,32 +2,9 @@
 #include <pawl/limits.hpp>
 
 #include "runtime/json_reader.hpp"
-
-#include <cmath>
+#include "runtime/json_writer.hpp"
 
 namespace pawl {
-
-namespace {
-
-/// Says what canonical text could not keep of `value`, or nothing. Stops at the depth limit, so
-/// that neither this nor `dump` can run out of stack.
-std::string complaint_about(const json& value, std::size_t depth) {
-  if (value.is_structured()) {
-    if (depth >= Limits::json_depth_max)
-      return "nested deeper than " + std::to_string(Limits::json_depth_max) + " levels";
-    for (const json& element : value) {
-      std::string complaint = complaint_about(element, depth + 1);
-      if (!complaint.empty()) return complaint;
-    }
-    return {};
-  }
-  if (value.is_number_float() && !std::isfinite(value.get<double>()))
-    return "holds NaN or an infinity, which JSON has not";
-  if (value.is_binary() || value.is_discarded()) return "holds a binary value, which JSON has not";
-  return {};
-}
-
-}  // namespace
 
 Result<json> parse_json(std::string_view text, std::size_t bytes_max) {
   JsonReading reading = read_json(text, bytes_max);
@@ -39,15 +16,9 @@ Result<json> parse_json(std::string_view text, std::size_t bytes_max) {
 }
 
 Result<std::string> canonical_json(const json& value, std::size_t bytes_max) {
-  if (value.is_object() && value.empty() && bytes_max >= 2) return std::string("{}");  // often
-  std::string complaint = complaint_about(value, 0);
-  if (!complaint.empty()) return make_error(Errc::invalid_json, "the value " + complaint);
   std::string text;
-  try {
-    text = value.dump();
-  } catch (const json::exception&) {
-    return make_error(Errc::invalid_json, "the value holds a string that is not UTF-8");
-  }
+  if (const std::string complaint = write_json(value, text); !complaint.empty())
+    return make_error(Errc::invalid_json, "the value " + complaint);
   if (text.size() > bytes_max)
     return make_error(Errc::too_large, "the value has " + std::to_string(text.size()) +
                                            " bytes as JSON; at most " + std::to_string(bytes_max) +

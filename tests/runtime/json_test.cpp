@@ -6,6 +6,10 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
 
 using namespace pawl;
 
@@ -34,6 +38,94 @@ TEST_CASE("json: equal values have equal canonical text", "[runtime]") {
   const json other = parse_json("{\"a\":[1,2.5],\n\"b\":1}", 1000).value();
   CHECK(canonical_json(one, 1000).value() == R"({"a":[1,2.5],"b":1})");
   CHECK(canonical_json(other, 1000).value() == canonical_json(one, 1000).value());
+}
+
+namespace {
+
+/// Bytes of all kinds, those that make trouble more often than others.
+std::string random_bytes(std::mt19937_64& random) {
+  static const std::vector<std::string> pieces{"plain text",
+                                               "\"",
+                                               "\\",
+                                               "\b\f\n\r\t",
+                                               std::string(1, '\0'),
+                                               "\x1f",
+                                               "\x7f",
+                                               "\xc3\xbc",
+                                               "\xe2\x82\xac",
+                                               "\xf0\x9f\x98\x80",
+                                               "\xc0\x80",
+                                               "\xc1\xbf",
+                                               "\xe0\x9f\xbf",
+                                               "\xe0\xa0\x80",
+                                               "\xed\x9f\xbf",
+                                               "\xed\xa0\x80",
+                                               "\xee\x80\x80",
+                                               "\xef\xbf\xbf",
+                                               "\xf0\x8f\xbf\xbf",
+                                               "\xf0\x90\x80\x80",
+                                               "\xf4\x8f\xbf\xbf",
+                                               "\xf4\x90\x80\x80",
+                                               "\xf5\x80\x80\x80",
+                                               "\x80",
+                                               "\xbf",
+                                               "\xff"};
+  std::string bytes;
+  for (auto left = random() % 6; left > 0; --left) {
+    std::string piece = pieces[random() % pieces.size()];
+    if (random() % 8 == 0) piece.resize(random() % (piece.size() + 1));  // cut short
+    if (random() % 16 == 0) piece += static_cast<char>(random() & 0xffU);
+    bytes += piece;
+  }
+  return bytes;
+}
+
+json random_value(std::mt19937_64& random, int depth) {
+  switch (random() % (depth > 0 ? 9 : 7)) {
+    case 0: return nullptr;
+    case 1: return random() % 2 == 0;
+    case 2: return static_cast<std::int64_t>(random());
+    case 3: return random();
+    case 4:
+      return std::ldexp(static_cast<double>(random()), static_cast<int>(random() % 400) - 200);
+    case 5: return static_cast<double>(random() % 1000) / 8;
+    case 6: return random_bytes(random);
+    case 7: {
+      json array = json::array();
+      for (auto left = random() % 4; left > 0; --left)
+        array.push_back(random_value(random, depth - 1));
+      return array;
+    }
+    default: {
+      json object = json::object();
+      for (auto left = random() % 4; left > 0; --left)
+        object[random_bytes(random)] = random_value(random, depth - 1);
+      return object;
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("json: canonical text is what nlohmann::json writes, or both refuse", "[runtime]") {
+  std::mt19937_64 random(20261127);
+  int refused = 0;
+  for (int i = 0; i < 30'000; ++i) {
+    const json value = random_value(random, 3);
+    std::optional<std::string> theirs;
+    try {
+      theirs = value.dump();
+    } catch (const json::exception&) {
+      ++refused;
+    }
+    const Result<std::string> ours = canonical_json(value, 1'000'000);
+    if (ours.has_value() != theirs.has_value() || (ours && *ours != *theirs)) {
+      CAPTURE(i, theirs.value_or("refused"));
+      FAIL("canonical text differs from theirs");
+    }
+  }
+  CHECK(refused > 1'000);
+  CHECK(refused < 25'000);
 }
 
 TEST_CASE("json: a duplicate key is refused wherever it stands", "[runtime]") {

@@ -1,0 +1,119 @@
+#include "bench/flat.hpp"
+
+#include "bench/die.hpp"
+#include "bench/flows.hpp"
+#include "bench/folder.hpp"
+#include "bench/usage.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace pawl::bench {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int rounds = 5;
+constexpr int flows = 1000;
+constexpr int flow_steps = 10;
+constexpr int fill_flows = 500;
+constexpr int fill_steps = 100;
+
+double seconds_since(Clock::time_point began) {
+  return std::chrono::duration<double>(Clock::now() - began).count();
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+/// Steps per second of one round.
+double round_of(Engine& engine, const Flow& flow, const std::string& prefix) {
+  const auto began = Clock::now();
+  run_all(engine, flow, prefix.c_str(), flows);
+  return flows * flow_steps / seconds_since(began);
+}
+
+struct Rates {
+  double steps_per_s;
+  double commit_us_p99;
+};
+
+Rates rates_of(Engine& engine, const Flow& flow, const std::string& prefix) {
+  std::vector<double> rates;
+  for (int round = 0; round < rounds; ++round)
+    rates.push_back(round_of(engine, flow, prefix + std::to_string(round)));
+  return {median(rates), static_cast<double>(engine.stats().commit_us_p99)};
+}
+
+}  // namespace
+
+json measure_flatness(int steps) {
+  const Folder folder;
+  const std::string path = folder / "flat.db";
+  const auto step = [](const StepCall&) { return done(step_output()); };
+  const Flow flow = chain(flow_steps);
+  const Flow filling = chain(fill_steps);
+  Engine engine = open_engine(path, step);
+  run_all(engine, chain(3), "warm", 5);
+  const Rates empty = rates_of(engine, flow, "empty");
+  const auto fill_began = Clock::now();
+  int filled = 0;
+  for (int n = 0; filled < steps; ++n, filled += fill_flows * fill_steps)
+    run_all(engine, filling, ("fill" + std::to_string(n) + "-").c_str(), fill_flows);
+  const double fill_s = seconds_since(fill_began);
+  engine.close(10'000);
+  const auto open_began = Clock::now();
+  engine = open_engine(path, step);
+  const double open_s = seconds_since(open_began);
+  run_all(engine, chain(3), "again", 5);
+  const Rates full = rates_of(engine, flow, "full");
+  const auto store_mib = static_cast<double>(std::filesystem::file_size(path)) / (1 << 20);
+
+  // Old runs go while new ones come.
+  std::atomic<bool> over{false};
+  std::size_t pruned = 0;
+  std::thread pruner([&] {
+    while (!over) {
+      PruneOptions options;
+      options.keep_newest = 0;
+      options.limit = 1000;
+      const Result<std::size_t> some = engine.prune(options);
+      if (!some) die(some.error().text());
+      pruned += *some;
+      if (*some == 0) return;
+    }
+  });
+  const auto prune_began = Clock::now();
+  const Rates pruning = rates_of(engine, flow, "pruning");
+  const double prune_s = seconds_since(prune_began);
+  over = true;
+  pruner.join();
+  engine.close(10'000);
+  return json{{"peer", "pawl"},
+              {"w", "flat"},
+              {"ok", true},
+              {"steps", filled},
+              {"fill_steps_per_s", filled / fill_s},
+              {"store_mib", store_mib},
+              {"open_s", open_s},
+              {"empty_steps_per_s", empty.steps_per_s},
+              {"full_steps_per_s", full.steps_per_s},
+              {"of_empty", full.steps_per_s / empty.steps_per_s},
+              {"empty_commit_us_p99", empty.commit_us_p99},
+              {"full_commit_us_p99", full.commit_us_p99},
+              {"pruning_steps_per_s", pruning.steps_per_s},
+              {"pruned_runs", pruned},
+              {"pruning_s", prune_s},
+              {"pruning_of_full", pruning.steps_per_s / full.steps_per_s},
+              {"rss_mib", peak_rss_mib()}};
+}
+
+}  // namespace pawl::bench

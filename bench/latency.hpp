@@ -1,0 +1,12 @@
+/// How long a step's result takes to become durable and be told, at some number of runs at once.
+#pragma once
+
+#include <pawl/json.hpp>
+
+namespace pawl::bench {
+
+/// Runs `flows` flows of `steps` sequential steps at once. A step's latency is the time from its
+/// function's return to the event that tells of its completion.
+json measure_latency(int flows, int steps);
+
+}  // namespace pawl::bench
