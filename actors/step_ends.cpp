@@ -10,6 +10,7 @@
 
 #include <caf/actor_cast.hpp>
 
+#include <chrono>
 #include <utility>
 #include <vector>
 
@@ -220,7 +221,10 @@ void take_answers(Self self) {
 void flush(Self self) {
   StepRunnerState& state = self->state;
   post_jobs(self);
-  write_ended(self);
+  if (mutant("complete_before_write"))
+    later(self, std::chrono::milliseconds(1), [self] { write_ended(self); });
+  else
+    write_ended(self);
   if (state.untold.empty()) return;
   self->send(
       state.config.coordinator,
