@@ -66,9 +66,7 @@ void Coordinator::on_start(const Message<StartRequest>& request) {
   ++writes_;
   const StallWatch::Id sent = stalls_.sent(
       self_, [request, reporter = config_.reporter](EventKind kind, const std::string& message) {
-        EngineEvent event;
-        event.kind = kind;
-        event.run = std::get<StartRun>(*request->start).run;
+        EngineEvent event = event_about(kind, std::get<StartRun>(*request->start).run);
         event.message = message;
         reporter->event(event);
       });

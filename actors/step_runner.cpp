@@ -227,7 +227,11 @@ StepRunnerActor::behavior_type step_runner(StepRunnerSelf self, StepRunnerConfig
         if (!self->state.is_writing) take_answers(self);
         flush(self);
       },
-      [self](const Message<Reported>& reported) { on_reported(self, *reported); },
+      [self](const Message<Reported>& reported) {
+        if (const DispatchPtr dispatch = reported->dispatch.lock())
+          guarded(self, dispatch, [&] { on_reported(self, *reported); });
+        flush(self);
+      },
       [](const Later& work) { (*work)(); },
   };
 }
