@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace pawl::bench {
@@ -66,8 +67,15 @@ json measure_flatness(int steps) {
   const Rates empty = rates_of(engine, flow, "empty");
   const auto fill_began = Clock::now();
   int filled = 0;
-  for (int n = 0; filled < steps; ++n, filled += fill_flows * fill_steps)
+  json samples = json::array();
+  for (int n = 0; filled < steps; ++n) {
+    const auto sample_began = Clock::now();
     run_all(engine, filling, ("fill" + std::to_string(n) + "-").c_str(), fill_flows);
+    filled += fill_flows * fill_steps;
+    samples.push_back({{"steps", filled},
+                       {"steps_per_s", fill_flows * fill_steps / seconds_since(sample_began)},
+                       {"commit_us_p99", engine.stats().commit_us_p99}});
+  }
   const double fill_s = seconds_since(fill_began);
   engine.close(10'000);
   const auto open_began = Clock::now();
@@ -113,7 +121,8 @@ json measure_flatness(int steps) {
               {"pruned_runs", pruned},
               {"pruning_s", prune_s},
               {"pruning_of_full", pruning.steps_per_s / full.steps_per_s},
-              {"rss_mib", peak_rss_mib()}};
+              {"rss_mib", peak_rss_mib()},
+              {"samples", std::move(samples)}};
 }
 
 }  // namespace pawl::bench

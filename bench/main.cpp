@@ -1,7 +1,10 @@
 // pawl-bench: how many durable steps a second, beside what SQLite alone does with the same rows.
+#include "bench/curves.hpp"
 #include "bench/flat.hpp"
 #include "bench/latency.hpp"
+#include "bench/parked.hpp"
 #include "bench/payload.hpp"
+#include "bench/steady.hpp"
 #include "bench/table.hpp"
 #include "bench/workloads.hpp"
 
@@ -15,24 +18,32 @@
 namespace {
 
 int usage() {
-  std::fprintf(stderr,
-               "usage: DIR=FOLDER pawl-bench WORKLOAD N [STEPS], or pawl-bench table [ROUNDS]\n"
-               "  W1       one flow of N sequential steps\n"
-               "  values   one flow of N values, each made from the one before\n"
-               "  W2       N flows of STEPS sequential steps\n"
-               "  W3       one flow of N parallel steps and a join\n"
-               "  W4       W2 in a child that is killed when half of the steps have run\n"
-               "  flat     W2 on an empty store, on one with N finished steps, and while those are "
-               "pruned\n"
-               "  latency  from a step's result to its completion, in N flows of STEPS steps\n"
-               "  payload  outputs of N bytes\n"
-               "  table    W1 to W4 and values, ROUNDS times, with the medians\n");
+  std::fprintf(
+      stderr,
+      "usage: DIR=FOLDER pawl-bench WORKLOAD N [STEPS], or pawl-bench table [ROUNDS],\n"
+      "       or pawl-bench curves FOLDER [STEPS SECONDS]\n"
+      "  W1       one flow of N sequential steps\n"
+      "  values   one flow of N values, each made from the one before\n"
+      "  W2       N flows of STEPS sequential steps\n"
+      "  W3       one flow of N parallel steps and a join\n"
+      "  W4       W2 in a child that is killed when half of the steps have run\n"
+      "  flat     W2 on an empty store, on one with N finished steps, and while those are "
+      "pruned\n"
+      "  latency  from a step's result to its completion, in N flows of STEPS steps\n"
+      "  parked   N runs that sleep, the store opened with them, and others that get due\n"
+      "  payload  outputs of N bytes\n"
+      "  steady   1,000 flows at once, for N seconds, of which the newest 100,000 are kept\n"
+      "  table    W1 to W4 and values, ROUNDS times, with the medians\n"
+      "  curves   latency and W2 by the number of flows, flat STEPS and steady SECONDS, "
+      "for plots\n");
   return 2;
 }
 
 pawl::json measure(const std::string& workload, int n, int steps) {
   if (workload == "flat") return pawl::bench::measure_flatness(n);
   if (workload == "latency") return pawl::bench::measure_latency(n, steps);
+  if (workload == "parked") return pawl::bench::measure_parked(n);
+  if (workload == "steady") return pawl::bench::measure_steadiness(n);
   if (workload == "payload") return pawl::bench::measure_payload(n);
   return pawl::bench::run_workload(workload, n, steps);
 }
@@ -43,6 +54,11 @@ int run(const std::vector<std::string>& words) {
   if (!words.empty() && words.size() <= 2 && words[0] == "table") {
     const int rounds = words.size() == 2 ? std::atoi(words[1].c_str()) : 3;
     return rounds < 1 ? usage() : pawl::bench::print_table(rounds);
+  }
+  if ((words.size() == 2 || words.size() == 4) && words[0] == "curves") {
+    const int steps = words.size() == 4 ? std::atoi(words[2].c_str()) : 10'000'000;
+    const int seconds = words.size() == 4 ? std::atoi(words[3].c_str()) : 1'800;
+    return steps < 1 || seconds < 1 ? usage() : pawl::bench::write_curves(words[1], steps, seconds);
   }
   if (words.size() < 2 || words.size() > 3) return usage();
   const int n = std::atoi(words[1].c_str());

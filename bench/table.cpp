@@ -1,6 +1,6 @@
 #include "bench/table.hpp"
 
-#include <pawl/json.hpp>
+#include "bench/again.hpp"
 
 #include <algorithm>
 #include <array>
@@ -11,7 +11,6 @@
 #include <string>
 #include <sys/utsname.h>
 #include <thread>
-#include <unistd.h>
 #include <vector>
 
 namespace pawl::bench {
@@ -29,24 +28,6 @@ constexpr std::array rows{Row{"W1 1000", "1 flow of 1,000 steps"},
                           Row{"W2 1000 100", "1,000 flows of 100 steps"},
                           Row{"W3 1000", "1 flow of 1,000 steps and a join"},
                           Row{"W4 1000 10", "killed half-way, and started again"}};
-
-std::string this_program() {
-  std::array<char, 4096> path{};
-  const ssize_t size = ::readlink("/proc/self/exe", path.data(), path.size() - 1);
-  return size > 0 ? std::string(path.data(), static_cast<std::size_t>(size)) : "";
-}
-
-/// The first line that the program says; empty if it failed.
-std::string line_of(const std::string& arguments) {
-  const std::string command = "'" + this_program() + "' " + arguments;
-  std::FILE* const pipe = ::popen(command.c_str(), "r");
-  if (pipe == nullptr) return "";
-  std::string line;
-  for (std::array<char, 4096> part{}; std::fgets(part.data(), part.size(), pipe) != nullptr;)
-    line += part.data();
-  if (::pclose(pipe) != 0) return "";
-  return line.substr(0, line.find('\n'));
-}
 
 double median(const std::vector<json>& runs, const char* name) {
   std::vector<double> values;
@@ -105,13 +86,12 @@ int print_table(int rounds) {
   bool all_well = true;
   for (int round = 0; round < rounds; ++round)
     for (const Row& row : rows) {
-      const std::string line = line_of(row.arguments);
-      json run = json::parse(line, nullptr, false);
-      if (!run.is_object()) {
+      json run = run_again(row.arguments);
+      if (run.is_null()) {
         all_well = false;
         continue;
       }
-      std::printf("%s\n", line.c_str());
+      std::printf("%s\n", run.dump().c_str());
       std::fflush(stdout);
       runs[&row].push_back(std::move(run));
     }

@@ -1,7 +1,9 @@
 /// What this process has used of the machine.
 #pragma once
 
+#include <fstream>
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace pawl::bench {
 
@@ -18,6 +20,15 @@ inline double cpu_s() {
   };
   const rusage usage = usage_of_this_process();
   return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+/// At this moment.
+inline double rss_mib() {
+  std::ifstream file("/proc/self/statm");
+  long size = 0;
+  long resident = 0;
+  file >> size >> resident;
+  return static_cast<double>(resident) * static_cast<double>(::sysconf(_SC_PAGESIZE)) / (1 << 20);
 }
 
 inline double peak_rss_mib() {
