@@ -7,7 +7,9 @@
 
 #include "tools/commands.hpp"
 
+#include <filesystem>
 #include <string>
+#include <system_error>
 
 namespace pawl::tools {
 
@@ -82,9 +84,18 @@ ExitCode restore_command(const Settings& settings, const std::string& from) {
   Console console(settings);
   const Result<Verification> restored = restore_sqlite_store(settings.store, from);
   if (!restored) return console.error(restored.error());
-  return tell(console, *restored, json{{"restored", settings.store}},
-              settings.store + ": " + size_text(*restored) +
-                  ", verified; what was there before is " + settings.store + ".replaced");
+  std::error_code ignored;
+  const std::filesystem::path store = settings.store;
+  const std::string replaced =
+      (std::filesystem::is_symlink(store, ignored) ? std::filesystem::canonical(store, ignored)
+                                                   : store)
+          .string() +
+      ".replaced";
+  return tell(
+      console, *restored, json{{"restored", settings.store}},
+      settings.store + ": " + size_text(*restored) + ", verified" +
+          (std::filesystem::exists(replaced, ignored) ? "; what was there before is " + replaced
+                                                      : ""));
 }
 
 }  // namespace pawl::tools

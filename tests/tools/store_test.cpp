@@ -102,6 +102,10 @@ TEST_CASE("store command: a backup of a store at work is whole, private, and res
     CHECK(json::parse(restored.out)["runs"] == 1);
     CHECK(operated.pawl({"verify", "--store", "elsewhere.db"}).code == 0);
   }
+  SECTION("in words, where there was nothing") {
+    const ProcessEnd restored = operated.pawl({"restore", "copy.db", "--store", "elsewhere.db"});
+    CHECK(has(restored.out, "elsewhere.db: 1 runs, 1 records, verified\n"));
+  }
 }
 
 TEST_CASE("store command: a damaged store is backed up as it is, and not restored", "[tools]") {
