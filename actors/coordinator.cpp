@@ -46,7 +46,7 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
       [&state](const Message<CloseRequest>& request) { state.on_close(request); },
       [&state](const StepEndsPtr& ends) { state.on_ends(*ends); },
       [&state](const Message<AnsweredLate>& late) { state.on_late(late); },
-      [&state](const Message<Recovered>& recovered) { state.on_recovered(*recovered); },
+      [&state](const RecoveredPtr& runs) { state.on_recovered(*runs); },
       [&state](const Message<Found>& found) { state.on_found(*found); },
       [](const Later& work) { (*work)(); },
   };
@@ -179,7 +179,7 @@ void Coordinator::carry_out(LiveRun& run, const EndRun& end) {
   // A cancel that is being written may change the end, and nothing may follow it.
   if (run.writes > 0) return postpone_end(run);
   point("run.before_end", run.machine->run().str());
-  if (mutant("end_told_before_write")) answer_waiters(run.machine->run().str(), end.outcome);
+  if (mutant("end_told_before_write")) waiters_.answer(run.machine->run().str(), end.outcome);
   Record record = run_record(RecordKind::ended);
   record.value = std::make_shared<const json>(to_json_value(end.outcome));
   record.body = record.value->dump();
@@ -209,7 +209,7 @@ void Coordinator::settle(const std::string& id) {
   } else if (state == RunState::paused) {
     halt(run, std::numeric_limits<std::int64_t>::max());  // only a record ends that
   } else if (state == RunState::waiting && !closing_) {
-    if (const std::optional<Outcome> halted = halted_below(id)) answer_waiters(id, *halted);
+    if (const std::optional<Outcome> halted = halted_below(id)) waiters_.answer(id, *halted);
     if (live_children_.count(id) > 0) return;  // they will want it soon
     const std::int64_t due_ms = run.machine->due_ms();
     const std::int64_t left_ms = due_ms - config_.seams.clock->now_ms();
@@ -235,7 +235,7 @@ void Coordinator::halt(LiveRun& run, std::int64_t due_ms) {
   config_.reporter->event(event);
   park(run, state, due_ms);
   halted_.insert(id);
-  answer_waiters(id, Outcome{state, nullptr, why});
+  waiters_.answer(id, Outcome{state, nullptr, why});
   // What is paused with its parent goes on with it, of which those above have been told.
   const bool is_below = state == RunState::paused && machine->unpausing().empty();
   if (!is_below) tell_above(id, *machine, why);
@@ -255,7 +255,7 @@ void Coordinator::finish(const std::string& id) {
   }
   config_.reporter->event(event);
   drop(id);
-  answer_waiters(id, outcome);
+  waiters_.answer(id, outcome);
   answer_close_if_done();
 }
 
@@ -284,7 +284,7 @@ void Coordinator::give_up(const std::string& id, const Error& error) {
     for (auto at = run.running.begin(); at != run.running.end();)
       at = queue_.remove(at->second) ? run.running.erase(at) : std::next(at);
   }
-  answer_waiters(id, Outcome{RunState::blocked, nullptr, RunError{error.code, "", error.message}});
+  waiters_.answer(id, Outcome{RunState::blocked, nullptr, RunError{error.code, "", error.message}});
   drop_if_idle(id);
   answer_close_if_done();
 }
@@ -295,14 +295,6 @@ void Coordinator::drop_if_idle(const std::string& id) {
   const auto found = live_.find(id);
   if (found == live_.end() || (found->second.running.empty() && found->second.writes == 0))
     drop(id);
-}
-
-void Coordinator::answer_waiters(const std::string& id, const Outcome& outcome) {
-  const auto found = waiters_.find(id);
-  if (found == waiters_.end()) return;
-  const auto tickets = std::move(found->second);
-  waiters_.erase(found);
-  for (const auto& ticket : tickets) ticket->answer(outcome);
 }
 
 void Coordinator::count(LiveRun& run, std::optional<RunState> state) {

@@ -9,6 +9,7 @@
 #include "actors/reporter.hpp"
 #include "actors/stall_watch.hpp"
 #include "actors/step_performers.hpp"
+#include "actors/waiters.hpp"
 #include "runtime/turn_queue.hpp"
 
 #include <caf/stateful_actor.hpp>
@@ -60,11 +61,11 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 ///    instead, so that the next engine finds no open attempt that had never begun.
 /// 5. While `backlog_` there are due runs in the store that wait for room, and whatever makes room
 ///    looks for them.
-/// 6. What several step ends, or the answers to several writes, bring about goes out together, in
-///    one message to the step runner and one to the store.
+/// 6. What several step ends, answers to several writes, timers or runs that were read back bring
+///    about goes out together, in one message to the step runner and one to the store.
 class Coordinator {
  public:
-  static inline const char* name = "coordinator";
+  static inline const char* name = "pawl.coordinator";
 
   explicit Coordinator(CoordinatorSelf self) : self_(self) {}
 
@@ -76,8 +77,8 @@ class Coordinator {
   void on_note(const Message<NoteRequest>& request);
   void on_close(const Message<CloseRequest>& request);
 
-  // From recovery (coordinator_desk.cpp).
-  void on_recovered(const Recovered& recovered);
+  // From recovery (coordinator_backlog.cpp).
+  void on_recovered(const std::vector<Recovered>& runs);
   void on_found(const Found& found);
 
   // From the step runner (coordinator_crew.cpp).
@@ -139,14 +140,13 @@ class Coordinator {
   /// A run that is being read back.
   struct Arriving {
     std::vector<Request> requests;            // of those who asked for it
-    std::size_t waiters = 0;                  // that it had when the store was asked
+    std::uint64_t newest_waiter = 0;          // when the store was asked
     std::vector<Message<AnsweredLate>> late;  // that came meanwhile: what is read may lack them
   };
 
   // Runs (coordinator_desk.cpp).
   void adopt(const std::string& id, RunKey key, const std::string& folder,
              std::shared_ptr<FlowMachine> machine);
-  void fetch(const std::string& id, std::optional<Request> request);
   void answer(const Request& request, const Error& error);
   void answer(const Request& request, const Outcome& ended);
   void take(const Request& request, const std::string& id);
@@ -157,7 +157,12 @@ class Coordinator {
   void hold_child(const std::string& parent, const std::string& child, bool paused);
   void halt(LiveRun& run, std::int64_t due_ms);
   void on_start_written(const Message<StartRequest>& request, const WriteReply& reply);
+
+  // Runs that are not in memory (coordinator_backlog.cpp).
   void scan_if_room();
+  void fetch(const std::string& id, std::optional<Request> request);
+  void fetch_gathered();
+  void on_recovered(const Recovered& recovered);
 
   bool has_room() const { return live_.size() + arriving_.size() < config_.live_runs_max; }
 
@@ -190,7 +195,6 @@ class Coordinator {
   void park(LiveRun& run, RunState state, std::int64_t due_ms);
   void give_up(const std::string& id, const Error& error);
   void drop_if_idle(const std::string& id);
-  void answer_waiters(const std::string& id, const Outcome& outcome);
   void answer_everybody(const Error& error);
   void count(LiveRun& run, std::optional<RunState> state);
 
@@ -242,7 +246,7 @@ class Coordinator {
   std::unordered_map<std::string, std::size_t> live_children_;  // by parent
   /// Runs, and those of their children, and of theirs, that are blocked or damaged.
   std::map<std::string, std::map<std::string, RunError>> halted_below_;
-  std::unordered_map<std::string, std::vector<std::shared_ptr<Ticket<Outcome>>>> waiters_;
+  Waiters waiters_;
 
   StepRunnerActor runner_;            // none until it is needed, or after its death
   std::vector<DispatchPtr> busy_;     // attempts that the step runner has, each at its place
@@ -251,8 +255,9 @@ class Coordinator {
   std::uint64_t last_dispatch_ = 0;
 
   bool gathers_ = false;
-  std::vector<DispatchPtr> undispatched_;  // gathered, as is the next
+  std::vector<DispatchPtr> undispatched_;  // gathered, as are the next
   std::vector<Unwritten> unwritten_;
+  std::vector<std::string> unfetched_;
 
   Alarm alarm_;
   Timers timers_;

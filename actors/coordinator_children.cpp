@@ -252,7 +252,7 @@ void Coordinator::tell_above(const std::string& id, const FlowMachine& machine,
         live->second.machine->state() != RunState::cancelling &&
         live->second.machine->state() != RunState::failing)
       continue;
-    answer_waiters(above, *halted_below(above));
+    waiters_.answer(above, *halted_below(above));
   }
 }
 

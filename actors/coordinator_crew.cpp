@@ -4,6 +4,7 @@
 #include "actors/coordinator.hpp"
 #include "actors/durable_write.hpp"
 #include "actors/step_runner.hpp"
+#include "actors/worker_policy.hpp"
 #include "runtime/attempt.hpp"
 #include "runtime/mutant.hpp"
 
@@ -71,7 +72,11 @@ void Coordinator::begin_turn(const DispatchPtr& dispatch) {
 
 void Coordinator::send_or_gather() {
   // Thousands may begin at once: the first of them need not wait for the last.
-  if (!gathers_ || undispatched_.size() >= dispatches_max) dispatch_gathered();
+  if (!gathers_) dispatch_gathered();
+  if (undispatched_.size() >= dispatches_max) {
+    dispatch_gathered();
+    leave_to_others();
+  }
   config_.counters->attempts_running = static_cast<std::int64_t>(busy_.size() + queue_.size());
 }
 

@@ -1,4 +1,4 @@
-// The coordinator's desk: what the engine asks for, and the runs that come back from the store.
+// The coordinator's desk: what the engine asks for.
 #include <pawl/point.hpp>
 #include <pawl/resolution.hpp>
 #include <pawl/signal.hpp>
@@ -10,19 +10,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <limits>
 #include <utility>
 
 namespace pawl {
 
 namespace {
-
-/// Runs are read back in portions of this size.
-constexpr std::size_t scan_portion = 256;
-
-Outcome unfinished(const Error& why) {
-  return Outcome{RunState::running, nullptr, RunError{why.code, "", why.message}};
-}
 
 /// What a wait for a run's end came to, for somebody who needs the end.
 Result<RunState> end_of(const Outcome& outcome) {
@@ -92,14 +84,14 @@ void Coordinator::on_start(const Message<StartRequest>& request) {
 void Coordinator::on_start_written(const Message<StartRequest>& request, const WriteReply& reply) {
   const auto& start = std::get<StartRun>(*request->start);
   point("start.after_write", start.run);
-  waiters_[start.run].push_back(request->end);
+  waiters_.add(start.run, request->end);
   request->started->answer(Result<void>());
   if (reply.status == WriteStatus::already_exists) {
     // Live, ended, or unfinished in the store: what is stored decides.
     const auto live = live_.find(start.run);
     if (live == live_.end()) return fetch(start.run, std::nullopt);
     if (const std::optional<Error> stuck = live->second.stuck)
-      answer_waiters(start.run, unfinished(*stuck));
+      waiters_.answer(start.run, unfinished(*stuck));
     return;
   }
   config_.reporter->tell([&] { return event_about(EventKind::run_started, start.run); });
@@ -144,67 +136,12 @@ void Coordinator::take(const Request& request, const std::string& id) {
   fetch(id, request);
 }
 
-/// Reads a run back, and serves `request` when it is there.
-void Coordinator::fetch(const std::string& id, std::optional<Request> request) {
-  const auto [arriving, is_first] = arriving_.try_emplace(id);
-  if (request) arriving->second.requests.push_back(std::move(*request));
-  if (!is_first) return;
-  if (const auto waiting = waiters_.find(id); waiting != waiters_.end())
-    arriving->second.waiters = waiting->second.size();
-  auto recover = std::make_shared<RecoverRequest>();
-  recover->run = id;
-  self_->send(recovery_, Message<RecoverRequest>(std::move(recover)));
-}
-
-void Coordinator::on_recovered(const Recovered& recovered) {
-  const auto arrived = arriving_.find(recovered.run);
-  if (arrived == arriving_.end()) return;
-  const auto [requests, waiters, late] = std::move(arrived->second);
-  arriving_.erase(arrived);
-  if (recovered.error) {
-    for (const Request& request : requests) answer(request, *recovered.error);
-    const Errc code = recovered.error->code;
-    if (is_for_good(code)) return lose(*recovered.error);
-    if (code != Errc::unknown_run) return give_up(recovered.run, *recovered.error);
-    // Whoever came to wait for it since the store was asked had its start acknowledged. For the
-    // others it was pruned.
-    if (const auto waiting = waiters_.find(recovered.run);
-        waiting != waiters_.end() && waiting->second.size() > waiters)
-      return fetch(recovered.run, std::nullopt);
-    answer_waiters(recovered.run, unfinished(*recovered.error));
-    scan_if_room();
-    return answer_close_if_done();
-  }
-  if (const std::optional<Outcome>& ended = recovered.machine->outcome()) {
-    for (const Request& request : requests) answer(request, *ended);
-    answer_waiters(recovered.run, *ended);
-    scan_if_room();
-    return answer_close_if_done();
-  }
-  halted_.erase(recovered.run);
-  config_.reporter->tell([&] { return event_about(EventKind::run_recovered, recovered.run); });
-  LiveRun& run = live_[recovered.run];
-  run.key = recovered.key;
-  run.folder = recovered.folder;
-  run.machine = recovered.machine;
-  for (const Progress& progress : recovered.progress)
-    if (const auto step = run.machine->find(progress.step);
-        step && !run.machine->step_output(*step))
-      keep_progress(run, progress);
-  for (const Message<AnsweredLate>& answer : late)
-    static_cast<void>(run.machine->apply(Recorded{*answer->record}).has_value());
-  note_child_lives(run);
-  if (recovered.noted != RunState::running) park(run, RunState::running, 0);
-  for (const Request& request : requests) serve(request, run);
-  resume_if_quiet(recovered.run);
-}
-
 /// Serves a request about a live run.
 void Coordinator::serve(const Request& request, LiveRun& run) {
   if (run.stuck) return answer(request, *run.stuck);
   if (const auto* watch = std::get_if<Message<WatchRequest>>(&request)) {
     (*watch)->found->answer(Result<void>());
-    waiters_[(*watch)->run].push_back((*watch)->end);
+    waiters_.add((*watch)->run, (*watch)->end);
     return;
   }
   if (const auto* end = std::get_if<ChildEnd>(&request)) return end_child(*end);
@@ -234,11 +171,13 @@ void Coordinator::note(const NoteRequest& request, LiveRun& run) {
     }
   // The end is being written, and comes first: the answer is that end.
   if (run.machine->ending())
-    return waiters_[request.run].push_back(std::make_shared<Ticket<Outcome>>(
-        [told, is_late = is_signal || is_resolution](const Outcome& end) {
-          told->answer(is_late && is_ended(end.state) ? run_ended(end) : end_of(end));
-        },
-        unfinished(closed())));
+    return waiters_.add(
+        request.run,
+        std::make_shared<Ticket<Outcome>>(
+            [told, is_late = is_signal || is_resolution](const Outcome& end) {
+              told->answer(is_late && is_ended(end.state) ? run_ended(end) : end_of(end));
+            },
+            unfinished(closed())));
   if (mutant("cancel_told_before_write") && request.record.kind == RecordKind::cancel_requested)
     told->answer(RunState::cancelling);
   if (mutant("signal_told_before_write") && is_signal) told->answer(RunState::running);
@@ -273,51 +212,6 @@ void Coordinator::answer(const Request& request, const Outcome& ended) {
         note.record.kind == RecordKind::signal || note.record.kind == RecordKind::output;
     note.answer->answer(is_late ? run_ended(ended) : Result<RunState>(ended.state));
   }
-}
-
-// --- the store's backlog
-
-void Coordinator::scan_if_room() {
-  if (mutant("runs_forgotten_at_restart")) return;
-  if (!config_.recover || !backlog_ || scanning_ || closing_ || lost_ || !has_room()) return;
-  // One portion at a time, and not for every place that becomes free.
-  if (live_.size() + arriving_.size() + scan_portion > config_.live_runs_max &&
-      live_.size() + arriving_.size() > config_.live_runs_max / 2)
-    return;
-  scanning_ = true;
-  backlog_ = false;  // what finds no room from now on says so anew
-  // Runs that are live or halted stand in the store's list too, perhaps before all others.
-  const std::size_t limit = live_.size() + arriving_.size() + halted_.size() + scan_portion;
-  self_->send(recovery_, Message<ScanRequest>(std::make_shared<ScanRequest>(
-                             ScanRequest{config_.seams.clock->now_ms(), limit})));
-}
-
-void Coordinator::on_found(const Found& found) {
-  scanning_ = false;
-  if (closing_ || lost_) return;
-  if (found.error) {
-    if (is_for_good(found.error->code)) return lose(*found.error);
-    config_.reporter->log(LogLevel::error,
-                          "unfinished runs cannot be read: " + found.error->text());
-    scan_at_ = self_->clock().now() + std::chrono::seconds(1);
-    return set_alarm(*scan_at_);
-  }
-  if (!found.complete) backlog_ = true;
-  bool fetched = false;
-  for (const RunRow& row : found.rows) {
-    if (live_.count(row.run) > 0 || arriving_.count(row.run) > 0 || halted_.count(row.run) > 0)
-      continue;
-    if (!has_room()) {
-      backlog_ = true;
-      break;
-    }
-    fetch(row.run, std::nullopt);
-    fetched = true;
-  }
-  if (found.next_due_ms && *found.next_due_ms != std::numeric_limits<std::int64_t>::max())
-    scan_in(*found.next_due_ms - config_.seams.clock->now_ms());
-  // What was fetched looks for more when it leaves; else nobody would.
-  if (!fetched) scan_if_room();
 }
 
 // --- the end
@@ -377,8 +271,7 @@ void Coordinator::lose(const Error& error) {
 void Coordinator::answer_everybody(const Error& error) {
   for (const auto& [id, arriving] : std::exchange(arriving_, {}))
     for (const Request& request : arriving.requests) answer(request, error);
-  for (const auto& [id, tickets] : std::exchange(waiters_, {}))
-    for (const auto& ticket : tickets) ticket->answer(unfinished(error));
+  waiters_.answer_all(unfinished(error));
 }
 
 }  // namespace pawl

@@ -60,13 +60,15 @@ void Coordinator::scan_in(std::int64_t left_ms) {
 
 void Coordinator::on_alarm() {
   const TimePoint now = self_->clock().now();
-  while (!timers_.empty() && timers_.begin()->first <= now) {
-    const Timer over = timers_.begin()->second;
-    LiveRun& run = live_.at(over.run);  // what is dropped takes its timers along
-    run.timers.erase(std::find(run.timers.begin(), run.timers.end(), timers_.begin()));
-    timers_.erase(timers_.begin());
-    tell(run, TimerOver{over.step, over.attempt});
-  }
+  gather([&] {
+    while (!timers_.empty() && timers_.begin()->first <= now) {
+      const Timer over = timers_.begin()->second;
+      LiveRun& run = live_.at(over.run);  // what is dropped takes its timers along
+      run.timers.erase(std::find(run.timers.begin(), run.timers.end(), timers_.begin()));
+      timers_.erase(timers_.begin());
+      tell(run, TimerOver{over.step, over.attempt});
+    }
+  });
   if (scan_at_ && *scan_at_ <= now) {
     scan_at_.reset();
     backlog_ = true;

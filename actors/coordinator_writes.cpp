@@ -26,6 +26,7 @@ void Coordinator::gather(const std::function<void()>& act) {
   gathers_ = false;
   dispatch_gathered();
   write_gathered();
+  fetch_gathered();
 }
 
 void Coordinator::write_gathered() {

@@ -7,10 +7,10 @@
 #include "actors/engine_core.hpp"
 #include "actors/real_seams.hpp"
 #include "actors/thread_pool.hpp"
+#include "actors/worker_policy.hpp"
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
-#include <caf/atom.hpp>
 
 #include <algorithm>
 #include <atomic>
@@ -34,9 +34,7 @@ std::size_t worker_count() {
 
 struct SystemConfig : caf::actor_system_config {
   SystemConfig() {
-    // "stealing" polls while it is idle.
-    set("scheduler.policy", caf::atom("sharing"));
-    set("scheduler.max-threads", worker_count());
+    WorkerPolicy::set_up(*this, worker_count());
     set("logger.file-verbosity", caf::atom("quiet"));
     set("logger.console-verbosity", caf::atom("quiet"));
   }
@@ -115,7 +113,11 @@ void Run::on_started(std::function<void(const Result<void>&)> callback) const {
 }
 
 void Run::on_end(std::function<void(const Outcome&)> callback) const {
-  call_when_set(state_->end, std::move(callback), state_->callbacks);
+  // The handle may be gone by then.
+  call_when_set<Outcome>(
+      state_->end,
+      [callback = std::move(callback), keep = state_](const Outcome& end) { callback(end); },
+      state_->callbacks);
 }
 
 // --- Engine

@@ -104,7 +104,8 @@ Error EngineCore::lost() {
 }
 
 std::shared_ptr<Run::State> EngineCore::make_state(const std::string& run) const {
-  return std::make_shared<Run::State>(run, callbacks_);
+  // In a piece of memory of its own: a ticket that outlives it holds no more than its end.
+  return std::shared_ptr<Run::State>(new Run::State(run, callbacks_));
 }
 
 std::shared_ptr<Ticket<Result<void>>> EngineCore::started_ticket(
@@ -116,9 +117,14 @@ std::shared_ptr<Ticket<Result<void>>> EngineCore::started_ticket(
 std::shared_ptr<Ticket<Outcome>> EngineCore::end_ticket(
     const std::shared_ptr<Run::State>& state) const {
   const Error error = lost();
+  // Whoever waits holds the state, and so does whoever wants to be called.
+  const std::weak_ptr<Run::State> weak = state;
   return std::make_shared<Ticket<Outcome>>(
-      [state](const Outcome& outcome) { state->end.set(outcome); },
-      Outcome{RunState::running, nullptr, RunError{error.code, "", error.message}});
+      [weak](const Outcome& outcome) {
+        if (const auto awaited = weak.lock()) awaited->end.set(outcome);
+      },
+      Outcome{RunState::running, nullptr, RunError{error.code, "", error.message}},
+      [weak] { return !weak.expired(); });
 }
 
 Result<void> EngineCore::check_types(const Flow& flow, const std::string& run) const {

@@ -25,7 +25,7 @@ struct HousekeeperConfig {
 struct HousekeeperState {
   HousekeeperConfig config;
 
-  static inline const char* name = "housekeeper";
+  static inline const char* name = "pawl.housekeeper";
 };
 
 /// Keeps house by itself only once it was told to `KeepHouse`.

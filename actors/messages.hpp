@@ -17,7 +17,7 @@
 ///     recovery     store        RecoverRequest, answered by LoadAnswer
 ///                               WriteGroupPtr (lost receipts), answered by WriteGroupAnswer
 ///                               DueQuery, answered by DueAnswer
-///     recovery     coordinator  Recovered, Found
+///     recovery     coordinator  RecoveredPtr, Found
 ///
 /// Expected failures are part of the answers. A caf::error means only that the other actor is gone.
 #pragma once
@@ -65,7 +65,8 @@ struct DueRuns {
   std::optional<std::int64_t> next_due_ms;  ///< the earliest after now_ms
 };
 
-using LoadAnswer = std::shared_ptr<const Result<std::optional<StoredRun>>>;
+/// What is stored of each run that was asked for, in that order.
+using LoadAnswer = std::shared_ptr<const std::vector<Result<std::optional<StoredRun>>>>;
 using DueAnswer = std::shared_ptr<const Result<DueRuns>>;
 
 /// A look at the store for somebody outside the ring; runs on the store's actor, after what was
@@ -129,7 +130,7 @@ struct AnsweredLate {
 // Coordinator and recovery.
 
 struct RecoverRequest {
-  std::string run;  ///< the id
+  std::vector<std::string> runs;  ///< ids
 };
 
 struct ScanRequest {
@@ -147,6 +148,8 @@ struct Recovered {
   std::shared_ptr<FlowMachine> machine;  ///< handed over: the receiver is its only user
   std::vector<Progress> progress = {};   ///< what its steps last reported
 };
+
+using RecoveredPtr = std::shared_ptr<const std::vector<Recovered>>;
 
 /// What a scan found.
 struct Found {
@@ -213,6 +216,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WriteGroupPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WriteGroupAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::LoadAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DueAnswer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::RecoveredPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Look)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DispatchesPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::StepEndsPtr)
@@ -223,7 +227,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Reported>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AnsweredLate>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::RecoverRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::ScanRequest>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Recovered>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Found>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::StartRequest>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::WatchRequest>)
@@ -255,7 +258,7 @@ using CoordinatorActor =
     caf::typed_actor<caf::reacts_to<Message<StartRequest>>, caf::reacts_to<Message<WatchRequest>>,
                      caf::reacts_to<Message<NoteRequest>>, caf::reacts_to<Message<CloseRequest>>,
                      caf::reacts_to<StepEndsPtr>, caf::reacts_to<Message<AnsweredLate>>,
-                     caf::reacts_to<Message<Recovered>>, caf::reacts_to<Message<Found>>,
+                     caf::reacts_to<RecoveredPtr>, caf::reacts_to<Message<Found>>,
                      caf::reacts_to<Later>>;
 
 }  // namespace pawl

@@ -8,7 +8,9 @@
 #include "runtime/attempt.hpp"
 #include "runtime/mutant.hpp"
 
+#include <optional>
 #include <utility>
+#include <vector>
 
 namespace pawl {
 
@@ -23,16 +25,27 @@ Error store_gone() {
   return make_error(Errc::engine_lost, "the store's actor is gone");
 }
 
-void hand_over(Self self, Recovered recovered) {
+void hand_over(Self self, std::vector<Recovered> runs) {
+  if (runs.empty()) return;
   self->send(self->state.config.coordinator,
-             Message<Recovered>(std::make_shared<Recovered>(std::move(recovered))));
+             RecoveredPtr(std::make_shared<const std::vector<Recovered>>(std::move(runs))));
 }
 
-void give_up(Self self, const std::string& run, Error error) {
+void hand_over(Self self, Recovered recovered) {
+  std::vector<Recovered> one;
+  one.push_back(std::move(recovered));
+  hand_over(self, std::move(one));
+}
+
+Recovered given_up(const std::string& run, Error error) {
   Recovered recovered;
   recovered.run = run;
   recovered.error = std::move(error);
-  hand_over(self, std::move(recovered));
+  return recovered;
+}
+
+void give_up(Self self, const std::string& run, Error error) {
+  hand_over(self, given_up(run, std::move(error)));
 }
 
 Result<std::shared_ptr<const Plan>> plan_of(RecoveryState& state, const StoredRun& stored) {
@@ -72,8 +85,9 @@ void go_on_without_receipts(Self self, Recovered recovered, const WriteGroupPtr&
   hand_over(self, std::move(recovered));
 }
 
-/// All attempts that were open in an earlier epoch get their receipts in one transaction.
-void write_lost_receipts(Self self, Recovered recovered) {
+/// All attempts that were open in an earlier epoch get their receipts in one transaction. Gives the
+/// run back if there are none: it can be handed over now.
+std::optional<Recovered> write_lost_receipts(Self self, Recovered recovered) {
   const FlowMachine& machine = *recovered.machine;
   auto group = std::make_shared<std::vector<Write>>();
   for (const OpenAttemptRef& open : machine.attempts_open_before(self->state.config.epoch)) {
@@ -82,10 +96,11 @@ void write_lost_receipts(Self self, Recovered recovered) {
     group->push_back(AppendRecord{recovered.key, std::make_shared<Record>(conclude_unanswered(
                                                      step, open.attempt, AttemptEnd::lost))});
   }
-  if (group->empty() || mutant("lost_receipts_not_written"))
-    return hand_over(self, std::move(recovered));
-  if (mutant("recovery_does_not_wait"))
-    return go_on_without_receipts(self, std::move(recovered), group);
+  if (group->empty() || mutant("lost_receipts_not_written")) return recovered;
+  if (mutant("recovery_does_not_wait")) {
+    go_on_without_receipts(self, std::move(recovered), group);
+    return std::nullopt;
+  }
   const WriteNews news =
       news_about(self->state.config.reporter, event_about(EventKind::write_failed, recovered.run));
   const StallWatch::Id sent = self->state.stalls.sent(self, news);
@@ -95,32 +110,22 @@ void write_lost_receipts(Self self, Recovered recovered) {
         self->state.stalls.answered(sent);
         on_receipts(self, recovered, result);
       });
+  return std::nullopt;
 }
 
-void load(Self self, const Message<RecoverRequest>& request, int tries);
-
-void on_loaded(Self self, const Message<RecoverRequest>& request, int tries,
-               const Result<std::optional<StoredRun>>& loaded) {
-  const std::string& run = request->run;
-  if (!loaded && is_passing(loaded.error().code)) {
-    if (tries == 0)
-      self->state.config.reporter->log(
-          LogLevel::error,
-          "the run " + run +
-              " cannot be read, which is tried again until it can: " + loaded.error().text());
-    return later(self, pause_after(tries), [=] { load(self, request, tries + 1); });
-  }
-  if (!loaded) return give_up(self, run, loaded.error());
+/// Gives the run if it can be handed over, or the error that keeps it from being.
+std::optional<Recovered> on_loaded(Self self, const std::string& run,
+                                   const Result<std::optional<StoredRun>>& loaded) {
+  if (!loaded) return given_up(run, loaded.error());
   if (!*loaded)
-    return give_up(self, run,
-                   make_error(Errc::unknown_run, "there is no such run in this store", run));
+    return given_up(run, make_error(Errc::unknown_run, "there is no such run in this store", run));
   const StoredRun& stored = **loaded;
   Result<std::shared_ptr<const Plan>> plan = plan_of(self->state, stored);
-  if (!plan) return give_up(self, run, plan.error());
+  if (!plan) return given_up(run, plan.error());
   Result<std::shared_ptr<FlowMachine>> machine = rebuild(stored, *plan);
-  if (!machine) return give_up(self, run, machine.error());
+  if (!machine) return given_up(run, machine.error());
   point("recovery.after_load", run);
-  write_lost_receipts(
+  return write_lost_receipts(
       self,
       Recovered{
           run, std::nullopt, stored.row.key, stored.row.state, stored.folder, std::move(*machine),
@@ -129,8 +134,33 @@ void on_loaded(Self self, const Message<RecoverRequest>& request, int tries,
 
 void load(Self self, const Message<RecoverRequest>& request, int tries) {
   self->request(self->state.config.store, caf::infinite, request)
-      .then([=](const LoadAnswer& loaded) { on_loaded(self, request, tries, *loaded); },
-            [=](const caf::error&) { give_up(self, request->run, store_gone()); });
+      .then(
+          [=](const LoadAnswer& answer) {
+            std::vector<Recovered> recovered;
+            auto again = std::make_shared<RecoverRequest>();
+            for (std::size_t i = 0; i < request->runs.size(); ++i) {
+              const std::string& run = request->runs[i];
+              const Result<std::optional<StoredRun>>& loaded = (*answer)[i];
+              if (loaded || !is_passing(loaded.error().code)) {
+                if (std::optional<Recovered> one = on_loaded(self, run, loaded))
+                  recovered.push_back(std::move(*one));
+                continue;
+              }
+              if (tries == 0)
+                self->state.config.reporter->log(
+                    LogLevel::error, "the run " + run +
+                                         " cannot be read, which is tried again until it can: " +
+                                         loaded.error().text());
+              again->runs.push_back(run);
+            }
+            hand_over(self, std::move(recovered));
+            if (!again->runs.empty())
+              later(self, pause_after(tries),
+                    [=] { load(self, Message<RecoverRequest>(again), tries + 1); });
+          },
+          [=](const caf::error&) {
+            for (const std::string& run : request->runs) give_up(self, run, store_gone());
+          });
 }
 
 void on_scanned(Self self, std::size_t limit, const Result<DueRuns>& due) {

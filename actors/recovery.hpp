@@ -27,7 +27,7 @@ struct RecoveryState {
   std::map<Digest, std::shared_ptr<const Plan>> plans;  // those of the flows met so far
   StallWatch stalls;
 
-  static inline const char* name = "recovery";
+  static inline const char* name = "pawl.recovery";
 };
 
 RecoveryActor::behavior_type recovery(RecoveryActor::stateful_pointer<RecoveryState> self,

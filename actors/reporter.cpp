@@ -1,5 +1,7 @@
 #include "actors/reporter.hpp"
 
+#include "actors/worker_policy.hpp"
+
 #include <string>
 #include <utility>
 
@@ -96,6 +98,7 @@ void Reporter::event(const EngineEvent& event) noexcept {
     if (on_event_) {
       const std::lock_guard<std::mutex> lock(mutex_);
       const Telling here;
+      leave_to_others();  // a guest may take its time
       on_event_(event);
     }
     if (on_log_) log(level_of(event), words(event));
@@ -108,6 +111,7 @@ void Reporter::log(LogLevel level, const std::string& text) noexcept {
   try {
     const std::lock_guard<std::mutex> lock(mutex_);
     const Telling here;
+    leave_to_others();
     on_log_({level, text});
   } catch (...) {
   }

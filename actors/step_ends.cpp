@@ -5,6 +5,7 @@
 #include "actors/actor_manners.hpp"
 #include "actors/durable_write.hpp"
 #include "actors/step_progress.hpp"
+#include "actors/worker_policy.hpp"
 #include "runtime/mutant.hpp"
 #include "store/record_slot.hpp"
 
@@ -53,6 +54,7 @@ void on_batch_written(Self self, const Batch& batch, const BatchReplies& replies
   // First: the store is idle until it comes.
   take_answers(self);
   write_ended(self);
+  leave_to_others();
   if (mutant("complete_before_write")) return flush(self);
   std::size_t at = 0;
   for (const Ended& ended : *batch) {
@@ -233,7 +235,7 @@ void flush(Self self) {
 
 void lose(Self self, const DispatchPtr& dispatch, const std::string& why) {
   StepRunnerState& state = self->state;
-  state.config.reporter->log(LogLevel::error, "bug: the step_runner threw: " + why);
+  state.config.reporter->log(LogLevel::error, "bug: the pawl.step_runner threw: " + why);
   if (const auto found = state.attempts.find(dispatch.get()); found != state.attempts.end()) {
     stop_waiting(self, found->second);
     state.attempts.erase(found);

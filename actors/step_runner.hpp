@@ -100,7 +100,7 @@ struct StepRunnerState {
   std::vector<StepEnd> untold;
   StallWatch stalls;
 
-  static inline const char* name = "step_runner";
+  static inline const char* name = "pawl.step_runner";
 };
 
 using StepRunnerSelf = StepRunnerActor::stateful_pointer<StepRunnerState>;

@@ -1,6 +1,7 @@
 #include "actors/store_actor.hpp"
 
 #include "actors/actor_manners.hpp"
+#include "actors/worker_policy.hpp"
 #include "runtime/mutant.hpp"
 #include "store/batch_points.hpp"
 #include "store/record_slot.hpp"
@@ -127,8 +128,14 @@ void StoreActorState::commit() {
   batch_point("store.after_reply", writes);
 }
 
+void StoreActorState::commit_before_reading() {
+  commit();
+  leave_to_others();
+}
+
 Result<std::vector<WriteReply>> StoreActorState::write(const std::vector<const Write*>& writes) {
   batch_point("store.before_begin", writes);
+  leave_to_others();
   const std::int64_t began_us = config.seams.clock->steady_us();
   Result<std::vector<WriteReply>> replies =
       config.store->write(writes, config.seams.clock->now_ms());
@@ -194,12 +201,15 @@ StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorSta
         return promise;
       },
       [self](const Message<RecoverRequest>& request) -> LoadAnswer {
-        self->state.commit();
-        return std::make_shared<const Result<std::optional<StoredRun>>>(
-            self->state.config.store->load(request->run));
+        self->state.commit_before_reading();
+        auto loaded = std::make_shared<std::vector<Result<std::optional<StoredRun>>>>();
+        loaded->reserve(request->runs.size());
+        for (const std::string& run : request->runs)
+          loaded->push_back(self->state.config.store->load(run));
+        return LoadAnswer(std::move(loaded));
       },
       [self](const Message<DueQuery>& query) -> DueAnswer {
-        self->state.commit();
+        self->state.commit_before_reading();
         Store& store = *self->state.config.store;
         Result<std::vector<RunRow>> rows = store.due(query->now_ms, query->limit);
         if (!rows) return std::make_shared<const Result<DueRuns>>(rows.error());
@@ -208,7 +218,7 @@ StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorSta
         return std::make_shared<const Result<DueRuns>>(DueRuns{std::move(*rows), *next});
       },
       [self](const Look& look) {
-        self->state.commit();
+        self->state.commit_before_reading();
         (*look)(*self->state.config.store);
       },
       [](const Later& work) { (*work)(); },

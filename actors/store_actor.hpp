@@ -48,13 +48,17 @@ struct StoreActorState {
   /// Writes what waits, and answers it.
   void commit();
 
+  /// The same before something is read, which may take long: whom it answers need not wait for
+  /// that.
+  void commit_before_reading();
+
   /// Writes one transaction.
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& writes);
 
   /// Looks how the store's log stands, and tells of it if it grows.
   void look_at_log();
 
-  static inline const char* name = "store";
+  static inline const char* name = "pawl.store";
 };
 
 StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorState> self,

@@ -33,9 +33,10 @@ struct ThreadPool::Shared {
     Job job;  // none if it was abandoned
   };
 
-  struct Running {
-    JobId id;
-    bool is_abandoned;
+  /// A thread's.
+  struct Seat {
+    JobId job = 0;  // that it runs; 0 if none
+    bool is_abandoned = false;
   };
 
   using Queue = std::map<int, std::deque<Waiting>, std::greater<>>;  // by priority
@@ -47,14 +48,14 @@ struct ThreadPool::Shared {
   std::condition_variable work;
   std::condition_variable left;  // a thread has gone
   Queue queue;                   // no priority without a job
-  std::list<Running> running;
-  std::size_t threads = 0;  // alive, hanging ones included
-  std::size_t idle = 0;     // of them, those that wait for work and that nobody has called yet
+  std::list<Seat> seats;         // of the threads that are alive, hanging ones included
+  std::size_t busy = 0;          // those that run a job
+  std::size_t idle = 0;          // of them, those that wait for work and that nobody has called yet
   std::size_t hanging = 0;
   JobId last_job = 0;
   bool closed = false;
 
-  std::size_t serving() const { return threads - hanging; }
+  std::size_t serving() const { return seats.size() - hanging; }
 
   JobId add(Posting posting) {
     queue[posting.priority].push_back({++last_job, std::move(posting.job)});
@@ -75,11 +76,11 @@ struct ThreadPool::Shared {
   }
 
   static void spawn(const std::shared_ptr<Shared>& shared) {
-    ++shared->threads;
-    std::thread([shared] { serve(shared); }).detach();
+    const auto seat = shared->seats.insert(shared->seats.end(), Seat());
+    std::thread([shared, seat] { serve(shared, seat); }).detach();
   }
 
-  static void serve(const std::shared_ptr<Shared>& shared) {
+  static void serve(const std::shared_ptr<Shared>& shared, std::list<Seat>::iterator seat) {
     ::pthread_setname_np(::pthread_self(), "pawl.step");  // what debuggers and top show
     std::unique_lock<std::mutex> lock(shared->mutex);
     for (;;) {
@@ -90,18 +91,19 @@ struct ThreadPool::Shared {
       if (shared->queue.empty()) break;  // closed
       Waiting waiting = shared->take();
       if (!waiting.job) continue;
-      const auto running = shared->running.insert(shared->running.end(), {waiting.id, false});
+      seat->job = waiting.id;
+      ++shared->busy;
       lock.unlock();
       waiting.job();
       waiting.job = nullptr;  // what it holds is released before anybody can see it as ended
       lock_soon(lock);
-      const bool was_abandoned = running->is_abandoned;
-      shared->running.erase(running);
-      if (!was_abandoned) continue;
+      seat->job = 0;
+      --shared->busy;
+      if (!std::exchange(seat->is_abandoned, false)) continue;
       --shared->hanging;
       if (shared->serving() > shared->size) break;  // its place was filled meanwhile
     }
-    --shared->threads;
+    shared->seats.erase(seat);
     shared->left.notify_all();
   }
 };
@@ -135,11 +137,14 @@ std::vector<Executor::JobId> ThreadPool::post_all(std::vector<Posting> jobs) {
 Executor::Abandoned ThreadPool::abandon(JobId job) {
   Job dropped;  // destroyed after the lock is released
   const std::lock_guard<std::mutex> lock(shared_->mutex);
-  const auto is_it = [job](const auto& one) { return one.id == job; };
-  const auto found = std::find_if(shared_->running.begin(), shared_->running.end(), is_it);
-  if (found == shared_->running.end()) {
+  const auto found =
+      std::find_if(shared_->seats.begin(), shared_->seats.end(),
+                   [job](const Shared::Seat& seat) { return job != 0 && seat.job == job; });
+  if (found == shared_->seats.end()) {
     for (auto& [priority, waiting] : shared_->queue)
-      if (const auto queued = std::find_if(waiting.begin(), waiting.end(), is_it);
+      if (const auto queued =
+              std::find_if(waiting.begin(), waiting.end(),
+                           [job](const Shared::Waiting& one) { return one.id == job; });
           queued != waiting.end())
         dropped = std::exchange(queued->job, nullptr);
     return Abandoned::gone;
@@ -147,7 +152,7 @@ Executor::Abandoned ThreadPool::abandon(JobId job) {
   if (found->is_abandoned) return Abandoned::replaced;
   found->is_abandoned = true;
   ++shared_->hanging;
-  if (shared_->closed || shared_->threads >= 2 * shared_->size) return Abandoned::exhausted;
+  if (shared_->closed || shared_->seats.size() >= 2 * shared_->size) return Abandoned::exhausted;
   Shared::spawn(shared_);
   return Abandoned::replaced;
 }
@@ -163,7 +168,7 @@ void ThreadPool::close() {
   shared_->closed = true;
   dropped.swap(shared_->queue);
   shared_->work.notify_all();
-  shared_->left.wait(lock, [&] { return shared_->threads == shared_->running.size(); });
+  shared_->left.wait(lock, [&] { return shared_->seats.size() == shared_->busy; });
 }
 
 }  // namespace pawl

@@ -1,5 +1,7 @@
 #include "lab/schedule.hpp"
 
+#include "actors/step_runner.hpp"
+
 #include <caf/exit_reason.hpp>
 #include <caf/local_actor.hpp>
 #include <caf/send.hpp>
@@ -12,7 +14,6 @@ namespace pawl::lab {
 
 namespace {
 
-constexpr const char* step_runner = "step_runner";
 constexpr int killed_max = 3;             // step runners, in one life
 constexpr std::size_t stall_events = 60;  // of a stall that is aimed
 
@@ -81,7 +82,7 @@ void Schedule::run_actor(std::size_t pick) {
 }
 
 void Schedule::kill_runner(const caf::local_actor& runner) {
-  if (std::strcmp(runner.name(), step_runner) == 0 && killed_ < killed_max &&
+  if (std::strcmp(runner.name(), StepRunnerState::name) == 0 && killed_ < killed_max &&
       chance_.permille(life_.weather.killed_runners))
     kill(runner);
 }
@@ -94,7 +95,8 @@ void Schedule::kill(const caf::local_actor& runner) {
 }
 
 void Schedule::kill_current() {
-  if (current_ != nullptr && std::strcmp(current_->name(), step_runner) == 0) kill(*current_);
+  if (current_ != nullptr && std::strcmp(current_->name(), StepRunnerState::name) == 0)
+    kill(*current_);
 }
 
 void Schedule::stall_current() {

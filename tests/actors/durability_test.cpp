@@ -259,8 +259,8 @@ TEST_CASE("durability: a store actor that dies is an error that everybody sees",
   CHECK(cancelled->wait().error().code == Errc::engine_lost);
   bool logged = false;
   for (const LogLine& line : world.log)
-    logged =
-        logged || line.text.find("bug: the store threw: a bug in the store") != std::string::npos;
+    logged = logged ||
+             line.text.find("bug: the pawl.store threw: a bug in the store") != std::string::npos;
   CHECK(logged);
 }
 
@@ -315,7 +315,8 @@ TEST_CASE("durability: what goes wrong over one attempt costs none of those besi
   CHECK(lost == (throw_at == "step.before_write" ? 1 : 0));
   bool logged = false;
   for (const LogLine& line : world.log)
-    logged = logged || line.text.find("bug: the step_runner threw: a bug") != std::string::npos;
+    logged =
+        logged || line.text.find("bug: the pawl.step_runner threw: a bug") != std::string::npos;
   CHECK(logged);
 }
 

@@ -1,0 +1,46 @@
+#include "actors/worker_policy.hpp"
+
+#include <caf/local_actor.hpp>
+#include <caf/scheduler/coordinator.hpp>
+
+#include <cstring>
+#include <utility>
+
+namespace pawl {
+
+namespace {
+
+constexpr std::size_t messages_in_a_row_max = 16;
+
+/// That of the worker whose thread this is.
+thread_local WorkerPolicy::worker_data* data_of_this_thread = nullptr;
+
+bool is_own(caf::resumable* job) {
+  const auto* const actor = dynamic_cast<caf::local_actor*>(job);
+  return actor != nullptr &&
+         std::strncmp(actor->name(), own_actor_prefix, std::strlen(own_actor_prefix)) == 0;
+}
+
+}  // namespace
+
+void leave_to_others() {
+  if (data_of_this_thread != nullptr) data_of_this_thread->release();
+}
+
+void WorkerPolicy::set_up(caf::actor_system_config& config, std::size_t threads) {
+  config.load<caf::scheduler::coordinator<WorkerPolicy>>();
+  config.set("scheduler.max-threads", threads);
+  // After so many messages an actor lets others run: what it has woken waits for no more of them.
+  config.set("scheduler.max-throughput", messages_in_a_row_max);
+}
+
+void WorkerPolicy::worker_data::release() {
+  if (kept != nullptr) queue->enqueue(std::exchange(kept, nullptr));
+}
+
+void WorkerPolicy::begin(worker_data& data, caf::resumable* job) {
+  data_of_this_thread = &data;
+  data.keeps = is_own(job);
+}
+
+}  // namespace pawl
