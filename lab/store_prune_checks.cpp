@@ -47,6 +47,29 @@ void check_prune(Bench& bench) {
                "an unfinished run is not counted after a prune");
 }
 
+void check_prune_in_portions(Bench& bench) {
+  put_ended(bench, 5);
+  PruneRuns prune;
+  prune.keep_newest = 2;
+  prune.runs_max = 1;
+  const auto step = [&](std::size_t pruned, const std::string& left) {
+    bench.demand(bench.put(prune, 9000).pruned == pruned && ids_of(bench.store()) == left,
+                 "of a prune by count in portions, one does not leave " + left);
+  };
+  step(1, "e5 e4 e3 e2");
+  const RunKey late = bench.put(start("late"), 6000).run;
+  bench.put(append(late, output("a", 1, "1")), 6000);
+  bench.put(append(late, ended()), 6000);
+  step(1, "late e5 e4 e3");
+  step(1, "late e5 e4");
+  step(1, "late e5");  // one more has ended since the first portion
+  step(0, "late e5");
+  prune.keep_newest = 1;
+  step(1, "late");
+  prune.keep_newest = 2;
+  step(0, "late");
+}
+
 void check_pruned_ids(Bench& bench) {
   put_ended(bench, 1);
   const RunKey before = bench.load("e1").row.key;

@@ -91,19 +91,22 @@ struct Portion {
   bool is_full = false;          ///< there may be more
 };
 
-Portion runs_to_go(SqliteConnection& connection, const PruneRuns& prune) {
+/// Nothing if no more than `keep_newest` have ended.
+std::optional<PruneBoundary> find_boundary(SqliteConnection& connection, std::size_t keep_newest) {
+  StatementUse newest(connection.statement(select_newest_to_go));
+  newest->bind(1, sql_number(keep_newest));
+  if (!newest->executeStep()) return std::nullopt;
+  return PruneBoundary{keep_newest, newest->getColumn(0).getInt64(),
+                       newest->getColumn(1).getInt64()};
+}
+
+Portion runs_up_to(SqliteConnection& connection, const PruneRuns& prune,
+                   const PruneBoundary& newest) {
   Portion portion;
-  std::pair<std::int64_t, RunKey> newest{std::numeric_limits<std::int64_t>::max(), 0};
-  if (prune.keep_newest > 0 && !mutant("newest_not_kept")) {
-    StatementUse boundary(connection.statement(select_newest_to_go));
-    boundary->bind(1, sql_number(prune.keep_newest));
-    if (!boundary->executeStep()) return portion;
-    newest = {boundary->getColumn(0).getInt64(), boundary->getColumn(1).getInt64()};
-  }
   StatementUse rows(connection.statement(select_to_go));
   rows->bind(1, prune.ended_before_ms);
-  rows->bind(2, newest.first);
-  rows->bind(3, newest.second);
+  rows->bind(2, newest.ended_ms);
+  rows->bind(3, newest.run);
   rows->bind(4, sql_number(prune.runs_max));
   std::size_t seen = 0;
   for (; rows->executeStep(); ++seen)
@@ -112,11 +115,24 @@ Portion runs_to_go(SqliteConnection& connection, const PruneRuns& prune) {
   return portion;
 }
 
+Portion runs_to_go(SqliteConnection& connection, const PruneRuns& prune,
+                   std::optional<PruneBoundary>& known) {
+  if (prune.keep_newest == 0 || mutant("newest_not_kept"))
+    return runs_up_to(connection, prune, {0, std::numeric_limits<std::int64_t>::max(), 0});
+  if (known && known->keep_newest == prune.keep_newest) {
+    Portion portion = runs_up_to(connection, prune, *known);
+    if (!portion.runs.empty()) return portion;
+  }
+  known = find_boundary(connection, prune.keep_newest);
+  return known ? runs_up_to(connection, prune, *known) : Portion();
+}
+
 }  // namespace
 
-Pruned prune_runs(SqliteConnection& connection, const PruneRuns& prune, const LogEnd& now) {
+Pruned prune_runs(SqliteConnection& connection, const PruneRuns& prune,
+                  std::optional<PruneBoundary>& known, const LogEnd& now) {
   Pruned pruned;
-  const Portion portion = runs_to_go(connection, prune);
+  const Portion portion = runs_to_go(connection, prune, known);
   bool stopped_early = false;
   std::set<std::int64_t> flows;
   std::size_t records = 0;

@@ -6,7 +6,9 @@
 
 #include "store/sqlite_connection.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 
 namespace pawl {
 
@@ -17,12 +19,24 @@ struct LogEnd {
   std::int64_t at_ms = 0;       ///< when; 0 if there never was one
 };
 
+/// The newest run that may go when `keep_newest` stay, as it was found by an earlier portion: to
+/// find it, all that stay are counted. Runs that end later stay before it, so it never goes too
+/// far.
+struct PruneBoundary {
+  std::size_t keep_newest;
+  std::int64_t ended_ms;
+  RunKey run;
+};
+
 /// Removes runs with their records, and flows that no run uses any more.
 ///
-/// Given:  `now`, where the log has come to, this transaction included: noted, for the records that
+/// Given:  `known`, what an earlier portion has found, if one has; what this one finds is left
+/// there.
+///         `now`, where the log has come to, this transaction included: noted, for the records that
 ///         it removes may be the last ones.
 /// Errors: throws what SQLite throws.
-Pruned prune_runs(SqliteConnection& connection, const PruneRuns& prune, const LogEnd& now);
+Pruned prune_runs(SqliteConnection& connection, const PruneRuns& prune,
+                  std::optional<PruneBoundary>& known, const LogEnd& now);
 
 /// Where the log has come to, by its last record and by what a prune has noted.
 ///

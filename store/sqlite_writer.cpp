@@ -9,7 +9,6 @@
 #include "store/record_slot.hpp"
 #include "store/row_checksum.hpp"
 #include "store/sqlite_progress.hpp"
-#include "store/sqlite_pruner.hpp"
 #include "store/sqlite_reads.hpp"
 #include "store/writer_sql.hpp"
 
@@ -304,7 +303,8 @@ WriteReply SqliteWriter::apply(const ParkRun& park) {
 }
 
 WriteReply SqliteWriter::apply(const PruneRuns& prune) {
-  const Pruned pruned = prune_runs(connection_, prune, {seq_, commit_seq_, now_ms_});
+  const Pruned pruned =
+      prune_runs(connection_, prune, prune_boundary_, {seq_, commit_seq_, now_ms_});
   WriteReply reply;
   reply.status = WriteStatus::written;
   reply.pruned = pruned.runs;

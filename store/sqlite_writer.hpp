@@ -6,10 +6,12 @@
 
 #include "store/high_water.hpp"
 #include "store/sqlite_connection.hpp"
+#include "store/sqlite_pruner.hpp"
 #include "store/sqlite_reads.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -86,6 +88,7 @@ class SqliteWriter {
   /// Of runs that were written about before, and have not ended. Nobody else writes, and a
   /// transaction that is lost takes the writer with it.
   std::unordered_map<RunKey, Noted> noted_;
+  std::optional<PruneBoundary> prune_boundary_;
 };
 
 }  // namespace pawl
