@@ -140,7 +140,7 @@ class Coordinator {
   /// A run that is being read back.
   struct Arriving {
     std::vector<Request> requests;            // of those who asked for it
-    std::uint64_t newest_waiter = 0;          // when the store was asked
+    bool was_started = false;                 // meanwhile: what is read may lack all of it
     std::vector<Message<AnsweredLate>> late;  // that came meanwhile: what is read may lack them
   };
 

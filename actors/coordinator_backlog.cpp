@@ -1,6 +1,7 @@
 // The coordinator and the runs that are not in memory: how they are looked for and read back.
 #include "actors/coordinator.hpp"
 #include "actors/durable_write.hpp"
+#include "actors/worker_policy.hpp"
 #include "runtime/mutant.hpp"
 
 #include <algorithm>
@@ -16,8 +17,7 @@ namespace {
 /// Runs are looked for in portions of this size,
 constexpr std::size_t scan_portion = 256;
 
-/// and read back in smaller ones, so that others get their turn at the store, and few large runs
-/// are on their way at once.
+/// and read back in smaller ones, so that others get their turn at the store.
 constexpr std::ptrdiff_t loads_max = 32;
 
 }  // namespace
@@ -35,6 +35,7 @@ void Coordinator::scan_if_room() {
   const std::size_t limit = live_.size() + arriving_.size() + halted_.size() + scan_portion;
   self_->send(recovery_, Message<ScanRequest>(std::make_shared<ScanRequest>(
                              ScanRequest{config_.seams.clock->now_ms(), limit})));
+  if (gathers_) leave_to_others();
 }
 
 void Coordinator::on_found(const Found& found) {
@@ -72,7 +73,6 @@ void Coordinator::fetch(const std::string& id, std::optional<Request> request) {
   const auto [arriving, is_first] = arriving_.try_emplace(id);
   if (request) arriving->second.requests.push_back(std::move(*request));
   if (!is_first) return;
-  arriving->second.newest_waiter = waiters_.newest(id);
   unfetched_.push_back(id);
   if (!gathers_) fetch_gathered();
 }
@@ -96,16 +96,18 @@ void Coordinator::on_recovered(const std::vector<Recovered>& runs) {
 void Coordinator::on_recovered(const Recovered& recovered) {
   const auto arrived = arriving_.find(recovered.run);
   if (arrived == arriving_.end()) return;
-  const auto [requests, newest_waiter, late] = std::move(arrived->second);
+  const auto [requests, was_started, late] = std::move(arrived->second);
   arriving_.erase(arrived);
   if (recovered.error) {
-    for (const Request& request : requests) answer(request, *recovered.error);
     const Errc code = recovered.error->code;
+    if (code == Errc::unknown_run && was_started) {  // the store was asked too early
+      fetch(recovered.run, std::nullopt);
+      for (const Request& request : requests) fetch(recovered.run, request);
+      return;
+    }
+    for (const Request& request : requests) answer(request, *recovered.error);
     if (is_for_good(code)) return lose(*recovered.error);
     if (code != Errc::unknown_run) return give_up(recovered.run, *recovered.error);
-    // Whoever came to wait for it since the store was asked had its start acknowledged. For the
-    // others it was pruned.
-    if (waiters_.newest(recovered.run) > newest_waiter) return fetch(recovered.run, std::nullopt);
     waiters_.answer(recovered.run, unfinished(*recovered.error));
     scan_if_room();
     return answer_close_if_done();

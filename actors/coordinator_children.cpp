@@ -90,6 +90,8 @@ void Coordinator::on_child_started(const std::string& parent, const StartChild& 
 void Coordinator::adopt_child(const StartChild& start, const std::shared_ptr<const Plan>& flow,
                               const std::string& folder, const WriteReply& reply) {
   const std::string& id = start.run;
+  if (const auto arriving = arriving_.find(id); arriving != arriving_.end())
+    arriving->second.was_started = true;
   if (live_.count(id) > 0 || arriving_.count(id) > 0) return;
   // The first try may have written it, although it failed.
   if (reply.status == WriteStatus::already_exists) return fetch(id, std::nullopt);

@@ -95,7 +95,11 @@ void Coordinator::on_start_written(const Message<StartRequest>& request, const W
     return;
   }
   config_.reporter->tell([&] { return event_about(EventKind::run_started, start.run); });
-  if (arriving_.count(start.run) > 0) return;  // a scan was faster, and reads it back
+  if (const auto arriving = arriving_.find(start.run); arriving != arriving_.end()) {
+    arriving->second.was_started =
+        true;  // it is being read back, perhaps since before it was there
+    return;
+  }
   if (!has_room() && config_.recover) {
     halted_.erase(start.run);
     backlog_ = true;  // it waits in the store

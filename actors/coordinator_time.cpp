@@ -1,9 +1,11 @@
 // The coordinator's time: waits of its runs, and when it looks for runs that are due.
 #include "actors/actor_manners.hpp"
 #include "actors/coordinator.hpp"
+#include "actors/worker_policy.hpp"
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <utility>
 
 namespace pawl {
@@ -12,6 +14,9 @@ namespace {
 
 /// No timer is set for longer. A run that waits for longer is parked, and looked at then.
 constexpr std::int64_t timer_ms_max = 10LL * 366 * 86'400'000;
+
+/// So many that are over are dealt with together; the others a moment later.
+constexpr std::size_t timers_max = 256;
 
 }  // namespace
 
@@ -44,6 +49,7 @@ void Coordinator::park(LiveRun& run, RunState state, std::int64_t due_ms) {
             answer_close_if_done();
           },
           [this](const caf::error&) { --writes_; });
+  if (gathers_) leave_to_others();
 }
 
 void Coordinator::set_alarm(TimePoint at) {
@@ -61,7 +67,8 @@ void Coordinator::scan_in(std::int64_t left_ms) {
 void Coordinator::on_alarm() {
   const TimePoint now = self_->clock().now();
   gather([&] {
-    while (!timers_.empty() && timers_.begin()->first <= now) {
+    for (std::size_t n = 0; n < timers_max && !timers_.empty() && timers_.begin()->first <= now;
+         ++n) {
       const Timer over = timers_.begin()->second;
       LiveRun& run = live_.at(over.run);  // what is dropped takes its timers along
       run.timers.erase(std::find(run.timers.begin(), run.timers.end(), timers_.begin()));

@@ -5,6 +5,7 @@
 
 #include "actors/actor_manners.hpp"
 #include "actors/durable_write.hpp"
+#include "actors/worker_policy.hpp"
 #include "runtime/attempt.hpp"
 #include "runtime/mutant.hpp"
 
@@ -110,6 +111,7 @@ std::optional<Recovered> write_lost_receipts(Self self, Recovered recovered) {
         self->state.stalls.answered(sent);
         on_receipts(self, recovered, result);
       });
+  leave_to_others();  // others of its portion are rebuilt next
   return std::nullopt;
 }
 
@@ -136,6 +138,7 @@ void load(Self self, const Message<RecoverRequest>& request, int tries) {
   self->request(self->state.config.store, caf::infinite, request)
       .then(
           [=](const LoadAnswer& answer) {
+            leave_to_others();
             std::vector<Recovered> recovered;
             auto again = std::make_shared<RecoverRequest>();
             for (std::size_t i = 0; i < request->runs.size(); ++i) {

@@ -96,9 +96,9 @@ void Reporter::event(const EngineEvent& event) noexcept {
   // A listener is a guest: whatever it throws must not bring an actor down.
   try {
     if (on_event_) {
+      leave_to_others();  // a guest may take its time, this one or the one before it
       const std::lock_guard<std::mutex> lock(mutex_);
       const Telling here;
-      leave_to_others();  // a guest may take its time
       on_event_(event);
     }
     if (on_log_) log(level_of(event), words(event));
@@ -109,9 +109,9 @@ void Reporter::event(const EngineEvent& event) noexcept {
 void Reporter::log(LogLevel level, const std::string& text) noexcept {
   if (!on_log_) return;
   try {
+    leave_to_others();
     const std::lock_guard<std::mutex> lock(mutex_);
     const Telling here;
-    leave_to_others();
     on_log_({level, text});
   } catch (...) {
   }

@@ -1,5 +1,7 @@
 #include "actors/step_performers.hpp"
 
+#include "actors/worker_policy.hpp"
+
 #include <caf/abstract_actor.hpp>
 #include <caf/actor_cast.hpp>
 #include <caf/exit_reason.hpp>
@@ -26,7 +28,10 @@ StepActor StepPerformers::actor(const std::string& type) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto found = performers_.find(type);
   if (found == performers_.end()) return StepActor();
-  if (*found->second.dead) found->second = spawn(*steps_->bodies().at(type).actor_factory());
+  if (*found->second.dead) {
+    leave_to_others();  // the factory is the host's
+    found->second = spawn(*steps_->bodies().at(type).actor_factory());
+  }
   return found->second.actor;
 }
 

@@ -1,6 +1,7 @@
 #include "actors/waiters.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace pawl {
 
@@ -11,7 +12,7 @@ Outcome unfinished(const Error& why) {
 void Waiters::sweep() {
   size_ = 0;
   for (auto entry = by_run_.begin(); entry != by_run_.end();) {
-    std::vector<TicketPtr>& tickets = entry->second.tickets;
+    std::vector<TicketPtr>& tickets = entry->second;
     tickets.erase(std::remove_if(tickets.begin(), tickets.end(),
                                  [](const TicketPtr& ticket) { return !ticket->is_awaited(); }),
                   tickets.end());

@@ -5,8 +5,8 @@
 
 #include "actors/ticket.hpp"
 
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -28,49 +28,36 @@ class Waiters {
   void add(const std::string& run, TicketPtr ticket) {
     if (size_ >= sweep_at_) sweep();
     ++size_;
-    Entry& entry = by_run_[run];
-    entry.tickets.push_back(std::move(ticket));
-    entry.newest = ++last_;
-  }
-
-  /// A number that grows with each ticket that is added about the run; 0 while there is none.
-  std::uint64_t newest(const std::string& run) const {
-    const auto found = by_run_.find(run);
-    return found == by_run_.end() ? 0 : found->second.newest;
+    by_run_[run].push_back(std::move(ticket));
   }
 
   void answer(const std::string& run, const Outcome& outcome) {
     const auto found = by_run_.find(run);
     if (found == by_run_.end()) return;
     // Whoever is told may ask again.
-    const std::vector<TicketPtr> tickets = std::move(found->second.tickets);
+    const std::vector<TicketPtr> tickets = std::move(found->second);
     by_run_.erase(found);
     size_ -= tickets.size();
+    sweep_at_ = std::min(sweep_at_, 2 * size_ + some);
     for (const TicketPtr& ticket : tickets) ticket->answer(outcome);
   }
 
   void answer_all(const Outcome& outcome) {
     size_ = 0;
-    for (const auto& [run, entry] : std::exchange(by_run_, {}))
-      for (const TicketPtr& ticket : entry.tickets) ticket->answer(outcome);
+    for (const auto& [run, tickets] : std::exchange(by_run_, {}))
+      for (const TicketPtr& ticket : tickets) ticket->answer(outcome);
   }
 
   std::size_t size() const { return size_; }
 
  private:
-  struct Entry {
-    std::vector<TicketPtr> tickets;
-    std::uint64_t newest = 0;
-  };
-
   static constexpr std::size_t some = 1024;
 
   void sweep();
 
-  std::unordered_map<std::string, Entry> by_run_;
+  std::unordered_map<std::string, std::vector<TicketPtr>> by_run_;
   std::size_t size_ = 0;  // in all entries
   std::size_t sweep_at_ = some;
-  std::uint64_t last_ = 0;
 };
 
 }  // namespace pawl

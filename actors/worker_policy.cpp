@@ -4,7 +4,6 @@
 #include <caf/scheduler/coordinator.hpp>
 
 #include <cstring>
-#include <utility>
 
 namespace pawl {
 
@@ -35,7 +34,9 @@ void WorkerPolicy::set_up(caf::actor_system_config& config, std::size_t threads)
 }
 
 void WorkerPolicy::worker_data::release() {
-  if (kept != nullptr) queue->enqueue(std::exchange(kept, nullptr));
+  if (kept == nullptr) return;
+  queue->enqueue(kept);  // may throw, for it allocates: then it is still kept
+  kept = nullptr;
 }
 
 void WorkerPolicy::begin(worker_data& data, caf::resumable* job) {

@@ -1,8 +1,9 @@
 /// WorkerPolicy: how the threads of an engine's actor system come by their work.
 ///
-/// As with CAF's "sharing" there is one queue for all, and no thread polls. But what a handler of
-/// pawl's own actors wakes, its thread keeps and runs next: a step's end passes through four
-/// actors, and to wake another thread for each takes longer than all of their handlers.
+/// As with CAF's "sharing" there is one queue for all, and no thread polls. But the first actor
+/// that a handler of pawl's own wakes, its thread keeps and runs next: a step's end passes through
+/// four actors, and to wake another thread for each takes longer than all of their handlers.
+/// Meanwhile the one that is kept hears nobody, whoever sends to it.
 #pragma once
 
 #include <caf/actor_system_config.hpp>

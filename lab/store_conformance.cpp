@@ -267,6 +267,7 @@ constexpr NamedCheck all_checks[] = {
     {"another fork under an id is refused", check_other_forks},
     {"a prune removes ended runs, by age and count, and no others", check_prune},
     {"a prune by count in portions keeps those that ended last", check_prune_in_portions},
+    {"a prune by count goes on with what has ended since", check_prune_goes_on},
     {"a pruned run is gone, and its id is free", check_pruned_ids},
     {"a child is pruned with its parent", check_pruned_children},
     {"numbers and times go on after a prune", check_numbers_after_prune},

@@ -70,6 +70,23 @@ void check_prune_in_portions(Bench& bench) {
   step(0, "late");
 }
 
+void check_prune_goes_on(Bench& bench) {
+  put_ended(bench, 3);
+  PruneRuns prune;
+  prune.keep_newest = 1;
+  prune.runs_max = 1;
+  bench.put(prune, 9000);
+  for (const std::string id : {"f1", "f2"}) {
+    const RunKey run = bench.put(start(id), 6000).run;
+    bench.put(append(run, output("a", 1, "1")), 6000);
+    bench.put(append(run, ended()), 6000);
+  }
+  prune.runs_max = 256;
+  const WriteReply rest = bench.put(prune, 9000);
+  bench.demand(rest.pruned == 3 && !rest.more && ids_of(bench.store()) == "f2",
+               "a prune by count stops where an earlier portion would have");
+}
+
 void check_pruned_ids(Bench& bench) {
   put_ended(bench, 1);
   const RunKey before = bench.load("e1").row.key;

@@ -7,6 +7,7 @@ namespace pawl::lab {
 
 void check_prune(Bench& bench);
 void check_prune_in_portions(Bench& bench);
+void check_prune_goes_on(Bench& bench);
 void check_pruned_ids(Bench& bench);
 void check_numbers_after_prune(Bench& bench);
 void check_pruned_children(Bench& bench);

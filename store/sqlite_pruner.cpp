@@ -121,7 +121,7 @@ Portion runs_to_go(SqliteConnection& connection, const PruneRuns& prune,
     return runs_up_to(connection, prune, {0, std::numeric_limits<std::int64_t>::max(), 0});
   if (known && known->keep_newest == prune.keep_newest) {
     Portion portion = runs_up_to(connection, prune, *known);
-    if (!portion.runs.empty()) return portion;
+    if (portion.is_full) return portion;  // else others may have ended since
   }
   known = find_boundary(connection, prune.keep_newest);
   return known ? runs_up_to(connection, prune, *known) : Portion();

@@ -364,3 +364,13 @@ TEST_CASE("engine: branches, values and sleeps run on the real clock", "[actors]
   CHECK(engine.describe("small").value()["steps"]["yes"]["state"] == "excluded");
   CHECK(engine.stats().steps_completed == 8);
 }
+
+TEST_CASE("engine: hundreds of waits that are over at once all go on", "[actors]") {
+  json steps = json::object();
+  for (int i = 0; i < 600; ++i) steps["s" + std::to_string(i)] = {{"sleep_ms", 20}};
+  const Flow flow = parse_flow(json{{"flow", "naps"}, {"steps", steps}}.dump()).value();
+  const TempFolder folder;
+  Engine engine = Engine::open(folder / "store.db", Steps{}).value();
+  CHECK(engine.submit(flow, "naps").wait().succeeded());
+  CHECK(engine.stats().steps_completed == 600);
+}
