@@ -73,8 +73,10 @@ void Coordinator::tell(LiveRun& run, const Event& event) {
   if (run.stuck) return drop_if_idle(id);
   Result<Commands> commands = run.machine->apply(event);
   if (!commands) return give_up(id, commands.error());
-  carry_out(run, *commands);
-  settle(id);
+  gather([&] {
+    carry_out(run, *commands);
+    settle(id);
+  });
 }
 
 /// What was asked about a run that came back, such as a cancel, is durable before anything of it

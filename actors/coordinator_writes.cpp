@@ -3,11 +3,20 @@
 
 #include "actors/coordinator.hpp"
 #include "actors/durable_write.hpp"
+#include "actors/worker_policy.hpp"
 #include "runtime/mutant.hpp"
 
+#include <cstddef>
 #include <utility>
 
 namespace pawl {
+
+namespace {
+
+/// To write so many takes longer than to wake a thread for it, and there may be more to do here.
+constexpr std::size_t batch_large = 32;
+
+}  // namespace
 
 void Coordinator::write_about(LiveRun& run, Record record,
                               std::shared_ptr<Ticket<Result<RunState>>> told) {
@@ -53,6 +62,7 @@ void Coordinator::write_gathered() {
         stalls_.answered(sent);
         on_batch_written(batch, replies);
       });
+  if (batch->size() >= batch_large) leave_to_others();
 }
 
 void Coordinator::on_batch_written(const Batch& batch,
