@@ -41,8 +41,9 @@ Work work(std::function<void(caf::event_based_actor&)> what) {
   return std::make_shared<const std::function<void(caf::event_based_actor&)>>(std::move(what));
 }
 
+/// Given: anything, for CAF 0.17.6 binds a reference to null for an actor without arguments.
 template <class State>
-caf::behavior worker(caf::stateful_actor<State>* self) {
+caf::behavior worker(caf::stateful_actor<State>* self, int) {
   return {[self](const Work& work) { (*work)(*self); }};
 }
 
@@ -53,7 +54,7 @@ class Crew {
   /// It is in nobody's queue until it is sent something.
   template <class State>
   caf::actor spawn() {
-    return system_.spawn<caf::lazy_init>(worker<State>);
+    return system_.spawn<caf::lazy_init>(worker<State>, 0);
   }
 
  private:
