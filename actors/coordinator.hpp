@@ -61,8 +61,9 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 ///    instead, so that the next engine finds no open attempt that had never begun.
 /// 5. While `backlog_` there are due runs in the store that wait for room, and whatever makes room
 ///    looks for them.
-/// 6. What several step ends, answers to several writes, timers or runs that were read back bring
-///    about goes out together, in one message to the step runner and one to the store.
+/// 6. The attempts and records that one event brings about go out together, in one message to the
+///    step runner (of at most 256) and one to the store; so do those of several step ends, answers,
+///    timers or runs that were read back.
 class Coordinator {
  public:
   static inline const char* name = "pawl.coordinator";

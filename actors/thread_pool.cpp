@@ -50,7 +50,7 @@ struct ThreadPool::Shared {
   Queue queue;                   // no priority without a job
   std::list<Seat> seats;         // of the threads that are alive, hanging ones included
   std::size_t busy = 0;          // those that run a job
-  std::size_t idle = 0;          // of them, those that wait for work and that nobody has called yet
+  std::size_t idle = 0;          // threads that wait for work and that nobody has called yet
   std::size_t hanging = 0;
   JobId last_job = 0;
   bool closed = false;
