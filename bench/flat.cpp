@@ -3,11 +3,11 @@
 #include "bench/die.hpp"
 #include "bench/flows.hpp"
 #include "bench/folder.hpp"
+#include "bench/stopwatch.hpp"
 #include "bench/usage.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -18,17 +18,10 @@ namespace pawl::bench {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr int rounds = 5;
 constexpr int flows = 1000;
-constexpr int flow_steps = 10;
 constexpr int fill_flows = 500;
 constexpr int fill_steps = 100;
-
-double seconds_since(Clock::time_point began) {
-  return std::chrono::duration<double>(Clock::now() - began).count();
-}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

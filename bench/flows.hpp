@@ -10,6 +10,9 @@
 
 namespace pawl::bench {
 
+/// Of a flow, where nobody says how many.
+constexpr int flow_steps = 10;
+
 /// What each step gives.
 const json& step_output();
 

@@ -1,18 +1,15 @@
 // How fast the lab is: simulated flows, crashes and virtual time per second, on one core.
 #include <pawl/lab.hpp>
 
-#include <chrono>
+#include "bench/stopwatch.hpp"
+
 #include <cstdio>
 #include <string>
 
 namespace {
 
 using namespace pawl;
-using SteadyClock = std::chrono::steady_clock;
-
-double seconds_since(SteadyClock::time_point began) {
-  return std::chrono::duration<double>(SteadyClock::now() - began).count();
-}
+using bench::seconds_since;
 
 lab::Scenario scenario(int runs) {
   const Flow flow = parse_flow(R"({"flow": "five", "steps": {
@@ -35,7 +32,7 @@ lab::Scenario scenario(int runs) {
 
 void measure_flows(int runs) {
   const lab::Scenario made = scenario(runs);
-  const auto began = SteadyClock::now();
+  const auto began = bench::Clock::now();
   double virtual_s = 0;
   int worlds = 0;
   std::size_t events = 0;

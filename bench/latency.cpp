@@ -4,10 +4,10 @@
 #include "bench/flows.hpp"
 #include "bench/folder.hpp"
 #include "bench/limit.hpp"
+#include "bench/stopwatch.hpp"
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -18,7 +18,7 @@ namespace pawl::bench {
 namespace {
 
 std::int64_t now_ns() {
-  return std::chrono::steady_clock::now().time_since_epoch().count();
+  return Clock::now().time_since_epoch().count();
 }
 
 /// The number that a name such as `r000042` ends in.
@@ -56,10 +56,9 @@ json measure_latency(int flows, int steps) {
       Engine::open(folder / "latency.db", Steps{{"step", body}}, std::move(options));
   if (!engine) die(engine.error().text());
   run_all(*engine, chain(3), "warm", 5);
-  const auto began = std::chrono::steady_clock::now();
+  const auto began = Clock::now();
   run_all(*engine, chain(steps), "r", flows);
-  const double seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+  const double seconds = seconds_since(began);
   const EngineStats stats = engine->stats();
   engine->close(10'000);
   if (latencies_ns.size() != count) die("some completions were not told");

@@ -2,6 +2,7 @@
 
 #include <pawl/record.hpp>
 
+#include "bench/stopwatch.hpp"
 #include "store/schema.hpp"
 #include "store/writer_sql.hpp"
 
@@ -10,7 +11,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fcntl.h>
 #include <iterator>
 #include <map>
@@ -24,12 +24,6 @@
 namespace pawl::bench {
 
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point began) {
-  return std::chrono::duration<double>(Clock::now() - began).count();
-}
 
 struct Bytes {
   std::string bytes;

@@ -4,6 +4,7 @@
 #include "bench/flows.hpp"
 #include "bench/folder.hpp"
 #include "bench/limit.hpp"
+#include "bench/stopwatch.hpp"
 #include "bench/usage.hpp"
 
 #include <algorithm>
@@ -21,15 +22,9 @@ namespace pawl::bench {
 
 namespace {
 
-using SteadyClock = std::chrono::steady_clock;
-
 constexpr int due_per_ms = 10;
 constexpr int due_runs = 50'000;
 constexpr std::int64_t lead_ms = 10'000;  // in which all of them are submitted, and put to sleep
-
-double seconds_since(SteadyClock::time_point began) {
-  return std::chrono::duration<double>(SteadyClock::now() - began).count();
-}
 
 std::int64_t now_us() {
   return std::chrono::duration_cast<std::chrono::microseconds>(
@@ -82,7 +77,7 @@ json measure_parked(int runs) {
   submit_all(engine, "warm", 1'000, [&](int) { return far_ms; });
   const double rss_before_mib = rss_mib();
   const int threads_before = threads();
-  const auto began = SteadyClock::now();
+  const auto began = Clock::now();
   submit_all(engine, "r", runs, [&](int) { return far_ms; });
   const double parked_s = seconds_since(began);
   const double bytes_per_run = (rss_mib() - rss_before_mib) * (1 << 20) / runs;
@@ -93,7 +88,7 @@ json measure_parked(int runs) {
   std::atomic<int> ran{0};
   std::int64_t first_due_ms = 0;
   const auto due_ms = [&](int n) { return first_due_ms + n / due_per_ms; };
-  const auto open_began = SteadyClock::now();
+  const auto open_began = Clock::now();
   engine = open_engine(path, [&](const StepCall& call) {
     const int n = std::atoi(call.run.c_str() + 1);
     late_us[static_cast<std::size_t>(n)] = now_us() - due_ms(n) * 1000;

@@ -3,11 +3,11 @@
 #include "bench/die.hpp"
 #include "bench/flows.hpp"
 #include "bench/folder.hpp"
+#include "bench/stopwatch.hpp"
 #include "bench/usage.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <fcntl.h>
 #include <string>
@@ -18,16 +18,9 @@ namespace pawl::bench {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr double mib = 1 << 20;
 constexpr int all_mib = 256;
-constexpr int flow_steps = 10;
 constexpr int at_once = 16;
-
-double seconds_since(Clock::time_point began) {
-  return std::chrono::duration<double>(Clock::now() - began).count();
-}
 
 double disk_mib_per_s(const std::string& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);

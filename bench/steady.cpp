@@ -4,6 +4,7 @@
 #include "bench/flows.hpp"
 #include "bench/folder.hpp"
 #include "bench/limit.hpp"
+#include "bench/stopwatch.hpp"
 #include "bench/usage.hpp"
 
 #include <algorithm>
@@ -21,9 +22,6 @@ namespace pawl::bench {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr int flow_steps = 10;
 constexpr std::size_t flows_at_once = 1'000;
 constexpr int samples_count = 60;
 
