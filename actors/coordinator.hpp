@@ -5,6 +5,7 @@
 #include "actors/alarm.hpp"
 #include "actors/answer_gate.hpp"
 #include "actors/counters.hpp"
+#include "actors/ends_turn.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
 #include "actors/stall_watch.hpp"
@@ -36,6 +37,7 @@ struct CoordinatorConfig {
   std::shared_ptr<Counters> counters;
   std::shared_ptr<StepPerformers> performers;
   std::shared_ptr<AnswerGate> gate;
+  std::shared_ptr<EndsTurn> turn;
   bool recover = true;
   std::size_t live_runs_max = 10'000;
   std::size_t attempts_max = 4096;

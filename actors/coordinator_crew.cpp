@@ -86,7 +86,7 @@ void Coordinator::dispatch_gathered() {
     runner_ = self_->spawn<caf::monitored>(
         step_runner,
         StepRunnerConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_), config_.seams,
-                         config_.reporter, config_.performers, config_.gate});
+                         config_.reporter, config_.performers, config_.gate, config_.turn});
   self_->send(runner_, DispatchesPtr(std::make_shared<const std::vector<DispatchPtr>>(
                            std::exchange(undispatched_, {}))));
 }

@@ -84,13 +84,15 @@ EngineCore::EngineCore(caf::actor_system& system, std::unique_ptr<Store> store,
   const std::int64_t epoch = store->epoch();
   options_.seams.clock =
       std::make_shared<ForwardClock>(options_.seams.clock, store->opened_at_ms());
-  store_ =
-      system.spawn(store_actor, StoreActorConfig{std::move(store), options_.seams, reporter_,
-                                                 counters_, LogWatch(options_.log_bytes_warn)});
-  coordinator_ = system.spawn(
-      coordinator, CoordinatorConfig{store_, epoch, options_.seams, reporter_, counters_,
-                                     performers_, gate_, options_.recover, options_.live_runs_max,
-                                     options_.attempts_max, turn_limits(options_)});
+  const auto turn = std::make_shared<EndsTurn>();
+  store_ = system.spawn(store_actor,
+                        StoreActorConfig{std::move(store), options_.seams, reporter_, counters_,
+                                         LogWatch(options_.log_bytes_warn), turn});
+  coordinator_ =
+      system.spawn(coordinator, CoordinatorConfig{store_, epoch, options_.seams, reporter_,
+                                                  counters_, performers_, gate_, turn,
+                                                  options_.recover, options_.live_runs_max,
+                                                  options_.attempts_max, turn_limits(options_)});
   // It does nothing until it is told to.
   housekeeper_ = system.spawn<caf::lazy_init>(
       housekeeper, HousekeeperConfig{store_, options_.retention, options_.seams.clock, reporter_});

@@ -11,7 +11,7 @@
 ///     coordinator  recovery     RecoverRequest, ScanRequest
 ///     step runner  user's step  a job on a step thread, or a StepCallPtr to an actor
 ///     user's step  step runner  Answered (by functions), StepResult (an actor's), Reported
-///     step runner  store        WriteGroupPtr, answered by WriteGroupAnswer
+///     step runner  store        EndsGroup, answered by WriteGroupAnswer; NoEnds
 ///                               WritePtr (a report, a late answer), answered by WriteAnswer
 ///     step runner  coordinator  StepEndsPtr, AnsweredLate
 ///     recovery     store        RecoverRequest, answered by LoadAnswer
@@ -52,6 +52,15 @@ using WriteAnswer = std::shared_ptr<const Result<WriteReply>>;
 /// Writes that become durable together or not at all.
 using WriteGroupPtr = std::shared_ptr<const std::vector<Write>>;
 using WriteGroupAnswer = std::shared_ptr<const Result<std::vector<WriteReply>>>;
+
+/// The records of attempts that have ended: a group after whose answer the step runner has its turn
+/// (EndsTurn).
+struct EndsGroup {
+  std::vector<Write> writes;
+};
+
+/// No more attempts have ended: the step runner's turn is over.
+struct NoEnds {};
 
 // Recovery to the store.
 
@@ -221,6 +230,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Look)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DispatchesPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::StepEndsPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Later)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::EndsGroup>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::NoEnds>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::DueQuery>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Answered>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Reported>)
@@ -239,6 +250,8 @@ namespace pawl {
 
 using StoreActor = caf::typed_actor<caf::replies_to<WritePtr>::with<WriteAnswer>,
                                     caf::replies_to<WriteGroupPtr>::with<WriteGroupAnswer>,
+                                    caf::replies_to<Message<EndsGroup>>::with<WriteGroupAnswer>,
+                                    caf::reacts_to<Message<NoEnds>>,
                                     caf::replies_to<Message<RecoverRequest>>::with<LoadAnswer>,
                                     caf::replies_to<Message<DueQuery>>::with<DueAnswer>,
                                     caf::reacts_to<Look>, caf::reacts_to<Later>>;

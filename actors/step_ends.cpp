@@ -54,6 +54,8 @@ void on_batch_written(Self self, const Batch& batch, const BatchReplies& replies
   // First: the store is idle until it comes.
   take_answers(self);
   write_ended(self);
+  if (!state.is_writing && state.config.turn->take())
+    self->send(state.config.store, Message<NoEnds>(std::make_shared<NoEnds>()));
   leave_to_others();
   if (mutant("complete_before_write")) return flush(self);
   std::size_t at = 0;
@@ -99,17 +101,18 @@ WriteNews news_of(const Batch& batch, const std::shared_ptr<Reporter>& reporter)
   };
 }
 
-WriteGroupPtr writes_of(const std::vector<Ended>& batch) {
-  auto writes = std::make_shared<std::vector<Write>>();
-  writes->reserve(batch.size());
+Message<EndsGroup> writes_of(const std::vector<Ended>& batch) {
+  auto group = std::make_shared<EndsGroup>();
+  std::vector<Write>& writes = group->writes;
+  writes.reserve(batch.size());
   for (const Ended& ended : batch) {
     const RunKey run = ended.dispatch->run;
     // Not the report itself, which somebody reads meanwhile: the store fills its copy in.
     if (ended.progress)
-      writes->push_back(NoteProgress{run, std::make_shared<Progress>(*ended.progress)});
-    writes->push_back(AppendRecord{run, ended.record});
+      writes.push_back(NoteProgress{run, std::make_shared<Progress>(*ended.progress)});
+    writes.push_back(AppendRecord{run, ended.record});
   }
-  return writes;
+  return group;
 }
 
 void write_ended(Self self) {
@@ -118,7 +121,8 @@ void write_ended(Self self) {
   state.is_writing = true;
   const Batch batch =
       std::make_shared<const std::vector<Ended>>(std::exchange(state.unwritten, {}));
-  const WriteGroupPtr writes = writes_of(*batch);
+  const Message<EndsGroup> writes = writes_of(*batch);
+  state.config.turn->take();  // the store hears of it by this batch
   if (mutant("rerun_body_on_write_error")) {
     self->request(state.config.store, caf::infinite, writes)
         .then([self, batch](const WriteGroupAnswer& answer) {

@@ -4,6 +4,7 @@
 #include "actors/alarm.hpp"
 #include "actors/answer_box.hpp"
 #include "actors/answer_gate.hpp"
+#include "actors/ends_turn.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
 #include "actors/stall_watch.hpp"
@@ -29,6 +30,7 @@ struct StepRunnerConfig {
   std::shared_ptr<Reporter> reporter;
   std::shared_ptr<StepPerformers> performers;
   std::shared_ptr<AnswerGate> gate;
+  std::shared_ptr<EndsTurn> turn;
 };
 
 /// What a job on a step thread needs of the runner, whom it may outlive.
@@ -52,9 +54,9 @@ struct PerformingSeams {
 /// 5. Of an attempt's progress at most one write is not answered, and between the beginnings of two
 ///    lies `Limits::progress_interval_ms`. The last report is written with the attempt's end at the
 ///    latest, never after it.
-/// 6. One batch of records is with the store at a time; what ends meanwhile waits for its answer
-/// and
-///    goes as the next. So no attempt's end waits for more than two commits.
+/// 6. One batch of records is with the store at a time; what ends meanwhile waits for its answer,
+///    and goes as the next before anything else is done, which the store waits for. So no attempt's
+///    end waits for more than two commits.
 /// 7. What goes wrong in here over one attempt costs that one only: the coordinator hears that it
 ///    is lost.
 /// 8. Each handler ends in `flush`.

@@ -9,6 +9,7 @@
 #include <caf/typed_actor_view.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace pawl {
@@ -18,6 +19,12 @@ namespace {
 /// A batch this large commits without waiting for the rest of the mail, so that its memory stays
 /// bounded.
 constexpr std::size_t batch_max = 4096;
+
+/// So long a step runner that does not take its turn, because it died, keeps others from being
+/// written.
+constexpr std::chrono::milliseconds turn_max(10);
+
+using StoreSelf = StoreActor::stateful_pointer<StoreActorState>;
 
 /// Calls `look` with each write of the batch.
 template <class Look>
@@ -78,19 +85,27 @@ std::vector<WriteReply> take_some(std::vector<WriteReply>::iterator& next, std::
   return some;
 }
 
-/// Takes what is to be written. The commit stands behind all mail that waits now: what arrived
-/// during the last fsync joins this batch.
-void take(StoreActor::stateful_pointer<StoreActorState> self, StoreActorState::Waiting one) {
+/// The commit stands behind all mail that waits now: what arrived during the last fsync joins this
+/// batch.
+void ask_for_commit(StoreSelf self) {
+  if (std::exchange(self->state.commit_asked, true)) return;
+  after_waiting_mail(self, [self] { self->state.commit(); });
+}
+
+/// Takes what is to be written.
+void take(StoreSelf self, StoreActorState::Waiting one) {
   StoreActorState& state = self->state;
   state.writes_waiting += one.write ? 1 : one.group->size();
   state.waiting.push_back(std::move(one));
   state.config.counters->writes_waiting = static_cast<std::int64_t>(state.writes_waiting);
-  if (state.writes_waiting >= batch_max) {
-    state.commit();
-  } else if (!state.commit_asked) {
-    state.commit_asked = true;
-    after_waiting_mail(self, [self] { self->state.commit(); });
-  }
+  if (state.writes_waiting >= batch_max) return state.commit();
+  if (state.commit_asked) return;
+  const EndsTurn::Hold hold = state.config.turn->hold_others();
+  if (hold == EndsTurn::Hold::none) return ask_for_commit(self);
+  if (hold == EndsTurn::Hold::begins)
+    later(self, turn_max, [self] {
+      if (self->state.config.turn->end()) ask_for_commit(self);
+    });
 }
 
 }  // namespace
@@ -107,6 +122,10 @@ void StoreActorState::commit() {
   Result<std::vector<WriteReply>> replies = write(writes);
   config.counters->writes_waiting = 0;
   if (mutant("commit_error_answered_as_written") && !replies) answer_all_as_written(batch);
+  // After an error they are repeated later.
+  if (replies &&
+      std::any_of(batch.begin(), batch.end(), [](const Waiting& one) { return one.is_of_ends; }))
+    config.turn->give();
   if (batch.size() == 1 && batch.front().group) {  // as a rule: then nothing is taken apart
     GroupPromise promise = batch.front().group_promise;
     promise.deliver(std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
@@ -170,8 +189,7 @@ void StoreActorState::look_at_log() {
   config.reporter->event(event);
 }
 
-StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorState> self,
-                                      StoreActorConfig config) {
+StoreActor::behavior_type store_actor(StoreSelf self, StoreActorConfig config) {
   self->state.config = std::move(config);
   set_manners(self, self->state.config.reporter, StoreActorState::name);
   // What was taken is written before the store goes.
@@ -187,6 +205,12 @@ StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorSta
       },
       [self](const WriteGroupPtr& group) -> caf::result<WriteGroupAnswer> {
         auto promise = self->make_response_promise<WriteGroupAnswer>();
+        take(self, {nullptr, {}, group, promise});
+        return promise;
+      },
+      [self](const Message<EndsGroup>& ends) -> caf::result<WriteGroupAnswer> {
+        const WriteGroupPtr group(ends, &ends->writes);
+        auto promise = self->make_response_promise<WriteGroupAnswer>();
         if (mutant("exists_before_commit") && wait_already(self->state, *group)) {
           std::vector<WriteReply> replies;
           for (const Write& write : *group) {
@@ -197,8 +221,11 @@ StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorSta
               std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
           return promise;
         }
-        take(self, {nullptr, {}, group, promise});
+        take(self, {nullptr, {}, group, promise, true});
         return promise;
+      },
+      [self](const Message<NoEnds>&) {
+        if (!self->state.waiting.empty()) ask_for_commit(self);
       },
       [self](const Message<RecoverRequest>& request) -> LoadAnswer {
         self->state.commit_before_reading();

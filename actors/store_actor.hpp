@@ -2,6 +2,7 @@
 #pragma once
 
 #include "actors/counters.hpp"
+#include "actors/ends_turn.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
 #include "runtime/log_watch.hpp"
@@ -23,11 +24,15 @@ struct StoreActorConfig {
   std::shared_ptr<Reporter> reporter;
   std::shared_ptr<Counters> counters;
   LogWatch log_watch{0};
+  std::shared_ptr<EndsTurn> turn = std::make_shared<EndsTurn>();  ///< of the step runner
 };
 
 /// Invariants:
 /// 1. No write is answered before the transaction that holds it has returned from the store.
 /// 2. A read runs when everything that was sent before it is committed.
+/// 3. When step ends were answered, what the step runner has brought before it does anything else
+/// is
+///    in the next commit, unless that is a read's.
 struct StoreActorState {
   using Promise = caf::typed_response_promise<WriteAnswer>;
   using GroupPromise = caf::typed_response_promise<WriteGroupAnswer>;
@@ -38,6 +43,7 @@ struct StoreActorState {
     Promise promise;
     WriteGroupPtr group;
     GroupPromise group_promise;
+    bool is_of_ends = false;  // whose sender has a turn after its answer
   };
 
   StoreActorConfig config;

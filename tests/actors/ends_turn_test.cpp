@@ -1,0 +1,135 @@
+// No step's end sees two commits begin without it: what has ended when a batch of ends is answered
+// is in the next commit, whatever others want written meanwhile.
+#include "actors/ends_turn.hpp"
+
+#include "actors/store_actor.hpp"
+#include "support/catch.hpp"
+#include "support/store_writes.hpp"
+#include "support/world.hpp"
+
+#include <caf/event_based_actor.hpp>
+#include <caf/send.hpp>
+
+#include <set>
+#include <string>
+
+using namespace pawl;
+
+namespace {
+
+using Names = std::set<std::string>;
+
+/// The names of steps differ between runs: in a batch they stand without the run's name.
+std::string flow_of(int run) {
+  const std::string n = std::to_string(run);
+  return R"({"flow": "f", "steps": {"a)" + n + R"(": {"run": "x"},
+    "b)" +
+         n + R"(": {"run": "x", "after": ["a)" + n + R"("]},
+    "c)" +
+         n + R"(": {"run": "x", "after": ["a)" + n + R"("]},
+    "d)" +
+         n + R"(": {"run": "x", "after": ["b)" + n + R"("]}}})";
+}
+
+}  // namespace
+
+TEST_CASE("ends turn: others are held back from the answer until the step runner has had its turn",
+          "[actors]") {
+  EndsTurn turn;
+  CHECK(turn.hold_others() == EndsTurn::Hold::none);
+  CHECK_FALSE(turn.take());
+  turn.give();
+  CHECK_FALSE(turn.take());  // nobody waited
+  CHECK(turn.hold_others() == EndsTurn::Hold::none);
+  turn.give();
+  CHECK(turn.hold_others() == EndsTurn::Hold::begins);
+  CHECK(turn.hold_others() == EndsTurn::Hold::goes_on);
+  CHECK(turn.take());
+  CHECK(turn.hold_others() == EndsTurn::Hold::none);
+}
+
+TEST_CASE("ends turn: what has ended when ends are answered is in the next commit", "[actors]") {
+  const auto seed = GENERATE(range<std::uint64_t>(1, 41));
+  CAPTURE(seed);
+  Names ended;    // bodies that have returned and are in no commit yet
+  Names at_last;  // those that had when the last commit began: none returns during one
+  Names owed;     // to the commit that is written now
+  Names in_this;
+  Names missed;
+  std::size_t proven = 0;
+  World world(Steps{{"x",
+                     [&](const StepCall& call) {
+                       ended.insert(call.step);
+                       return done();
+                     }}},
+              seed);
+  const auto look_at_last = [&] {
+    for (const std::string& step : owed) {
+      if (in_this.count(step) > 0)
+        ++proven;
+      else
+        missed.insert(step);
+    }
+    owed.clear();
+    if (!in_this.empty()) owed = at_last;
+    for (const std::string& step : in_this) {
+      ended.erase(step);
+      owed.erase(step);
+    }
+  };
+  world.disk->on_batch = [&] {
+    look_at_last();
+    in_this.clear();
+    at_last = ended;
+  };
+  world.disk->fails = [&](const Write& write) {
+    const auto* const append = std::get_if<AppendRecord>(&write);
+    if (append != nullptr && append->record->kind == RecordKind::output)
+      in_this.insert(append->record->step);
+    return false;
+  };
+  world.run();  // the engine's look for runs that are due, which is a read
+  for (int i = 0; i < 10; ++i) world.start(flow_of(i), "r" + std::to_string(i));
+  REQUIRE(world.run_to_rest());
+  look_at_last();
+  CHECK(missed.empty());
+  CHECK(proven > 0);
+  CHECK(owed.empty());
+}
+
+TEST_CASE("ends turn: a step runner that does not take its turn keeps nobody for long",
+          "[actors]") {
+  World world(Steps{});
+  const RunKey key = [&] {
+    auto store = open_memory_store(world.file);
+    return put(*store, start_run("r1")).run;
+  }();
+  const StoreActor store = world.system().spawn(
+      store_actor, StoreActorConfig{std::make_shared<BrokenStore>(world.file, world.disk),
+                                    world.seams(), std::make_shared<Reporter>(nullptr, nullptr),
+                                    std::make_shared<Counters>(), LogWatch(0)});
+  std::string answers;
+  world.system().spawn(
+      [&answers, store, key](caf::event_based_actor* self, int) {
+        const auto ends = std::make_shared<EndsGroup>();
+        ends->writes.push_back(append(key, output_record("a", 1, "x")));
+        self->request(store, caf::infinite, Message<EndsGroup>(ends))
+            .then([&answers, self, store, key](const WriteGroupAnswer& answer) {
+              answers += answer->has_value() ? "ends " : "error ";
+              self->request(store, caf::infinite,
+                            WritePtr(std::make_shared<const Write>(
+                                append(key, output_record("b", 1, "x")))))
+                  .then([&answers](const WriteAnswer& other) {
+                    answers += other->has_value() ? "other " : "error ";
+                  });
+            });
+      },
+      0);
+  world.run();
+  CHECK(answers == "ends ");
+  world.run_for(9);
+  CHECK(answers == "ends ");
+  world.run_for(1);
+  CHECK(answers == "ends other ");
+  caf::anon_send_exit(store, caf::exit_reason::user_shutdown);
+}
