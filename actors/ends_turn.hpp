@@ -11,7 +11,7 @@ namespace pawl {
 /// runner never waits for anybody before it takes its turn; and the store holds others back for
 /// some milliseconds at most, if it should not.
 ///
-/// Threads: `give`, `holds_others` and `end` are the store's, `take` is the step runner's.
+/// Threads: `give`, `hold_others` and `end` are the store's, `take` is the step runner's.
 class EndsTurn {
  public:
   /// The step runner is about to be answered.
@@ -30,8 +30,11 @@ class EndsTurn {
   /// The step runner writes, or not. True if others are held back: then the store must hear of it.
   bool take() { return state_.exchange(State::over) == State::holding; }
 
-  /// The turn has lasted long enough. True if others were held back.
-  bool end() { return take(); }
+  /// Others have been held back for long enough. False if they are not any more.
+  bool end() {
+    State seen = State::holding;
+    return state_.compare_exchange_strong(seen, State::over);
+  }
 
  private:
   enum class State : std::uint8_t { over, given, holding };

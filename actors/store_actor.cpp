@@ -103,8 +103,9 @@ void take(StoreSelf self, StoreActorState::Waiting one) {
   const EndsTurn::Hold hold = state.config.turn->hold_others();
   if (hold == EndsTurn::Hold::none) return ask_for_commit(self);
   if (hold == EndsTurn::Hold::begins)
-    later(self, turn_max, [self] {
-      if (self->state.config.turn->end()) ask_for_commit(self);
+    later(self, turn_max, [self, hold_of_now = ++state.last_hold] {
+      if (self->state.last_hold == hold_of_now && self->state.config.turn->end())
+        ask_for_commit(self);
     });
 }
 

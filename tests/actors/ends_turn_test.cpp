@@ -46,6 +46,12 @@ TEST_CASE("ends turn: others are held back from the answer until the step runner
   CHECK(turn.hold_others() == EndsTurn::Hold::goes_on);
   CHECK(turn.take());
   CHECK(turn.hold_others() == EndsTurn::Hold::none);
+  turn.give();
+  CHECK_FALSE(turn.end());  // nobody waits
+  CHECK(turn.hold_others() == EndsTurn::Hold::begins);
+  CHECK(turn.end());
+  CHECK_FALSE(turn.end());
+  CHECK_FALSE(turn.take());
 }
 
 TEST_CASE("ends turn: what has ended when ends are answered is in the next commit", "[actors]") {
@@ -104,32 +110,59 @@ TEST_CASE("ends turn: a step runner that does not take its turn keeps nobody for
     auto store = open_memory_store(world.file);
     return put(*store, start_run("r1")).run;
   }();
+  const auto turn = std::make_shared<EndsTurn>();
   const StoreActor store = world.system().spawn(
       store_actor, StoreActorConfig{std::make_shared<BrokenStore>(world.file, world.disk),
                                     world.seams(), std::make_shared<Reporter>(nullptr, nullptr),
-                                    std::make_shared<Counters>(), LogWatch(0)});
+                                    std::make_shared<Counters>(), LogWatch(0), turn});
   std::string answers;
-  world.system().spawn(
-      [&answers, store, key](caf::event_based_actor* self, int) {
-        const auto ends = std::make_shared<EndsGroup>();
-        ends->writes.push_back(append(key, output_record("a", 1, "x")));
-        self->request(store, caf::infinite, Message<EndsGroup>(ends))
-            .then([&answers, self, store, key](const WriteGroupAnswer& answer) {
-              answers += answer->has_value() ? "ends " : "error ";
-              self->request(store, caf::infinite,
-                            WritePtr(std::make_shared<const Write>(
-                                append(key, output_record("b", 1, "x")))))
-                  .then([&answers](const WriteAnswer& other) {
-                    answers += other->has_value() ? "other " : "error ";
-                  });
-            });
-      },
-      0);
-  world.run();
-  CHECK(answers == "ends ");
+  const auto write_end = [&](const std::string& step) {
+    auto ends = std::make_shared<EndsGroup>();
+    ends->writes.push_back(append(key, output_record(step, 1, "x")));
+    world.system().spawn(
+        [&answers, store, step, ends = Message<EndsGroup>(std::move(ends))](
+            caf::event_based_actor* self, int) {
+          self->request(store, caf::infinite, ends).then([&answers, step](const WriteGroupAnswer&) {
+            answers += step;
+          });
+        },
+        0);
+    world.run();
+  };
+  const auto write_other = [&](const std::string& step) {
+    const auto other = std::make_shared<const Write>(append(key, output_record(step, 1, "x")));
+    world.system().spawn(
+        [&answers, store, step, other](caf::event_based_actor* self, int) {
+          self->request(store, caf::infinite, WritePtr(other))
+              .then([&answers, step](const WriteAnswer&) { answers += step; });
+        },
+        0);
+    world.run();
+  };
+  const auto say_no_ends = [&] {
+    CHECK(turn->take());
+    caf::anon_send(store, Message<NoEnds>(std::make_shared<NoEnds>()));
+    world.run();
+  };
+  write_end("a");
+  write_other("b");
+  CHECK(answers == "a");
   world.run_for(9);
-  CHECK(answers == "ends ");
+  CHECK(answers == "a");
   world.run_for(1);
-  CHECK(answers == "ends other ");
+  CHECK(answers == "ab");
+  // The clock of a hold that is over does not count against the next one.
+  write_end("c");
+  write_other("d");
+  world.run_for(6);
+  say_no_ends();
+  CHECK(answers == "abcd");
+  write_end("e");
+  write_other("f");
+  write_other("g");
+  world.run_for(5);
+  CHECK(answers == "abcde");
+  say_no_ends();
+  CHECK((answers == "abcdefg" || answers == "abcdegf"));
   caf::anon_send_exit(store, caf::exit_reason::user_shutdown);
 }
