@@ -1,4 +1,5 @@
 // Steps that are flows of their own, told record by record.
+#include <pawl/limits.hpp>
 #include <pawl/run_document.hpp>
 
 #include "runtime/child_run.hpp"
@@ -234,4 +235,16 @@ TEST_CASE("child: the document names the child's run, and why names it too", "[r
   REQUIRE(lines.size() == 2);
   CHECK(lines[0] == "step c (child leaf): running, attempt 1 is open");
   CHECK(lines[1].find("r1.c") != std::string::npos);
+}
+
+TEST_CASE("child: an input that is larger than a run may have fails the step, and starts nothing",
+          "[runtime]") {
+  const std::string half(Limits::input_bytes_max / 2, 'x');
+  Story story(R"({"flow": "f", "input": {"text": ""}, "steps": {"c": {"child": )" + leaf +
+                  R"(, "with": {"a": "{{input.text}}", "b": "{{input.text}}"}}}})",
+              {{"text", half}});
+  story.resumed();
+  const std::string told = story.started();
+  CHECK(told.find("child r1") == std::string::npos);
+  CHECK(told.find("the child's input: ") != std::string::npos);
 }

@@ -333,3 +333,34 @@ TEST_CASE("flow: its graph has every step and every arrow", "[runtime]") {
   CHECK(graph_mermaid(flow) ==
         "flowchart LR\n  s0[\"begin<br/>pay\"]\n  s1[\"end<br/>echo\"]\n  s0 --> s1\n");
 }
+
+TEST_CASE("flow: each kind of parameter takes what it says, and nothing else", "[runtime]") {
+  const std::vector<std::string> values{
+      "null",        "true", "7",           "1.5", R"("text")",     "{}", R"({"m": "text"})",
+      R"({"m": 1})", "[]",   R"(["text"])", "[1]", R"([1, "text"])"};
+  using Kind = ParamInfo::Kind;
+  const auto [kind, name, taken] = GENERATE(table<Kind, std::string, std::string>({
+      {Kind::any, "any", "yyyyyyyyyyyy"},
+      {Kind::string, "string", "....y......."},
+      {Kind::integer, "integer", "..y........."},
+      {Kind::boolean, "boolean", ".y.........."},
+      {Kind::object, "object", ".....yyy...."},
+      {Kind::array, "array", "........yyyy"},
+      {Kind::string_array, "string_array", "........yy.."},
+      {Kind::integer_array, "integer_array", "........y.y."},
+      {Kind::string_object, "string_object", ".....yy....."},
+  }));
+  CAPTURE(name);
+  const StepTypes one{{"s", {"", {{"p", kind, true, ""}}, true, ""}}};
+  std::string actual;
+  for (const std::string& value : values) {
+    const Result<Flow> flow =
+        parse_flow(with_step(R"({"run": "s", "with": {"p": )" + value + "}}"), &one);
+    actual += flow ? 'y' : '.';
+    if (flow) continue;
+    const Problem& problem = flow.error().problems.at(0);
+    CHECK(problem.pointer == "/steps/a/with/p");
+    CHECK(problem.message.find("expected " + name + ", found ") == 0);
+  }
+  CHECK(actual == taken);
+}

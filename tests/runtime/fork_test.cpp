@@ -1,4 +1,5 @@
 #include <pawl/fork.hpp>
+#include <pawl/limits.hpp>
 #include <pawl/run_diff.hpp>
 #include <pawl/run_document.hpp>
 
@@ -531,4 +532,10 @@ TEST_CASE("machine: outputs of no attempt are lawful only where a fork begins", 
   CHECK_FALSE(FlowMachine(fork.flow.plan(), RunId::trusted("r3"), fork.input)
                   .apply(Recorded{bad})
                   .has_value());
+}
+
+TEST_CASE("fork: an output that is set must be one that a store takes", "[runtime]") {
+  const std::string large(Limits::output_bytes_max, 'x');
+  CHECK(refusal(failed_chain(), "c", with("a", large)).find("the output of step a: ") == 0);
+  CHECK(refusal(failed_chain(), "c", with("a", "small")) == "none");
 }
