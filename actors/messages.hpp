@@ -53,13 +53,13 @@ using WriteAnswer = std::shared_ptr<const Result<WriteReply>>;
 using WriteGroupPtr = std::shared_ptr<const std::vector<Write>>;
 using WriteGroupAnswer = std::shared_ptr<const Result<std::vector<WriteReply>>>;
 
-/// The records of attempts that have ended: a group after whose answer the step runner has its turn
-/// (EndsTurn).
+/// The records of attempts that have ended. With it the step runner's turn is over (EndsTurn), and
+/// with its answer the next one begins.
 struct EndsGroup {
   std::vector<Write> writes;
 };
 
-/// No more attempts have ended: the step runner's turn is over.
+/// No attempts have ended, and others wait for the step runner's turn to be over.
 struct NoEnds {};
 
 // Recovery to the store.

@@ -54,7 +54,7 @@ void on_batch_written(Self self, const Batch& batch, const BatchReplies& replies
   // First: the store is idle until it comes.
   take_answers(self);
   write_ended(self);
-  if (!state.is_writing && state.config.turn->take())
+  if (!state.is_writing && state.config.turn->end())
     self->send(state.config.store, Message<NoEnds>(std::make_shared<NoEnds>()));
   leave_to_others();
   if (mutant("complete_before_write")) return flush(self);
@@ -122,7 +122,6 @@ void write_ended(Self self) {
   const Batch batch =
       std::make_shared<const std::vector<Ended>>(std::exchange(state.unwritten, {}));
   const Message<EndsGroup> writes = writes_of(*batch);
-  state.config.turn->take();  // the store hears of it by this batch
   if (mutant("rerun_body_on_write_error")) {
     self->request(state.config.store, caf::infinite, writes)
         .then([self, batch](const WriteGroupAnswer& answer) {

@@ -55,8 +55,7 @@ struct PerformingSeams {
 ///    lies `Limits::progress_interval_ms`. The last report is written with the attempt's end at the
 ///    latest, never after it.
 /// 6. One batch of records is with the store at a time; what ends meanwhile waits for its answer,
-///    and goes as the next before anything else is done, which the store waits for. So no attempt's
-///    end waits for more than two commits.
+///    and is in the commit after that (EndsTurn).
 /// 7. What goes wrong in here over one attempt costs that one only: the coordinator hears that it
 ///    is lost.
 /// 8. Each handler ends in `flush`.

@@ -20,8 +20,7 @@ namespace {
 /// bounded.
 constexpr std::size_t batch_max = 4096;
 
-/// So long a step runner that does not take its turn, because it died, keeps others from being
-/// written.
+/// So long others wait for the step runner to end its turn: it may have died, or be kept.
 constexpr std::chrono::milliseconds turn_max(10);
 
 using StoreSelf = StoreActor::stateful_pointer<StoreActorState>;
@@ -89,12 +88,15 @@ std::vector<WriteReply> take_some(std::vector<WriteReply>::iterator& next, std::
 /// batch.
 void ask_for_commit(StoreSelf self) {
   if (std::exchange(self->state.commit_asked, true)) return;
-  after_waiting_mail(self, [self] { self->state.commit(); });
+  after_waiting_mail(self, [self, asked = ++self->state.last_asked] {
+    if (self->state.commit_asked && self->state.last_asked == asked) self->state.commit();
+  });
 }
 
 /// Takes what is to be written.
 void take(StoreSelf self, StoreActorState::Waiting one) {
   StoreActorState& state = self->state;
+  if (one.is_of_ends) state.config.turn->end();
   state.writes_waiting += one.write ? 1 : one.group->size();
   state.waiting.push_back(std::move(one));
   state.config.counters->writes_waiting = static_cast<std::int64_t>(state.writes_waiting);
@@ -104,8 +106,9 @@ void take(StoreSelf self, StoreActorState::Waiting one) {
   if (hold == EndsTurn::Hold::none) return ask_for_commit(self);
   if (hold == EndsTurn::Hold::begins)
     later(self, turn_max, [self, hold_of_now = ++state.last_hold] {
-      if (self->state.last_hold == hold_of_now && self->state.config.turn->end())
-        ask_for_commit(self);
+      if (self->state.last_hold != hold_of_now || self->state.waiting.empty()) return;
+      self->state.config.turn->end();
+      ask_for_commit(self);
     });
 }
 

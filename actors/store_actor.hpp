@@ -31,8 +31,8 @@ struct StoreActorConfig {
 /// Invariants:
 /// 1. No write is answered before the transaction that holds it has returned from the store.
 /// 2. A read runs when everything that was sent before it is committed.
-/// 3. When step ends were answered, what the step runner brings before it does anything else is in
-///    the next commit, unless somebody reads.
+/// 3. No commit is begun for others while it is the step runner's turn, unless somebody reads, a
+///    batch is full, or the turn takes too long.
 struct StoreActorState {
   using Promise = caf::typed_response_promise<WriteAnswer>;
   using GroupPromise = caf::typed_response_promise<WriteGroupAnswer>;
@@ -50,6 +50,7 @@ struct StoreActorState {
   std::vector<Waiting> waiting;
   std::size_t writes_waiting = 0;  // in all of these
   bool commit_asked = false;       // a commit waits behind the mail
+  std::uint64_t last_asked = 0;    // which: one that was asked for before is no more wanted
   std::uint64_t last_hold = 0;     // how often others were held back for the step runner's turn
 
   /// Writes what waits, and answers it.
