@@ -112,6 +112,22 @@ void take(StoreSelf self, StoreActorState::Waiting one) {
     });
 }
 
+caf::result<WriteGroupAnswer> take_group(StoreSelf self, const WriteGroupPtr& group,
+                                         bool is_of_ends) {
+  auto promise = self->make_response_promise<WriteGroupAnswer>();
+  if (mutant("exists_before_commit") && wait_already(self->state, *group)) {
+    std::vector<WriteReply> replies;
+    for (const Write& write : *group) {
+      replies.push_back(as_written(write));
+      replies.back().status = WriteStatus::already_exists;
+    }
+    promise.deliver(std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
+    return promise;
+  }
+  take(self, {nullptr, {}, group, promise, is_of_ends});
+  return promise;
+}
+
 }  // namespace
 
 void StoreActorState::commit() {
@@ -207,26 +223,9 @@ StoreActor::behavior_type store_actor(StoreSelf self, StoreActorConfig config) {
         take(self, {write, promise, nullptr, {}});
         return promise;
       },
-      [self](const WriteGroupPtr& group) -> caf::result<WriteGroupAnswer> {
-        auto promise = self->make_response_promise<WriteGroupAnswer>();
-        take(self, {nullptr, {}, group, promise});
-        return promise;
-      },
-      [self](const Message<EndsGroup>& ends) -> caf::result<WriteGroupAnswer> {
-        const WriteGroupPtr group(ends, &ends->writes);
-        auto promise = self->make_response_promise<WriteGroupAnswer>();
-        if (mutant("exists_before_commit") && wait_already(self->state, *group)) {
-          std::vector<WriteReply> replies;
-          for (const Write& write : *group) {
-            replies.push_back(as_written(write));
-            replies.back().status = WriteStatus::already_exists;
-          }
-          promise.deliver(
-              std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
-          return promise;
-        }
-        take(self, {nullptr, {}, group, promise, true});
-        return promise;
+      [self](const WriteGroupPtr& group) { return take_group(self, group, false); },
+      [self](const Message<EndsGroup>& ends) {
+        return take_group(self, WriteGroupPtr(ends, &ends->writes), true);
       },
       [self](const Message<NoEnds>&) {
         if (!self->state.waiting.empty()) ask_for_commit(self);
