@@ -59,6 +59,20 @@ struct LoneStore {
     return std::make_shared<const Write>(append(key, output_record(step, 1, "x")));
   }
 
+  /// Sends what is to be written, and lets all happen that can; its answer adds `step` to
+  /// `answers`.
+  template <class Answer, class What>
+  void write(const What& what, std::string& answers, const std::string& step) {
+    world.system().spawn(
+        [&answers, to = store, what, step](caf::event_based_actor* self, int) {
+          self->request(to, caf::infinite, what).then([&answers, step](const Answer&) {
+            answers += step;
+          });
+        },
+        0);
+    world.run();
+  }
+
   void say_no_ends() {
     CHECK(turn->end());
     caf::anon_send(store, Message<NoEnds>(std::make_shared<NoEnds>()));
@@ -145,26 +159,10 @@ TEST_CASE("ends turn: a step runner that does not end its turn keeps nobody for 
   LoneStore lone;
   std::string answers;
   const auto write_end = [&](const std::string& step) {
-    lone.world.system().spawn(
-        [&answers, store = lone.store, step, ends = lone.ends(step)](caf::event_based_actor* self,
-                                                                     int) {
-          self->request(store, caf::infinite, ends).then([&answers, step](const WriteGroupAnswer&) {
-            answers += step;
-          });
-        },
-        0);
-    lone.world.run();
+    lone.write<WriteGroupAnswer>(lone.ends(step), answers, step);
   };
   const auto write_other = [&](const std::string& step) {
-    lone.world.system().spawn(
-        [&answers, store = lone.store, step, other = lone.other(step)](caf::event_based_actor* self,
-                                                                       int) {
-          self->request(store, caf::infinite, other).then([&answers, step](const WriteAnswer&) {
-            answers += step;
-          });
-        },
-        0);
-    lone.world.run();
+    lone.write<WriteAnswer>(lone.other(step), answers, step);
   };
   write_end("a");
   write_other("b");
