@@ -61,7 +61,7 @@ void Coordinator::begin(CoordinatorConfig config) {
   recovery_ = self_->spawn<caf::monitored>(
       recovery, RecoveryConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_),
                                config_.epoch, config_.reporter});
-  backlog_ = config_.recover;
+  search_all_ = true;
   // Behind whatever is asked first.
   after_waiting_mail(self_, [this] { scan_if_room(); });
 }
@@ -218,7 +218,7 @@ void Coordinator::settle(const std::string& id) {
     if (left_ms <= park_ms) return;
     park(run, RunState::waiting, due_ms);
     if (!config_.recover) return;  // nobody would read it back
-    if (due_ms != std::numeric_limits<std::int64_t>::max()) scan_in(left_ms);
+    if (due_ms != std::numeric_limits<std::int64_t>::max()) search_before(due_ms);
     drop(id);
   }
   answer_close_if_done();

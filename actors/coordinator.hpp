@@ -5,7 +5,7 @@
 #include "actors/alarm.hpp"
 #include "actors/answer_gate.hpp"
 #include "actors/counters.hpp"
-#include "actors/ends_turn.hpp"
+#include "actors/ends_box.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
 #include "actors/stall_watch.hpp"
@@ -37,7 +37,7 @@ struct CoordinatorConfig {
   std::shared_ptr<Counters> counters;
   std::shared_ptr<StepPerformers> performers;
   std::shared_ptr<AnswerGate> gate;
-  std::shared_ptr<EndsTurn> turn;
+  std::shared_ptr<EndsBox> ends;
   bool recover = true;
   std::size_t live_runs_max = 10'000;
   std::size_t attempts_max = 4096;
@@ -61,8 +61,9 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 ///    in `orphans_`.
 /// 4. Once `closing_`, nothing is started: an attempt that opens is recorded as interrupted
 ///    instead, so that the next engine finds no open attempt that had never begun.
-/// 5. While `backlog_` there are due runs in the store that wait for room, and whatever makes room
-///    looks for them.
+/// 5. While `searched_to_` is set, or one of `search_all_` and `search_timed_`, there may be due
+/// runs
+///    in the store that wait for room, and whatever makes room looks for them.
 /// 6. The attempts and records that one event brings about go out together, in one message to the
 ///    step runner (of at most 256) and one to the store; so do those of several step ends, answers,
 ///    timers or runs that were read back.
@@ -106,6 +107,10 @@ class Coordinator {
   };
 
   using Timers = std::multimap<Alarm::TimePoint, Timer>;
+
+  /// Runs are read back so long before their time comes, at the earliest, and half as long at the
+  /// latest: then they have a timer when it does. Less than what a run waits for in memory.
+  static constexpr std::int64_t ahead_ms = 500;
 
   struct LiveRun {
     RunKey key = 0;
@@ -235,7 +240,7 @@ class Coordinator {
   void stop_own_actors();
 
   void set_alarm(TimePoint at);
-  void scan_in(std::int64_t left_ms);
+  void search_before(std::int64_t due_ms);
   void on_alarm();
   void answer_close_if_done();
   std::vector<std::string> still_running() const;
@@ -267,7 +272,10 @@ class Coordinator {
   std::optional<TimePoint> scan_at_;
   std::optional<TimePoint> turn_at_;  // when the queue may have a turn again
   bool scanning_ = false;
-  bool backlog_ = false;  // the store may have due runs that are not live
+  bool search_all_ = false;    // the store may have runs that are due and not live, and have not
+                               // waited for a time
+  bool search_timed_ = false;  // or that have
+  std::optional<DuePlace> searched_to_;  // so far a search has come that goes on
 
   StallWatch stalls_;
   std::size_t writes_ = 0;  // all of this actor's writes that are not answered yet

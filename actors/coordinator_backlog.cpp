@@ -18,23 +18,28 @@ namespace {
 constexpr std::size_t scan_portion = 256;
 
 /// and read back in smaller ones, so that others get their turn at the store.
-constexpr std::ptrdiff_t loads_max = 32;
+constexpr std::size_t loads_max = 32;
 
 }  // namespace
 
 void Coordinator::scan_if_room() {
   if (mutant("runs_forgotten_at_restart")) return;
-  if (!config_.recover || !backlog_ || scanning_ || closing_ || lost_ || !has_room()) return;
+  if (!config_.recover || scanning_ || closing_ || lost_ || !has_room()) return;
+  if (!searched_to_ && !search_all_ && !search_timed_) return;
   // One portion at a time, and not for every place that becomes free.
   if (live_.size() + arriving_.size() + scan_portion > config_.live_runs_max &&
       live_.size() + arriving_.size() > config_.live_runs_max / 2)
     return;
+  if (!searched_to_) {
+    // A run that is under way is due at once in the store's list: only those that wait for a time
+    // need not be looked for among all that are live.
+    searched_to_ = search_all_ ? DuePlace{} : DuePlace{0, std::numeric_limits<RunKey>::max()};
+    search_all_ = search_timed_ = false;  // what comes up from now on says so anew
+  }
   scanning_ = true;
-  backlog_ = false;  // what finds no room from now on says so anew
-  // Runs that are live or halted stand in the store's list too, perhaps before all others.
-  const std::size_t limit = live_.size() + arriving_.size() + halted_.size() + scan_portion;
+  const std::int64_t now_ms = config_.seams.clock->now_ms();
   self_->send(recovery_, Message<ScanRequest>(std::make_shared<ScanRequest>(
-                             ScanRequest{config_.seams.clock->now_ms(), limit})));
+                             ScanRequest{{now_ms + ahead_ms, scan_portion, *searched_to_}})));
   if (gathers_) leave_to_others();
 }
 
@@ -48,23 +53,26 @@ void Coordinator::on_found(const Found& found) {
     scan_at_ = self_->clock().now() + std::chrono::seconds(1);
     return set_alarm(*scan_at_);
   }
-  if (!found.complete) backlog_ = true;
   bool fetched = false;
+  bool complete = found.complete;
   gather([&] {
     for (const RunRow& row : found.rows) {
-      if (live_.count(row.run) > 0 || arriving_.count(row.run) > 0 || halted_.count(row.run) > 0)
-        continue;
-      if (!has_room()) {
-        backlog_ = true;
-        break;
+      if (live_.count(row.run) == 0 && arriving_.count(row.run) == 0 &&
+          halted_.count(row.run) == 0) {
+        if (!has_room()) {
+          complete = false;
+          break;
+        }
+        fetch(row.run, std::nullopt);
+        fetched = true;
       }
-      fetch(row.run, std::nullopt);
-      fetched = true;
+      searched_to_ = DuePlace{row.due_ms, row.key};
     }
   });
+  if (complete) searched_to_.reset();
   if (found.next_due_ms && *found.next_due_ms != std::numeric_limits<std::int64_t>::max())
-    scan_in(*found.next_due_ms - config_.seams.clock->now_ms());
-  // What was fetched looks for more when it leaves; else nobody would.
+    search_before(*found.next_due_ms);
+  // What was fetched looks for more when it has come; else nobody would.
   if (!fetched) scan_if_room();
 }
 
@@ -91,6 +99,7 @@ void Coordinator::on_recovered(const std::vector<Recovered>& runs) {
   gather([&] {
     for (const Recovered& run : runs) on_recovered(run);
   });
+  if (arriving_.size() < loads_max) scan_if_room();
 }
 
 void Coordinator::on_recovered(const Recovered& recovered) {

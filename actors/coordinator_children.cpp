@@ -97,7 +97,7 @@ void Coordinator::adopt_child(const StartChild& start, const std::shared_ptr<con
   if (reply.status == WriteStatus::already_exists) return fetch(id, std::nullopt);
   config_.reporter->tell([&] { return event_about(EventKind::run_started, id); });
   if (!has_room() && config_.recover) {
-    backlog_ = true;  // it waits in the store
+    search_all_ = true;  // it waits in the store
     return;
   }
   auto machine = std::make_shared<FlowMachine>(flow, RunId::trusted(id), start.input);

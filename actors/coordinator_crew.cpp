@@ -86,7 +86,7 @@ void Coordinator::dispatch_gathered() {
     runner_ = self_->spawn<caf::monitored>(
         step_runner,
         StepRunnerConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_), config_.seams,
-                         config_.reporter, config_.performers, config_.gate, config_.turn});
+                         config_.reporter, config_.performers, config_.gate, config_.ends});
   self_->send(runner_, DispatchesPtr(std::make_shared<const std::vector<DispatchPtr>>(
                            std::exchange(undispatched_, {}))));
 }
@@ -216,8 +216,7 @@ void Coordinator::on_down(const caf::down_msg& down) {
   if (!runner_ || !is_down(runner_)) return;
   runner_ = nullptr;
   std::vector<DispatchPtr> lost = busy_;
-  std::sort(lost.begin(), lost.end(),
-            [](const DispatchPtr& a, const DispatchPtr& b) { return a->number < b->number; });
+  std::sort(lost.begin(), lost.end(), by_number);
   gather([&] {
     for (const DispatchPtr& dispatch : lost) lose_attempt(dispatch);
   });
@@ -233,6 +232,7 @@ void Coordinator::lose_attempt(const DispatchPtr& dispatch) {
   forget_busy(*dispatch);
   dispatch->cancellation->set(Cancellation::Reason::interrupted);
   dispatch->claim();  // where its code has not begun, it will not
+  dispatch->claim_end(config_.seams.clock->steady_us());
   const auto run = live_.find(dispatch->call.run);
   if (run != live_.end() && !mutant("dead_runner_ignored")) {
     run->second.running.erase(dispatch->step);

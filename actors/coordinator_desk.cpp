@@ -102,7 +102,7 @@ void Coordinator::on_start_written(const Message<StartRequest>& request, const W
   }
   if (!has_room() && config_.recover) {
     halted_.erase(start.run);
-    backlog_ = true;  // it waits in the store
+    search_all_ = true;  // it waits in the store
     return answer_close_if_done();
   }
   auto machine = std::make_shared<FlowMachine>(request->flow.plan(), RunId::trusted(start.run),

@@ -56,8 +56,9 @@ void Coordinator::set_alarm(TimePoint at) {
   alarm_.set(self_, at, [this] { on_alarm(); });
 }
 
-/// Looks for due runs then, or earlier.
-void Coordinator::scan_in(std::int64_t left_ms) {
+/// Looks for due runs in time before that one, or earlier.
+void Coordinator::search_before(std::int64_t due_ms) {
+  const std::int64_t left_ms = due_ms - config_.seams.clock->now_ms() - ahead_ms / 2;
   const TimePoint at = self_->clock().now() + std::chrono::milliseconds(std::clamp<std::int64_t>(
                                                   left_ms, 0, timer_ms_max));
   scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
@@ -78,7 +79,7 @@ void Coordinator::on_alarm() {
   });
   if (scan_at_ && *scan_at_ <= now) {
     scan_at_.reset();
-    backlog_ = true;
+    search_timed_ = true;
     scan_if_room();
   }
   if (turn_at_ && *turn_at_ <= now) {

@@ -51,6 +51,16 @@ struct Dispatch {
   /// thread is free.
   bool claim() { return !claimed_.exchange(true, std::memory_order_acq_rel); }
 
+  /// Whether the attempt ends now: true for the first who asks, of whoever has its answer, sees its
+  /// time over, or has lost it. What comes later is late.
+  bool claim_end(std::int64_t now_us) {
+    std::int64_t none = 0;
+    return ended_us_.compare_exchange_strong(none, now_us == 0 ? 1 : now_us);
+  }
+
+  /// When it ended, on the clock's steady scale; 0 if it has not.
+  std::int64_t ended_us() const { return ended_us_.load(); }
+
   bool performer_died = false;  ///< the step runner's: no answer is taken any more
 
   // The coordinator's.
@@ -59,9 +69,15 @@ struct Dispatch {
 
  private:
   std::atomic<bool> claimed_{false};
+  std::atomic<std::int64_t> ended_us_{0};
 };
 
 using DispatchPtr = std::shared_ptr<Dispatch>;
+
+/// Whether `a` was made before `b`: addresses would order them otherwise each time.
+inline bool by_number(const DispatchPtr& a, const DispatchPtr& b) {
+  return a->number < b->number;
+}
 
 /// Notes that the body is about to run.
 ///

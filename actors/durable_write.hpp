@@ -35,7 +35,7 @@ inline std::chrono::milliseconds pause_after(int tries) {
 
 /// Asks `store` to write, and again the very same if the outcome is unknown, until there is one.
 ///
-/// Given: `write`, a WritePtr, WriteGroupPtr or Message<EndsGroup>, whose answer is an `Answer`.
+/// Given: `write`, a WritePtr or WriteGroupPtr, whose answer is an `Answer`.
 ///        `news` hears of failed tries. `then` gets the result: a reply, an error that does not
 ///        pass, or Errc::engine_lost when the store's actor is gone; it runs on `self`.
 template <class Answer, class Self, class WriteMessage, class Then>

@@ -84,13 +84,14 @@ EngineCore::EngineCore(caf::actor_system& system, std::unique_ptr<Store> store,
   const std::int64_t epoch = store->epoch();
   options_.seams.clock =
       std::make_shared<ForwardClock>(options_.seams.clock, store->opened_at_ms());
-  const auto turn = std::make_shared<EndsTurn>();
+  const auto ends = std::make_shared<EndsBox>();
   store_ = system.spawn(store_actor,
                         StoreActorConfig{std::move(store), options_.seams, reporter_, counters_,
-                                         LogWatch(options_.log_bytes_warn), turn});
+                                         LogWatch(options_.log_bytes_warn), ends});
+  wake_for_ends(*ends, store_, gate_);
   coordinator_ =
       system.spawn(coordinator, CoordinatorConfig{store_, epoch, options_.seams, reporter_,
-                                                  counters_, performers_, gate_, turn,
+                                                  counters_, performers_, gate_, ends,
                                                   options_.recover, options_.live_runs_max,
                                                   options_.attempts_max, turn_limits(options_)});
   // It does nothing until it is told to.

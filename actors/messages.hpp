@@ -10,11 +10,12 @@
 ///     coordinator  store        WritePtr, answered by WriteAnswer; WriteGroupPtr
 ///     coordinator  recovery     RecoverRequest, ScanRequest
 ///     step runner  user's step  a job on a step thread, or a StepCallPtr to an actor
-///     user's step  step runner  Answered (by functions), StepResult (an actor's), Reported
-///     step runner  store        EndsGroup, answered by WriteGroupAnswer; NoEnds
-///                               WritePtr (a report, a late answer), answered by WriteAnswer
-///     step runner  coordinator  StepEndsPtr, AnsweredLate
-///     recovery     store        RecoverRequest, answered by LoadAnswer
+///     user's step  step runner  StepResult (an actor's), ThreadNews (a function's), Reported
+///     user's step  store        EndsWait: ends lie in the EndsBox
+///     store        step runner  EndsWritten
+///     step runner  store        EndsWait; WritePtr (a report, a late answer), answered by
+///     WriteAnswer step runner  coordinator  StepEndsPtr, AnsweredLate recovery     store
+///     RecoverRequest, answered by LoadAnswer
 ///                               WriteGroupPtr (lost receipts), answered by WriteGroupAnswer
 ///                               DueQuery, answered by DueAnswer
 ///     recovery     coordinator  RecoveredPtr, Found
@@ -26,6 +27,7 @@
 #include <pawl/store.hpp>
 
 #include "actors/dispatch.hpp"
+#include "actors/ends_box.hpp"
 #include "actors/ticket.hpp"
 #include "runtime/flow_machine.hpp"
 
@@ -53,20 +55,16 @@ using WriteAnswer = std::shared_ptr<const Result<WriteReply>>;
 using WriteGroupPtr = std::shared_ptr<const std::vector<Write>>;
 using WriteGroupAnswer = std::shared_ptr<const Result<std::vector<WriteReply>>>;
 
-/// The records of attempts that have ended. With it the step runner's turn is over (EndsTurn), and
-/// with its answer the next one begins.
-struct EndsGroup {
-  std::vector<Write> writes;
-};
-
-/// No attempts have ended, and others wait for the step runner's turn to be over.
-struct NoEnds {};
+/// Ends of attempts lie in the EndsBox.
+struct EndsWait {};
 
 // Recovery to the store.
 
+/// Runs that are due at `now_ms`, of those after a place.
 struct DueQuery {
   std::int64_t now_ms;
   std::size_t limit;
+  DuePlace after;
 };
 
 struct DueRuns {
@@ -89,12 +87,36 @@ using DispatchesPtr = std::shared_ptr<const std::vector<DispatchPtr>>;
 
 // The user's step to the step runner.
 
-/// Functions have answered: what, lies in the step runner's AnswerBox.
-struct Answered {};
+/// A function has answered when its attempt had ended already.
+struct LateAnswer {
+  DispatchPtr dispatch;
+  std::shared_ptr<Record> record;  ///< that it would leave if it had come in time
+};
+
+/// What a function answered is lost: a bug, or memory that ran out.
+struct LostAnswer {
+  DispatchPtr dispatch;
+  std::string why;
+};
+
+/// An end was left in the EndsBox, and nobody looks whether the store takes it.
+struct EndLeft {};
+
+/// What a step thread tells.
+using ThreadNews = std::variant<LateAnswer, LostAnswer, EndLeft>;
 
 /// An attempt has reported its progress; the latest is there to be taken.
 struct Reported {
   std::weak_ptr<Dispatch> dispatch;
+};
+
+// Store to step runner.
+
+/// What became of the ends that were in one commit.
+struct EndsWritten {
+  std::vector<EndsBox::End> ends;
+  /// To each write in its order: of an end's report if it has one, and of its record.
+  Result<std::vector<WriteReply>> replies;
 };
 
 // Step runner to coordinator: how attempts ended. Each carries the record as it is stored.
@@ -143,8 +165,7 @@ struct RecoverRequest {
 };
 
 struct ScanRequest {
-  std::int64_t now_ms;
-  std::size_t limit;
+  DueQuery due;
 };
 
 /// A run was read back and its lost attempts have their receipts.
@@ -230,10 +251,10 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Look)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DispatchesPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::StepEndsPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Later)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::EndsGroup>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::NoEnds>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::EndsWait>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::EndsWritten>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::DueQuery>)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Answered>)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::ThreadNews>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::Reported>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::AnsweredLate>)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::Message<pawl::RecoverRequest>)
@@ -250,15 +271,15 @@ namespace pawl {
 
 using StoreActor = caf::typed_actor<caf::replies_to<WritePtr>::with<WriteAnswer>,
                                     caf::replies_to<WriteGroupPtr>::with<WriteGroupAnswer>,
-                                    caf::replies_to<Message<EndsGroup>>::with<WriteGroupAnswer>,
-                                    caf::reacts_to<Message<NoEnds>>,
+                                    caf::reacts_to<Message<EndsWait>>,
                                     caf::replies_to<Message<RecoverRequest>>::with<LoadAnswer>,
                                     caf::replies_to<Message<DueQuery>>::with<DueAnswer>,
                                     caf::reacts_to<Look>, caf::reacts_to<Later>>;
 
 using StepRunnerActor =
-    caf::typed_actor<caf::reacts_to<DispatchesPtr>, caf::reacts_to<Message<Answered>>,
-                     caf::reacts_to<Message<Reported>>, caf::reacts_to<Later>>;
+    caf::typed_actor<caf::reacts_to<DispatchesPtr>, caf::reacts_to<Message<EndsWritten>>,
+                     caf::reacts_to<Message<ThreadNews>>, caf::reacts_to<Message<Reported>>,
+                     caf::reacts_to<Later>>;
 
 using RecoveryActor = caf::typed_actor<caf::reacts_to<Message<RecoverRequest>>,
                                        caf::reacts_to<Message<ScanRequest>>, caf::reacts_to<Later>>;

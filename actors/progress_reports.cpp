@@ -27,13 +27,18 @@ void ProgressReports::report(const json& value) {
 
 std::optional<std::string> ProgressReports::take() {
   const std::lock_guard<std::mutex> lock(mutex_);
+  if (in_flight_ || ended_) return std::nullopt;
   told_ = false;
-  return std::exchange(latest_, std::nullopt);
+  in_flight_ = std::exchange(latest_, std::nullopt);
+  return in_flight_;
 }
 
-void ProgressReports::give_back(std::string text) {
+bool ProgressReports::settle(bool is_written) {
   const std::lock_guard<std::mutex> lock(mutex_);
-  if (!latest_ && !ended_) latest_ = std::move(text);
+  if (ended_) return false;
+  std::optional<std::string> text = std::exchange(in_flight_, std::nullopt);
+  if (!is_written && !latest_) latest_ = std::move(text);
+  return true;
 }
 
 bool ProgressReports::has_more() const {
@@ -44,7 +49,8 @@ bool ProgressReports::has_more() const {
 std::optional<std::string> ProgressReports::end() {
   const std::lock_guard<std::mutex> lock(mutex_);
   ended_ = true;
-  return std::exchange(latest_, std::nullopt);
+  std::optional<std::string> in_flight = std::exchange(in_flight_, std::nullopt);
+  return latest_ ? std::exchange(latest_, std::nullopt) : std::move(in_flight);
 }
 
 std::optional<Error> ProgressReports::take_refusal() {

@@ -21,7 +21,8 @@ namespace pawl {
 /// Invariants:
 /// 1. Of all reports that nobody has taken yet the latest is kept, and `tell` was called once since
 ///    the last `take`: a step that reports in a tight loop sends no messages.
-/// 2. After `end` nothing is taken in any more.
+/// 2. After `end` nothing is taken in any more, and nothing is told as written that goes with the
+///    end.
 class ProgressReports final : public ProgressSink {
  public:
   /// Given: `tell`, called when there is something to take, on the reporting thread; it must not
@@ -31,16 +32,18 @@ class ProgressReports final : public ProgressSink {
 
   void report(const json& value) override;
 
-  /// The latest report, as canonical JSON; nothing if there is none that was not taken yet.
+  /// The latest report, as canonical JSON, to be written now; nothing if there is none that was not
+  /// taken yet, or if what was taken is not `settled`.
   std::optional<std::string> take();
 
-  /// Gives back what was taken and could not be written, unless there is something newer.
-  void give_back(std::string text);
+  /// What was taken is durable, or could not be written: then it is there again, unless there is
+  /// something newer. False after `end`.
+  bool settle(bool is_written);
 
   /// Whether there may be something to take.
   bool has_more() const;
 
-  /// Ends it. Gives what nobody has taken.
+  /// Ends it. Gives the latest that is not known to be durable.
   std::optional<std::string> end();
 
   /// Why a report was refused; told once.
@@ -55,6 +58,7 @@ class ProgressReports final : public ProgressSink {
   std::atomic<std::int64_t> last_us_{0};
   mutable std::mutex mutex_;
   std::optional<std::string> latest_;
+  std::optional<std::string> in_flight_;  // taken, and not settled
   std::optional<Error> refusal_;
   bool refusal_told_ = false;
   bool told_ = false;

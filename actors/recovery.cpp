@@ -206,9 +206,8 @@ RecoveryActor::behavior_type recovery(RecoveryActor::stateful_pointer<RecoverySt
   return {
       [self](const Message<RecoverRequest>& request) { load(self, request, 0); },
       [self](const Message<ScanRequest>& request) {
-        const std::size_t limit = request->limit;
-        const Message<DueQuery> query =
-            std::make_shared<DueQuery>(DueQuery{request->now_ms, limit});
+        const std::size_t limit = request->due.limit;
+        const Message<DueQuery> query = std::make_shared<DueQuery>(request->due);
         self->request(self->state.config.store, caf::infinite, query)
             .then([self, limit](const DueAnswer& due) { on_scanned(self, limit, *due); },
                   [self, limit](const caf::error&) {

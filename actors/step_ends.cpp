@@ -4,14 +4,17 @@
 
 #include "actors/actor_manners.hpp"
 #include "actors/durable_write.hpp"
+#include "actors/stall_watch.hpp"
 #include "actors/step_progress.hpp"
-#include "actors/worker_policy.hpp"
 #include "runtime/mutant.hpp"
 #include "store/record_slot.hpp"
 
-#include <caf/actor_cast.hpp>
+#include <caf/message_priority.hpp>
 
+#include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -20,9 +23,7 @@ namespace pawl {
 namespace {
 
 using Self = StepRunnerSelf;
-using Ended = StepRunnerState::Ended;
-using Batch = std::shared_ptr<const std::vector<Ended>>;
-using BatchReplies = Result<std::vector<WriteReply>>;
+using End = EndsBox::End;
 
 /// What the coordinator is told of what is durable now. The only place where a step completes.
 StepEnd end_of(const DispatchPtr& dispatch, const std::shared_ptr<const Record>& stored,
@@ -32,10 +33,17 @@ StepEnd end_of(const DispatchPtr& dispatch, const std::shared_ptr<const Record>&
   return AttemptFailed{dispatch, stored, progress};
 }
 
+void forget(Self self, const DispatchPtr& dispatch) {
+  const auto found = self->state.attempts.find(dispatch.get());
+  if (found == self->state.attempts.end()) return;
+  stop_waiting(self, found->second);
+  self->state.attempts.erase(found);
+}
+
 /// The store has answered about one attempt.
-void on_written(Self self, const Ended& ended, const WriteReply& reply) {
+void on_written(Self self, const End& ended, const WriteReply& reply) {
   StepRunnerState& state = self->state;
-  state.attempts.erase(ended.dispatch.get());
+  forget(self, ended.dispatch);
   if (reply.status == WriteStatus::refused)
     return state.untold.push_back(WriteRefused{ended.dispatch, reply.error});
   const StepCall& call = ended.dispatch->call;
@@ -46,110 +54,25 @@ void on_written(Self self, const Ended& ended, const WriteReply& reply) {
   state.untold.push_back(end_of(ended.dispatch, reply.stored, std::move(other), reply.progress));
 }
 
-void write_ended(Self self);
-
-void on_batch_written(Self self, const Batch& batch, const BatchReplies& replies) {
+/// The store could not write them, or did so without being able to say so: the same bytes again.
+void write_again(Self self, const Message<EndsWritten>& failed) {
   StepRunnerState& state = self->state;
-  state.is_writing = false;
-  // First: the store is idle until it comes.
-  take_answers(self);
-  write_ended(self);
-  if (!state.is_writing && state.config.turn->end())
-    self->send(state.config.store, Message<NoEnds>(std::make_shared<NoEnds>()));
-  leave_to_others();
-  if (mutant("complete_before_write")) return flush(self);
-  std::size_t at = 0;
-  for (const Ended& ended : *batch) {
-    const std::size_t reported_at = at;
-    if (ended.progress) ++at;
-    const std::size_t written_at = at++;
-    guarded(self, ended.dispatch, [&] {
-      if (!replies) {
-        state.attempts.erase(ended.dispatch.get());
-        return state.untold.push_back(WriteRefused{ended.dispatch, replies.error()});
-      }
-      if (ended.progress && (*replies)[reported_at].status == WriteStatus::written)
-        tell_progress(self, *ended.dispatch, *ended.progress);
-      on_written(self, ended, (*replies)[written_at]);
+  if (mutant("failed_write_forgotten")) return;
+  for (const End& end : failed->ends) {
+    state.config.reporter->tell([&] {
+      EngineEvent event = event_of(EventKind::write_failed, *end.dispatch);
+      event.message = failed->replies.error().text();
+      return event;
     });
+    const auto* const body = state.config.performers->function(end.dispatch->type);
+    if (mutant("rerun_body_on_write_error") && body != nullptr) (*body)(end.dispatch->call);
   }
-  flush(self);
-  if (!replies) return;
-  at = 0;
-  for (const Ended& ended : *batch) {
-    at += ended.progress ? 2 : 1;
-    const WriteReply& reply = (*replies)[at - 1];
-    if (reply.status == WriteStatus::refused) continue;
-    const StepCall& call = ended.dispatch->call;
-    guarded(self, ended.dispatch, [&] {
-      point(
-          reply.stored->kind == RecordKind::output ? "step.after_completion" : "step.after_failure",
-          call.run, call.step, call.attempt);
-    });
-  }
-}
-
-/// Tells of each attempt of the batch.
-WriteNews news_of(const Batch& batch, const std::shared_ptr<Reporter>& reporter) {
-  return [batch, reporter](EventKind kind, const std::string& message) {
-    for (const Ended& ended : *batch)
-      reporter->tell([&] {
-        EngineEvent event = event_of(kind, *ended.dispatch);
-        event.message = message;
-        return event;
-      });
-  };
-}
-
-Message<EndsGroup> writes_of(const std::vector<Ended>& batch) {
-  auto group = std::make_shared<EndsGroup>();
-  std::vector<Write>& writes = group->writes;
-  writes.reserve(batch.size());
-  for (const Ended& ended : batch) {
-    const RunKey run = ended.dispatch->run;
-    // Not the report itself, which somebody reads meanwhile: the store fills its copy in.
-    if (ended.progress)
-      writes.push_back(NoteProgress{run, std::make_shared<Progress>(*ended.progress)});
-    writes.push_back(AppendRecord{run, ended.record});
-  }
-  return group;
-}
-
-void write_ended(Self self) {
-  StepRunnerState& state = self->state;
-  if (state.unwritten.empty() || state.is_writing) return;
-  state.is_writing = true;
-  const Batch batch =
-      std::make_shared<const std::vector<Ended>>(std::exchange(state.unwritten, {}));
-  const Message<EndsGroup> writes = writes_of(*batch);
-  if (mutant("rerun_body_on_write_error")) {
-    self->request(state.config.store, caf::infinite, writes)
-        .then([self, batch](const WriteGroupAnswer& answer) {
-          if (!answer->has_value() && is_passing(answer->error().code)) {
-            self->state.is_writing = false;
-            for (const Ended& ended : *batch) {
-              self->state.attempts.erase(ended.dispatch.get());
-              self->send(
-                  caf::actor_cast<StepRunnerActor>(self),
-                  std::make_shared<const std::vector<DispatchPtr>>(std::vector{ended.dispatch}));
-            }
-            return;
-          }
-          on_batch_written(self, batch, *answer);
-        });
-    return;
-  }
-  const WriteNews news = news_of(batch, state.config.reporter);
-  const StallWatch::Id sent = state.stalls.sent(self, news);
-  write_until_known<WriteGroupAnswer>(self, state.config.store, writes, news,
-                                      [self, batch, sent](const BatchReplies& replies) {
-                                        self->state.stalls.answered(sent);
-                                        on_batch_written(self, batch, replies);
-                                      });
+  later(self, pause_after(state.tries++),
+        [self, failed] { self->state.performing->box->put_again(failed->ends); });
 }
 
 /// The answer came after its attempt had ended.
-void write_late(Self self, const AnswerBox::Answer& answer) {
+void write_late(Self self, const LateAnswer& answer) {
   const StepRunnerConfig& config = self->state.config;
   const EngineEvent event = event_of(EventKind::late_answer, *answer.dispatch);
   config.reporter->event(event);
@@ -168,6 +91,34 @@ void write_late(Self self, const AnswerBox::Answer& answer) {
             self->state.config.coordinator,
             Message<AnsweredLate>(std::make_shared<AnsweredLate>(AnsweredLate{dispatch, receipt})));
       });
+}
+
+/// Tells of ends that have waited for long, and looks again when others will have.
+void watch_store(Self self) {
+  StepRunnerState& state = self->state;
+  state.performing->is_watched = false;  // before looking: who ends from now on says so anew
+  const std::int64_t now_us = state.config.seams.clock->steady_us();
+  const std::int64_t stall_us = std::chrono::microseconds(store_stall).count();
+  std::optional<std::int64_t> next_us;
+  std::vector<DispatchPtr> stalled;
+  for (auto& [key, attempt] : state.attempts) {
+    const std::int64_t ended_us = attempt.dispatch->ended_us();
+    if (ended_us == 0 || attempt.is_stalled) continue;
+    const std::int64_t left_us = ended_us + stall_us - now_us;
+    if (left_us > 0) {
+      next_us = std::min(left_us, next_us.value_or(left_us));
+    } else {
+      attempt.is_stalled = true;
+      stalled.push_back(attempt.dispatch);
+    }
+  }
+  std::sort(stalled.begin(), stalled.end(), by_number);
+  for (const DispatchPtr& dispatch : stalled)
+    state.config.reporter->tell([&] { return event_of(EventKind::store_stalled, *dispatch); });
+  if (!next_us) return;
+  state.performing->is_watched = true;
+  state.stall_alarm.set(self, self->clock().now() + std::chrono::microseconds(*next_us),
+                        [self] { watch_store(self); });
 }
 
 void post_jobs(Self self) {
@@ -193,45 +144,69 @@ void stop_waiting(Self self, StepRunnerState::Attempt& attempt) {
   state.performers.erase(performer);
 }
 
-void write_record(Self self, StepRunnerState::Attempt& attempt, std::shared_ptr<Record> record) {
-  StepRunnerState& state = self->state;
+void end_attempt(Self self, StepRunnerState::Attempt& attempt, std::shared_ptr<Record> record) {
   const DispatchPtr dispatch = attempt.dispatch;
-  attempt.is_writing = true;
   stop_waiting(self, attempt);
-  const StepCall& call = dispatch->call;
-  point("step.before_write", call.run, call.step, call.attempt);
-  std::shared_ptr<Progress> progress = last_progress(attempt);
-  if (mutant("complete_before_write")) {
-    state.attempts.erase(dispatch.get());
-    state.untold.push_back(end_of(dispatch, record, nullptr));
-  }
-  state.unwritten.push_back({dispatch, std::move(record), std::move(progress)});
+  leave_end(*self->state.performing, dispatch, std::move(record));
 }
 
-void on_answer(Self self, const AnswerBox::Answer& answer) {
-  const auto found = self->state.attempts.find(answer.dispatch.get());
-  if (found == self->state.attempts.end() || found->second.is_writing)
-    return write_late(self, answer);
-  write_record(self, found->second, answer.record);
+void on_result(Self self, const DispatchPtr& dispatch, std::shared_ptr<Record> record) {
+  const auto found = self->state.attempts.find(dispatch.get());
+  if (found == self->state.attempts.end() ||
+      !dispatch->claim_end(self->state.config.seams.clock->steady_us()))
+    return write_late(self, {dispatch, std::move(record)});
+  end_attempt(self, found->second, std::move(record));
 }
 
-void take_answers(Self self) {
+void on_ends_written(Self self, const Message<EndsWritten>& written) {
   StepRunnerState& state = self->state;
-  state.performing->box->take(state.answers);
-  for (const AnswerBox::Answer& answer : state.answers)
-    guarded(self, answer.dispatch, [&] { on_answer(self, answer); });
-  state.answers.clear();
+  const Result<std::vector<WriteReply>>& replies = written->replies;
+  if (!replies && is_passing(replies.error().code)) return write_again(self, written);
+  state.tries = 0;
+  std::vector<std::pair<const End*, const WriteReply*>> durable;
+  durable.reserve(written->ends.size());
+  std::size_t at = 0;
+  for (const End& end : written->ends) {
+    const std::size_t reported_at = at;
+    if (end.progress) ++at;
+    const std::size_t written_at = at++;
+    // Of a step runner's that died, too: then the coordinator waits for it no more.
+    guarded(self, end.dispatch, [&] {
+      if (!replies) {
+        forget(self, end.dispatch);
+        return state.untold.push_back(WriteRefused{end.dispatch, replies.error()});
+      }
+      if (end.progress && (*replies)[reported_at].status == WriteStatus::written)
+        tell_progress(self, *end.dispatch, *end.progress);
+      const WriteReply& reply = (*replies)[written_at];
+      on_written(self, end, reply);
+      if (reply.status != WriteStatus::refused) durable.emplace_back(&end, &reply);
+    });
+  }
+  flush(self);
+  for (const auto& [end, reply] : durable)
+    guarded(self, end->dispatch, [&, reply = reply, &call = end->dispatch->call] {
+      point(reply->stored->kind == RecordKind::output ? "step.after_completion"
+                                                      : "step.after_failure",
+            call.run, call.step, call.attempt);
+    });
+}
+
+void on_thread_news(Self self, const ThreadNews& news) {
+  if (const auto* const late = std::get_if<LateAnswer>(&news))
+    guarded(self, late->dispatch, [&] { write_late(self, *late); });
+  else if (const auto* const lost = std::get_if<LostAnswer>(&news))
+    lose(self, lost->dispatch, lost->why);
+  else
+    watch_store(self);
 }
 
 void flush(Self self) {
   StepRunnerState& state = self->state;
   post_jobs(self);
-  if (mutant("complete_before_write"))
-    later(self, std::chrono::milliseconds(1), [self] { write_ended(self); });
-  else
-    write_ended(self);
   if (state.untold.empty()) return;
-  self->send(
+  // Before thousands of starts, which may be in its mail: what has begun comes to its end first.
+  self->send<caf::message_priority::high>(
       state.config.coordinator,
       StepEndsPtr(std::make_shared<const std::vector<StepEnd>>(std::exchange(state.untold, {}))));
 }
@@ -239,10 +214,7 @@ void flush(Self self) {
 void lose(Self self, const DispatchPtr& dispatch, const std::string& why) {
   StepRunnerState& state = self->state;
   state.config.reporter->log(LogLevel::error, "bug: the pawl.step_runner threw: " + why);
-  if (const auto found = state.attempts.find(dispatch.get()); found != state.attempts.end()) {
-    stop_waiting(self, found->second);
-    state.attempts.erase(found);
-  }
+  forget(self, dispatch);
   state.untold.push_back(AttemptLost{dispatch});
 }
 

@@ -1,4 +1,4 @@
-/// How the step runner ends attempts: their records are written, and only then are they completed.
+/// How the step runner ends attempts: their records are written, and only then do they complete.
 #pragma once
 
 #include "actors/step_runner.hpp"
@@ -10,22 +10,24 @@
 
 namespace pawl {
 
-/// The attempt has ended: its record is written with the next `flush`, and again until the outcome
-/// is known; then it completes.
-void write_record(StepRunnerSelf self, StepRunnerState::Attempt& attempt,
-                  std::shared_ptr<Record> record);
+/// The attempt has ended, which the caller has claimed: its record is written, and again until the
+/// outcome is known; then it completes.
+void end_attempt(StepRunnerSelf self, StepRunnerState::Attempt& attempt,
+                 std::shared_ptr<Record> record);
+
+/// A step's actor has come to this, in time or not.
+void on_result(StepRunnerSelf self, const DispatchPtr& dispatch, std::shared_ptr<Record> record);
+
+/// The store tells what became of ends.
+void on_ends_written(StepRunnerSelf self, const Message<EndsWritten>& written);
+
+void on_thread_news(StepRunnerSelf self, const ThreadNews& news);
 
 /// Forgets what the attempt waits for, but its end.
 void stop_waiting(StepRunnerSelf self, StepRunnerState::Attempt& attempt);
 
-/// Takes the answers that step threads have left.
-void take_answers(StepRunnerSelf self);
-
-/// An attempt has answered, in time or not.
-void on_answer(StepRunnerSelf self, const AnswerBox::Answer& answer);
-
-/// Posts the jobs that are to be performed, writes what has ended, and tells the coordinator what
-/// is to be told: each together.
+/// Posts the jobs that are to be performed, and tells the coordinator what is to be told: each
+/// together.
 void flush(StepRunnerSelf self);
 
 /// Nothing more can be said of the attempt: a bug, or memory that ran out.

@@ -21,27 +21,26 @@ using Attempt = StepRunnerState::Attempt;
 /// The attempt, if it may still report.
 Attempt* reporting(StepRunnerSelf self, const std::weak_ptr<Dispatch>& dispatch) {
   const DispatchPtr alive = dispatch.lock();
+  if (!alive || alive->ended_us() != 0) return nullptr;
   const auto found = self->state.attempts.find(alive.get());
-  return found == self->state.attempts.end() || found->second.is_writing ? nullptr : &found->second;
-}
-
-std::shared_ptr<Progress> progress_of(const Dispatch& dispatch, std::string text) {
-  return std::make_shared<Progress>(
-      Progress{dispatch.call.step, dispatch.call.attempt, std::move(text)});
+  return found == self->state.attempts.end() ? nullptr : &found->second;
 }
 
 void write_progress(StepRunnerSelf self, Attempt& attempt);
 
-void on_progress_written(StepRunnerSelf self, Attempt& attempt, const Result<WriteReply>& result) {
+void on_progress_written(StepRunnerSelf self, Attempt& attempt,
+                         const std::shared_ptr<Progress>& progress,
+                         const Result<WriteReply>& result) {
   const Dispatch& dispatch = *attempt.dispatch;
-  const std::shared_ptr<Progress> progress = std::exchange(attempt.reporting.in_flight, nullptr);
+  attempt.reporting.is_writing = false;
+  const bool must_repeat = !result && is_passing(result.error().code);
+  if (!dispatch.reports->settle(!must_repeat)) return;  // its end tells
   if (result && result->status == WriteStatus::written) tell_progress(self, dispatch, *progress);
-  if (!result && is_passing(result.error().code)) {
+  if (must_repeat) {
     // Not the very same again, as with a record: there may be something newer by then.
     EngineEvent event = event_of(EventKind::write_failed, dispatch);
     event.message = "progress: " + result.error().text();
     self->state.config.reporter->event(event);
-    dispatch.reports->give_back(progress->body);
   }
   if (dispatch.reports->has_more()) write_progress(self, attempt);
 }
@@ -49,7 +48,7 @@ void on_progress_written(StepRunnerSelf self, Attempt& attempt, const Result<Wri
 /// Writes what the attempt has reported last, as soon as it may be written.
 void write_progress(StepRunnerSelf self, Attempt& attempt) {
   StepRunnerState::Reporting& reports = attempt.reporting;
-  if (reports.in_flight || reports.waits) return;
+  if (reports.is_writing || reports.waits) return;
   const DispatchPtr& dispatch = attempt.dispatch;
   const std::weak_ptr<Dispatch> weak = dispatch;
   const Alarm::TimePoint now = self->clock().now();
@@ -69,16 +68,17 @@ void write_progress(StepRunnerSelf self, Attempt& attempt) {
             ": what it reported as its progress is not kept: " + refusal->message);
   std::optional<std::string> text = dispatch->reports->take();
   if (!text) return;
-  reports.in_flight = progress_of(*dispatch, std::move(*text));
+  const auto progress = std::make_shared<Progress>(
+      Progress{dispatch->call.step, dispatch->call.attempt, std::move(*text)});
+  reports.is_writing = true;
   reports.next = now + std::chrono::milliseconds(Limits::progress_interval_ms);
-  if (mutant("progress_told_before_write")) tell_progress(self, *dispatch, *reports.in_flight);
-  self->request(
-          self->state.config.store, caf::infinite,
-          WritePtr(std::make_shared<const Write>(NoteProgress{dispatch->run, reports.in_flight})))
+  if (mutant("progress_told_before_write")) tell_progress(self, *dispatch, *progress);
+  self->request(self->state.config.store, caf::infinite,
+                WritePtr(std::make_shared<const Write>(NoteProgress{dispatch->run, progress})))
       .then(
-          [self, weak](const WriteAnswer& answer) {
+          [self, weak, progress](const WriteAnswer& answer) {
             if (Attempt* const still = reporting(self, weak))
-              on_progress_written(self, *still, *answer);
+              on_progress_written(self, *still, progress, *answer);
           },
           [](const caf::error&) {});  // the store is gone: so is everything else
 }
@@ -101,17 +101,6 @@ void hear_reports(StepRunnerSelf self, const DispatchPtr& dispatch) {
 
 void on_reported(StepRunnerSelf self, const Reported& reported) {
   if (Attempt* const attempt = reporting(self, reported.dispatch)) write_progress(self, *attempt);
-}
-
-std::shared_ptr<Progress> last_progress(Attempt& attempt) {
-  const std::shared_ptr<Progress> in_flight =
-      std::exchange(attempt.reporting, StepRunnerState::Reporting{}).in_flight;
-  const Dispatch& dispatch = *attempt.dispatch;
-  if (!dispatch.reports) return nullptr;
-  std::optional<std::string> latest = dispatch.reports->end();
-  // Not the one in flight: the store may be filling it in just now.
-  if (!latest && in_flight) latest = in_flight->body;
-  return latest ? progress_of(dispatch, std::move(*latest)) : nullptr;
 }
 
 void tell_progress(StepRunnerSelf self, const Dispatch& dispatch, const Progress& progress) {

@@ -13,10 +13,6 @@ void hear_reports(StepRunnerSelf self, const DispatchPtr& dispatch);
 
 void on_reported(StepRunnerSelf self, const Reported& reported);
 
-/// The attempt has ended: from now on it reports nothing. Gives what it reported last and is not
-/// known to be durable, which goes with its record, in one transaction; null if there is none.
-std::shared_ptr<Progress> last_progress(StepRunnerState::Attempt& attempt);
-
 /// Tells that what the attempt reported is durable.
 void tell_progress(StepRunnerSelf self, const Dispatch& dispatch, const Progress& progress);
 

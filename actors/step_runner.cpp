@@ -36,41 +36,44 @@ void perform_by_function(Self self, const Attempt& attempt, const StepBody::Func
   StepRunnerState& state = self->state;
   state.unposted_of.push_back(attempt.dispatch);
   state.unposted.push_back({[function, performing = state.performing, dispatch = attempt.dispatch] {
-                              auto record = std::make_shared<Record>(
-                                  perform(*function, *dispatch, performing->seams));
-                              performing->box->put({dispatch, std::move(record)});
+                              perform_and_leave(*performing, *function, dispatch);
                             },
                             attempt.dispatch->priority});
 }
 
 /// The step's actor has answered, or will not.
-void on_result(Self self, const DispatchPtr& dispatch, StepResult result) {
+void on_answer(Self self, const DispatchPtr& dispatch, StepResult result) {
   const StepCall& call = dispatch->call;
   point("step.after_body", call.run, call.step, call.attempt);
   Record record = conclude(facts_of(*dispatch, self->state.config.seams), std::move(result),
                            dispatch->cancellation->reason());
-  on_answer(self, {dispatch, std::make_shared<Record>(std::move(record))});
+  on_result(self, dispatch, std::make_shared<Record>(std::move(record)));
+}
+
+/// An attempt ends here that nobody else can end.
+void end_here(Self self, Attempt& attempt, Record record) {
+  if (attempt.dispatch->claim_end(self->state.config.seams.clock->steady_us()))
+    end_attempt(self, attempt, std::make_shared<Record>(std::move(record)));
 }
 
 void perform_by_actor(Self self, Attempt& attempt) {
   StepRunnerState& state = self->state;
   const DispatchPtr dispatch = attempt.dispatch;
   if (const Result<void> begun = begin_body(*dispatch, state.config.seams); !begun)
-    return write_record(self, attempt,
-                        std::make_shared<Record>(conclude_refused(
-                            facts_of(*dispatch, state.config.seams), begun.error())));
+    return end_here(self, attempt,
+                    conclude_refused(facts_of(*dispatch, state.config.seams), begun.error()));
   const StepCall& call = dispatch->call;
   if (std::optional<Record> withdrawn = claim_or_conclude(*dispatch))
-    return write_record(self, attempt, std::make_shared<Record>(std::move(*withdrawn)));
+    return end_here(self, attempt, std::move(*withdrawn));
   point("step.before_body", call.run, call.step, call.attempt);
   const StepActor actor = state.config.performers->actor(dispatch->type);
   if (!actor)
-    return on_result(self, dispatch, retry("the step's actor is gone: the engine closes"));
+    return on_answer(self, dispatch, retry("the step's actor is gone: the engine closes"));
   // CAF tells nobody of the promises that an actor takes to its grave.
   attempt.performer = actor.address();
   if (++state.performers[attempt.performer] == 1) self->monitor(actor);
   const auto end = [self, dispatch](StepResult result) {
-    guarded(self, dispatch, [&] { on_result(self, dispatch, std::move(result)); });
+    guarded(self, dispatch, [&] { on_answer(self, dispatch, std::move(result)); });
     flush(self);
   };
   self->request(actor, caf::infinite, StepCallPtr(dispatch, &call))
@@ -88,12 +91,11 @@ void on_performer_down(Self self, const caf::down_msg& down) {
   std::vector<DispatchPtr> left;
   for (const auto& [key, attempt] : state.attempts)
     if (attempt.performer == down.source) left.push_back(attempt.dispatch);
-  std::sort(left.begin(), left.end(),
-            [](const DispatchPtr& a, const DispatchPtr& b) { return a->number < b->number; });
+  std::sort(left.begin(), left.end(), by_number);
   for (const DispatchPtr& dispatch : left)
     guarded(self, dispatch, [&] {
       dispatch->performer_died = true;
-      on_result(self, dispatch,
+      on_answer(self, dispatch,
                 unclear("the step's actor died: " + self->system().render(down.reason)));
     });
   flush(self);
@@ -139,9 +141,8 @@ void begin(Self self, const DispatchPtr& dispatch) {
   Attempt& attempt = state.attempts[dispatch.get()];
   attempt.dispatch = dispatch;
   if (dispatch->refused)
-    return write_record(self, attempt,
-                        std::make_shared<Record>(conclude_refused(
-                            facts_of(*dispatch, state.config.seams), *dispatch->refused)));
+    return end_here(self, attempt,
+                    conclude_refused(facts_of(*dispatch, state.config.seams), *dispatch->refused));
   hear_reports(self, dispatch);
   if (const TimeLeft left = time_left(self, *dispatch); left.us != TimeLeft::for_ever)
     set_deadline(self, attempt, self->clock().now() + std::chrono::microseconds(left.us));
@@ -154,6 +155,7 @@ void begin(Self self, const DispatchPtr& dispatch) {
 void time_out(Self self, Attempt& attempt, bool is_silent) {
   const StepRunnerConfig& config = self->state.config;
   const Dispatch& dispatch = *attempt.dispatch;
+  if (!attempt.dispatch->claim_end(config.seams.clock->steady_us())) return;  // it has answered
   dispatch.cancellation->set(Cancellation::Reason::timed_out);
   if (config.performers->function(dispatch.type) != nullptr &&
       config.seams.executor->abandon(attempt.job) == Executor::Abandoned::exhausted) {
@@ -164,10 +166,9 @@ void time_out(Self self, Attempt& attempt, bool is_silent) {
     config.reporter->event(event);
   }
   const AttemptFacts facts = facts_of(dispatch, config.seams);
-  write_record(
-      self, attempt,
-      std::make_shared<Record>(is_silent ? conclude_silent(facts, dispatch.heartbeat_ms)
-                                         : conclude_timed_out(facts, dispatch.timeout_ms)));
+  end_attempt(self, attempt,
+              std::make_shared<Record>(is_silent ? conclude_silent(facts, dispatch.heartbeat_ms)
+                                                 : conclude_timed_out(facts, dispatch.timeout_ms)));
 }
 
 /// The time of the attempt may be over.
@@ -179,7 +180,6 @@ void on_deadline(Self self, Attempt& attempt, TimePoint now) {
 
 void on_alarm(Self self) {
   StepRunnerState& state = self->state;
-  take_answers(self);  // what has answered in time is not timed out, though nobody has looked yet
   const TimePoint now = self->clock().now();
   while (!state.deadlines.empty() && state.deadlines.begin()->first <= now) {
     Attempt& attempt = state.attempts.at(state.deadlines.begin()->second);
@@ -192,27 +192,31 @@ void on_alarm(Self self) {
   flush(self);
 }
 
-/// What threads that may outlive the runner need to tell it of answers.
-std::shared_ptr<const PerformingSeams> performing_seams(Self self) {
+/// What threads that may outlive the runner need of it.
+std::shared_ptr<Performing> performing_for(Self self) {
   const StepRunnerConfig& config = self->state.config;
-  EngineSeams seams = config.seams;
-  seams.executor = nullptr;
-  auto wake = [gate = config.gate, runner = caf::actor_cast<caf::weak_actor_ptr>(self)] {
+  auto performing = std::make_shared<Performing>();
+  performing->steps = config.performers->steps();
+  performing->seams = config.seams;
+  performing->seams.executor = nullptr;
+  performing->box = config.ends;
+  performing->tell = [gate = config.gate,
+                      runner = caf::actor_cast<caf::weak_actor_ptr>(self)](ThreadNews news) {
     gate->pass([&] {
       if (const auto alive = runner.lock())
         caf::anon_send(caf::actor_cast<StepRunnerActor>(alive),
-                       Message<Answered>(std::make_shared<Answered>()));
+                       Message<ThreadNews>(std::make_shared<ThreadNews>(std::move(news))));
     });
   };
-  return std::make_shared<const PerformingSeams>(PerformingSeams{
-      config.performers->steps(), seams, std::make_shared<AnswerBox>(std::move(wake))});
+  config.ends->set_runner(caf::actor_cast<caf::weak_actor_ptr>(self));
+  return performing;
 }
 
 }  // namespace
 
 StepRunnerActor::behavior_type step_runner(StepRunnerSelf self, StepRunnerConfig config) {
   self->state.config = std::move(config);
-  self->state.performing = performing_seams(self);
+  self->state.performing = performing_for(self);
   set_manners(self, self->state.config.reporter, StepRunnerState::name);
   self->monitor(self->state.config.coordinator);
   self->set_down_handler([self](caf::down_msg& down) { on_down(self, down); });
@@ -222,9 +226,9 @@ StepRunnerActor::behavior_type step_runner(StepRunnerSelf self, StepRunnerConfig
           guarded(self, dispatch, [&] { begin(self, dispatch); });
         flush(self);
       },
-      [self](const Message<Answered>&) {
-        // While a batch is with the store they may lie: whoever comes to them sends no message.
-        if (!self->state.is_writing) take_answers(self);
+      [self](const Message<EndsWritten>& written) { on_ends_written(self, written); },
+      [self](const Message<ThreadNews>& news) {
+        on_thread_news(self, *news);
         flush(self);
       },
       [self](const Message<Reported>& reported) {

@@ -2,12 +2,11 @@
 #pragma once
 
 #include "actors/alarm.hpp"
-#include "actors/answer_box.hpp"
 #include "actors/answer_gate.hpp"
-#include "actors/ends_turn.hpp"
+#include "actors/ends_box.hpp"
 #include "actors/messages.hpp"
+#include "actors/performing.hpp"
 #include "actors/reporter.hpp"
-#include "actors/stall_watch.hpp"
 #include "actors/step_performers.hpp"
 
 #include <caf/actor_addr.hpp>
@@ -30,14 +29,7 @@ struct StepRunnerConfig {
   std::shared_ptr<Reporter> reporter;
   std::shared_ptr<StepPerformers> performers;
   std::shared_ptr<AnswerGate> gate;
-  std::shared_ptr<EndsTurn> turn;
-};
-
-/// What a job on a step thread needs of the runner, whom it may outlive.
-struct PerformingSeams {
-  std::shared_ptr<const Steps> steps;
-  EngineSeams seams;  // without the executor: a job must not own the threads that it runs on
-  std::shared_ptr<AnswerBox> box;
+  std::shared_ptr<EndsBox> ends;
 };
 
 /// One for all attempts, however many are under way: what comes to it together goes to the store
@@ -54,8 +46,9 @@ struct PerformingSeams {
 /// 5. Of an attempt's progress at most one write is not answered, and between the beginnings of two
 ///    lies `Limits::progress_interval_ms`. The last report is written with the attempt's end at the
 ///    latest, never after it.
-/// 6. One batch of records is with the store at a time; what ends meanwhile waits for its answer,
-///    and is in the commit after that (EndsTurn).
+/// 6. An attempt ends once, by whoever claims that first: the thread that has its answer, or this
+///    actor, when its time is over. Its end waits for the commit that is under way and for its own
+///    (EndsBox).
 /// 7. What goes wrong in here over one attempt costs that one only: the coordinator hears that it
 ///    is lost.
 /// 8. Each handler ends in `flush`.
@@ -63,43 +56,34 @@ struct StepRunnerState {
   using TimePoint = Alarm::TimePoint;
   using Deadlines = std::multimap<TimePoint, const Dispatch*>;
 
-  /// What an attempt reported, and what of it is being written.
+  /// How what an attempt reports is written.
   struct Reporting {
-    std::shared_ptr<Progress> in_flight;  // null when the last write is answered
-    TimePoint next{};                     // no write earlier
-    bool waits = false;                   // for that time
+    bool is_writing = false;  // a report of it
+    TimePoint next{};         // no write earlier
+    bool waits = false;       // for that time
   };
 
   /// One that is performed, or whose end is being written.
   struct Attempt {
     DispatchPtr dispatch;
-    bool is_writing = false;
+    bool is_stalled = false;    // that its end waits for long was told
     Executor::JobId job = 0;    // when a function performs
     caf::actor_addr performer;  // when an actor performs: that one, monitored
     Reporting reporting;
     std::optional<Deadlines::iterator> deadline;
   };
 
-  /// One that has ended, and must become durable.
-  struct Ended {
-    DispatchPtr dispatch;
-    std::shared_ptr<Record> record;
-    std::shared_ptr<Progress> progress;  // goes with it; null if there is none
-  };
-
   StepRunnerConfig config;
-  std::shared_ptr<const PerformingSeams> performing;
-  std::vector<AnswerBox::Answer> answers;  // the room of the last ones
+  std::shared_ptr<Performing> performing;
   std::unordered_map<const Dispatch*, Attempt> attempts;
   std::map<caf::actor_addr, std::size_t> performers;  // monitored, and how many each performs
   Deadlines deadlines;
   Alarm alarm;
   std::vector<Executor::Posting> unposted;  // jobs, and the attempts that they perform
   std::vector<DispatchPtr> unposted_of;
-  std::vector<Ended> unwritten;
-  bool is_writing = false;  // a batch is with the store
   std::vector<StepEnd> untold;
-  StallWatch stalls;
+  int tries = 0;  // to write, which have failed one after the other
+  Alarm stall_alarm;
 
   static inline const char* name = "pawl.step_runner";
 };

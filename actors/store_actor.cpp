@@ -6,10 +6,12 @@
 #include "store/batch_points.hpp"
 #include "store/record_slot.hpp"
 
+#include <caf/actor_cast.hpp>
+#include <caf/message_priority.hpp>
+#include <caf/send.hpp>
 #include <caf/typed_actor_view.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 namespace pawl {
@@ -20,10 +22,8 @@ namespace {
 /// bounded.
 constexpr std::size_t batch_max = 4096;
 
-/// So long others wait for the step runner to end its turn: it may have died, or be kept.
-constexpr std::chrono::milliseconds turn_max(10);
-
 using StoreSelf = StoreActor::stateful_pointer<StoreActorState>;
+using Ends = std::vector<EndsBox::End>;
 
 /// Calls `look` with each write of the batch.
 template <class Look>
@@ -77,6 +77,29 @@ void answer_all_as_written(const std::vector<StoreActorState::Waiting>& batch) {
   }
 }
 
+/// What is to be written of ends.
+std::vector<Write> writes_of(const Ends& ends) {
+  std::vector<Write> writes;
+  writes.reserve(ends.size());
+  for (const EndsBox::End& end : ends) {
+    const RunKey run = end.dispatch->run;
+    // Not the report itself, which others read meanwhile: the store fills its copy in.
+    if (end.progress)
+      writes.push_back(NoteProgress{run, std::make_shared<Progress>(*end.progress)});
+    writes.push_back(AppendRecord{run, end.record});
+  }
+  return writes;
+}
+
+/// Seeded bug: the same of ends.
+std::vector<WriteReply> ends_as_written(const std::vector<Write>& of_ends) {
+  std::vector<WriteReply> replies;
+  for (const Write& write : of_ends)
+    replies.push_back(std::holds_alternative<AppendRecord>(write) ? as_written(write)
+                                                                  : WriteReply{});
+  return replies;
+}
+
 std::vector<WriteReply> take_some(std::vector<WriteReply>::iterator& next, std::size_t count) {
   std::vector<WriteReply> some;
   some.reserve(count);
@@ -88,32 +111,24 @@ std::vector<WriteReply> take_some(std::vector<WriteReply>::iterator& next, std::
 /// batch.
 void ask_for_commit(StoreSelf self) {
   if (std::exchange(self->state.commit_asked, true)) return;
-  after_waiting_mail(self, [self, asked = ++self->state.last_asked] {
-    if (self->state.commit_asked && self->state.last_asked == asked) self->state.commit();
+  after_waiting_mail(self, [self] {
+    if (self->state.commit_asked) self->state.commit();
   });
 }
 
 /// Takes what is to be written.
 void take(StoreSelf self, StoreActorState::Waiting one) {
   StoreActorState& state = self->state;
-  if (one.is_of_ends) state.config.turn->end();
   state.writes_waiting += one.write ? 1 : one.group->size();
   state.waiting.push_back(std::move(one));
   state.config.counters->writes_waiting = static_cast<std::int64_t>(state.writes_waiting);
-  if (state.writes_waiting >= batch_max) return state.commit();
-  if (state.commit_asked) return;
-  const EndsTurn::Hold hold = state.config.turn->hold_others();
-  if (hold == EndsTurn::Hold::none) return ask_for_commit(self);
-  if (hold == EndsTurn::Hold::begins)
-    later(self, turn_max, [self, hold_of_now = ++state.last_hold] {
-      if (self->state.last_hold != hold_of_now || self->state.waiting.empty()) return;
-      self->state.config.turn->end();
-      ask_for_commit(self);
-    });
+  if (state.writes_waiting >= batch_max)
+    state.commit();
+  else
+    ask_for_commit(self);
 }
 
-caf::result<WriteGroupAnswer> take_group(StoreSelf self, const WriteGroupPtr& group,
-                                         bool is_of_ends) {
+caf::result<WriteGroupAnswer> take_group(StoreSelf self, const WriteGroupPtr& group) {
   auto promise = self->make_response_promise<WriteGroupAnswer>();
   if (mutant("exists_before_commit") && wait_already(self->state, *group)) {
     std::vector<WriteReply> replies;
@@ -124,7 +139,7 @@ caf::result<WriteGroupAnswer> take_group(StoreSelf self, const WriteGroupPtr& gr
     promise.deliver(std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
     return promise;
   }
-  take(self, {nullptr, {}, group, promise, is_of_ends});
+  take(self, {nullptr, {}, group, promise});
   return promise;
 }
 
@@ -132,26 +147,51 @@ caf::result<WriteGroupAnswer> take_group(StoreSelf self, const WriteGroupPtr& gr
 
 void StoreActorState::commit() {
   commit_asked = false;
-  if (waiting.empty()) return;
+  Ends ends = config.ends->take();
+  if (waiting.empty() && ends.empty()) return;
   const std::vector<Waiting> batch = std::exchange(waiting, {});
+  const std::vector<Write> of_ends = writes_of(ends);
   std::vector<const Write*> writes;
-  writes.reserve(std::exchange(writes_waiting, 0));
+  writes.reserve(of_ends.size() + std::exchange(writes_waiting, 0));
+  for (const Write& write : of_ends) writes.push_back(&write);
   for_each_write(batch, [&](const Write& write) { writes.push_back(&write); });
 
   if (mutant("answer_before_commit")) answer_all_as_written(batch);
+  if (mutant("complete_before_write")) tell_ends(ends, ends_as_written(of_ends));
   Result<std::vector<WriteReply>> replies = write(writes);
   config.counters->writes_waiting = 0;
-  if (mutant("commit_error_answered_as_written") && !replies) answer_all_as_written(batch);
-  // After an error they are repeated later.
-  if (replies &&
-      std::any_of(batch.begin(), batch.end(), [](const Waiting& one) { return one.is_of_ends; }))
-    config.turn->give();
-  if (batch.size() == 1 && batch.front().group) {  // as a rule: then nothing is taken apart
+  if (mutant("commit_error_answered_as_written") && !replies) {
+    answer_all_as_written(batch);
+    tell_ends(std::exchange(ends, {}), ends_as_written(of_ends));
+  }
+  tell_ends_and_answer(std::move(ends), of_ends.size(), batch, std::move(replies));
+  batch_point("store.after_reply", writes);
+}
+
+void StoreActorState::tell_ends(Ends ends, Result<std::vector<WriteReply>> replies) {
+  // If it died, nobody waits: its attempts are lost to it, and what was written is found.
+  if (const caf::strong_actor_ptr runner = config.ends->runner())
+    self->send<caf::message_priority::high>(caf::actor_cast<StepRunnerActor>(runner),
+                                            Message<EndsWritten>(std::make_shared<EndsWritten>(
+                                                EndsWritten{std::move(ends), std::move(replies)})));
+}
+
+/// The ends first: new attempts follow from them.
+void StoreActorState::tell_ends_and_answer(Ends ends, std::size_t of_ends,
+                                           const std::vector<Waiting>& batch,
+                                           Result<std::vector<WriteReply>> replies) {
+  if (batch.empty()) return tell_ends(std::move(ends), std::move(replies));
+  if (ends.empty() && batch.size() == 1 && batch.front().group) {  // then nothing is taken apart
     GroupPromise promise = batch.front().group_promise;
     promise.deliver(std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
-    return batch_point("store.after_reply", writes);
+    return;
   }
   auto next = replies ? replies->begin() : std::vector<WriteReply>::iterator();
+  const auto next_ones = [&](std::size_t count) {
+    return replies ? Result<std::vector<WriteReply>>(take_some(next, count))
+                   : Result<std::vector<WriteReply>>(replies.error());
+  };
+  if (!ends.empty()) tell_ends(std::move(ends), next_ones(of_ends));
   for (const Waiting& one : batch) {
     if (one.write) {
       Promise promise = one.promise;
@@ -159,12 +199,10 @@ void StoreActorState::commit() {
           replies ? Result<WriteReply>(std::move(*next++)) : Result<WriteReply>(replies.error())));
     } else {
       GroupPromise promise = one.group_promise;
-      promise.deliver(std::make_shared<const Result<std::vector<WriteReply>>>(
-          replies ? Result<std::vector<WriteReply>>(take_some(next, one.group->size()))
-                  : Result<std::vector<WriteReply>>(replies.error())));
+      promise.deliver(
+          std::make_shared<const Result<std::vector<WriteReply>>>(next_ones(one.group->size())));
     }
   }
-  batch_point("store.after_reply", writes);
 }
 
 void StoreActorState::commit_before_reading() {
@@ -223,13 +261,8 @@ StoreActor::behavior_type store_actor(StoreSelf self, StoreActorConfig config) {
         take(self, {write, promise, nullptr, {}});
         return promise;
       },
-      [self](const WriteGroupPtr& group) { return take_group(self, group, false); },
-      [self](const Message<EndsGroup>& ends) {
-        return take_group(self, WriteGroupPtr(ends, &ends->writes), true);
-      },
-      [self](const Message<NoEnds>&) {
-        if (!self->state.waiting.empty()) ask_for_commit(self);
-      },
+      [self](const WriteGroupPtr& group) { return take_group(self, group); },
+      [self](const Message<EndsWait>&) { ask_for_commit(self); },
       [self](const Message<RecoverRequest>& request) -> LoadAnswer {
         self->state.commit_before_reading();
         auto loaded = std::make_shared<std::vector<Result<std::optional<StoredRun>>>>();
@@ -241,7 +274,7 @@ StoreActor::behavior_type store_actor(StoreSelf self, StoreActorConfig config) {
       [self](const Message<DueQuery>& query) -> DueAnswer {
         self->state.commit_before_reading();
         Store& store = *self->state.config.store;
-        Result<std::vector<RunRow>> rows = store.due(query->now_ms, query->limit);
+        Result<std::vector<RunRow>> rows = store.due(query->now_ms, query->limit, query->after);
         if (!rows) return std::make_shared<const Result<DueRuns>>(rows.error());
         Result<std::optional<std::int64_t>> next = store.next_due_ms(query->now_ms);
         if (!next) return std::make_shared<const Result<DueRuns>>(next.error());
@@ -253,6 +286,16 @@ StoreActor::behavior_type store_actor(StoreSelf self, StoreActorConfig config) {
       },
       [](const Later& work) { (*work)(); },
   };
+}
+
+void wake_for_ends(EndsBox& ends, const StoreActor& store, std::shared_ptr<AnswerGate> gate) {
+  ends.on_first([gate = std::move(gate), weak = caf::actor_cast<caf::weak_actor_ptr>(store)] {
+    gate->pass([&] {
+      if (const auto alive = weak.lock())
+        caf::anon_send(caf::actor_cast<StoreActor>(alive),
+                       Message<EndsWait>(std::make_shared<EndsWait>()));
+    });
+  });
 }
 
 }  // namespace pawl

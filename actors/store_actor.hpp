@@ -1,8 +1,9 @@
 /// The store actor: owns the store, and makes one transaction of all writes that wait.
 #pragma once
 
+#include "actors/answer_gate.hpp"
 #include "actors/counters.hpp"
-#include "actors/ends_turn.hpp"
+#include "actors/ends_box.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
 #include "runtime/log_watch.hpp"
@@ -25,14 +26,13 @@ struct StoreActorConfig {
   std::shared_ptr<Reporter> reporter;
   std::shared_ptr<Counters> counters;
   LogWatch log_watch{0};
-  std::shared_ptr<EndsTurn> turn = std::make_shared<EndsTurn>();  ///< of the step runner
+  std::shared_ptr<EndsBox> ends = std::make_shared<EndsBox>();  ///< who leaves some wakes the actor
 };
 
 /// Invariants:
 /// 1. No write is answered before the transaction that holds it has returned from the store.
 /// 2. A read runs when everything that was sent before it is committed.
-/// 3. No commit is begun for others while it is the step runner's turn, unless somebody reads, a
-///    batch is full, or the turn takes too long.
+/// 3. A commit takes along all ends that were in the box when it began.
 struct StoreActorState {
   using Promise = caf::typed_response_promise<WriteAnswer>;
   using GroupPromise = caf::typed_response_promise<WriteGroupAnswer>;
@@ -43,17 +43,17 @@ struct StoreActorState {
     Promise promise;
     WriteGroupPtr group;
     GroupPromise group_promise;
-    bool is_of_ends = false;  // whose sender has a turn after its answer
   };
 
+  explicit StoreActorState(StoreActor::stateful_pointer<StoreActorState> actor) : self(actor) {}
+
+  StoreActor::stateful_pointer<StoreActorState> self;
   StoreActorConfig config;
   std::vector<Waiting> waiting;
   std::size_t writes_waiting = 0;  // in all of these
   bool commit_asked = false;       // a commit waits behind the mail
-  std::uint64_t last_asked = 0;    // which: one that was asked for before is no more wanted
-  std::uint64_t last_hold = 0;     // how often others were held back for the step runner's turn
 
-  /// Writes what waits, and answers it.
+  /// Writes what waits, and what lies in the box, and answers it.
   void commit();
 
   /// The same before something is read, which may take long: whom it answers need not wait for
@@ -63,6 +63,14 @@ struct StoreActorState {
   /// Writes one transaction.
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& writes);
 
+  /// Tells the step runner what became of ends.
+  void tell_ends(std::vector<EndsBox::End> ends, Result<std::vector<WriteReply>> replies);
+
+  /// Tells of the first `of_ends` replies, and answers the others.
+  void tell_ends_and_answer(std::vector<EndsBox::End> ends, std::size_t of_ends,
+                            const std::vector<Waiting>& batch,
+                            Result<std::vector<WriteReply>> replies);
+
   /// Looks how the store's log stands, and tells of it if it grows.
   void look_at_log();
 
@@ -71,5 +79,8 @@ struct StoreActorState {
 
 StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorState> self,
                                       StoreActorConfig config);
+
+/// Lets whoever leaves ends in `ends` wake the store's actor, as long as `gate` is open.
+void wake_for_ends(EndsBox& ends, const StoreActor& store, std::shared_ptr<AnswerGate> gate);
 
 }  // namespace pawl

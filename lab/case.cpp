@@ -170,7 +170,7 @@ std::vector<MishapKind> mishaps_at(std::string_view point) {
   if (std::find(points.begin(), points.end(), point) == points.end()) return {};
   // A function's body is not an actor's: nobody can be killed or stalled there.
   if (point == "step.before_body") return {MishapKind::fail};
-  if (point == "step.after_body") return {};
+  if (point == "step.after_body" || point == "step.before_write") return {};
   std::vector<MishapKind> kinds{MishapKind::stall};
   if (point.substr(0, 5) == "step.") kinds.push_back(MishapKind::kill);
   if (point == "store.before_begin" || point == "store.before_commit")

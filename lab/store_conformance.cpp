@@ -81,7 +81,8 @@ void check_end(Bench& bench) {
   bench.demand_status(after, WriteStatus::refused, "an output after the end");
   bench.demand_status(bench.put(append(run, receipt("a", 1, AttemptEnd::late))),
                       WriteStatus::written, "a late receipt after the end");
-  bench.demand(bench.store().due(1'000'000, 10).value().empty(), "an ended run is found as due");
+  bench.demand(bench.store().due(1'000'000, 10, {}).value().empty(),
+               "an ended run is found as due");
   bench.demand(bench.store().count_unfinished().value() == 0,
                "an ended run is counted as unfinished");
 }
@@ -90,14 +91,16 @@ void check_due(Bench& bench) {
   const RunKey first = bench.put(start("r1")).run;
   bench.put(start("r2"));
   bench.put(ParkRun{first, RunState::waiting, 5000});
-  const auto due = bench.store().due(4999, 10).value();
+  const auto due = bench.store().due(4999, 10, {}).value();
   bench.demand(due.size() == 1 && due.front().run == "r2", "a run is found before it is due");
-  bench.demand(bench.store().due(5000, 10).value().size() == 2,
+  bench.demand(bench.store().due(5000, 10, {}).value().size() == 2,
                "a run is not found when it is due");
+  bench.demand(bench.store().due(5000, 10, {0, due.front().key}).value().size() == 1,
+               "a run is found that stands before the place that was asked for");
   bench.demand(bench.store().next_due_ms(4999).value() == std::optional<std::int64_t>(5000),
                "the next due time is wrong");
   bench.put(append(first, output("a", 1, "1")));
-  bench.demand(bench.store().due(4999, 10).value().size() == 2,
+  bench.demand(bench.store().due(4999, 10, {}).value().size() == 2,
                "a run that waited is not found after the next record about it");
 }
 

@@ -36,8 +36,9 @@ class ForwardingStore : public Store {
     return store_->list(filter);
   }
 
-  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) override {
-    return store_->due(now_ms, limit);
+  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit,
+                                  const DuePlace& after) override {
+    return store_->due(now_ms, limit, after);
   }
 
   Result<std::optional<std::int64_t>> next_due_ms(std::int64_t now_ms) override {

@@ -82,10 +82,12 @@ class MemoryStore final : public Store {
     return rows;
   }
 
-  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) override {
+  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit,
+                                  const DuePlace& after) override {
     std::vector<RunRow> rows;
     for (const auto& [key, model] : runs_)
-      if (!is_ended(model.stored.row.state) && model.stored.row.due_ms <= now_ms)
+      if (!is_ended(model.stored.row.state) && model.stored.row.due_ms <= now_ms &&
+          std::pair(model.stored.row.due_ms, key) > std::pair(after.due_ms, after.run))
         rows.push_back(model.stored.row);
     std::sort(rows.begin(), rows.end(), [](const RunRow& a, const RunRow& b) {
       return std::pair(a.due_ms, a.key) < std::pair(b.due_ms, b.key);

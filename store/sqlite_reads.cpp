@@ -54,7 +54,8 @@ constexpr const char* select_list =
 constexpr const char* select_due =
     "SELECT " PAWL_RUN_HEAD
     " FROM runs r INDEXED BY runs_due LEFT JOIN flows f ON f.flow = r.flow "
-    "WHERE r.state < 7 AND r.due_ms <= ? ORDER BY r.due_ms, r.run LIMIT ?";
+    "WHERE r.state < 7 AND r.due_ms <= ? AND (r.due_ms, r.run) > (?, ?) "
+    "ORDER BY r.due_ms, r.run LIMIT ?";
 constexpr const char* select_next_due =
     "SELECT due_ms FROM runs INDEXED BY runs_due WHERE state < 7 AND due_ms > ? ORDER BY due_ms "
     "LIMIT 1";
@@ -296,10 +297,12 @@ Result<std::vector<RunRow>> read_list(SqliteConnection& connection, const RunFil
 }
 
 Result<std::vector<RunRow>> read_due(SqliteConnection& connection, std::int64_t now_ms,
-                                     std::size_t limit) {
+                                     std::size_t limit, const DuePlace& after) {
   StatementUse rows(connection.statement(select_due));
   rows->bind(1, now_ms);
-  rows->bind(2, static_cast<std::int64_t>(limit));
+  rows->bind(2, after.due_ms);
+  rows->bind(3, after.run);
+  rows->bind(4, static_cast<std::int64_t>(limit));
   std::vector<RunRow> runs;
   while (rows->executeStep()) runs.push_back(head_from(connection, *rows).row);
   return runs;

@@ -38,7 +38,7 @@ void read_each_run(SqliteConnection& connection,
                    const std::function<void(const std::string&, Result<StoredRun>)>& visit);
 Result<std::vector<RunRow>> read_list(SqliteConnection& connection, const RunFilter& filter);
 Result<std::vector<RunRow>> read_due(SqliteConnection& connection, std::int64_t now_ms,
-                                     std::size_t limit);
+                                     std::size_t limit, const DuePlace& after);
 Result<std::optional<std::int64_t>> read_next_due_ms(SqliteConnection& connection,
                                                      std::int64_t now_ms);
 Result<std::int64_t> read_count_unfinished(SqliteConnection& connection);

@@ -96,8 +96,9 @@ class SqliteStore final : public Store {
     return read([&] { return read_list(*connection_, filter); });
   }
 
-  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) override {
-    return read([&] { return read_due(*connection_, now_ms, limit); });
+  Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit,
+                                  const DuePlace& after) override {
+    return read([&] { return read_due(*connection_, now_ms, limit, after); });
   }
 
   Result<std::optional<std::int64_t>> next_due_ms(std::int64_t now_ms) override {

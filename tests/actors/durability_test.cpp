@@ -9,6 +9,7 @@
 #include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
 
+#include <atomic>
 #include <map>
 
 using namespace pawl;
@@ -266,8 +267,8 @@ TEST_CASE("durability: a store actor that dies is an error that everybody sees",
 
 namespace {
 
-thread_local std::string throw_at;
-thread_local int throws_left = 0;
+std::string throw_at;
+std::atomic<int> throws_left{0};
 
 void throw_at_point(const PointHit& hit) {
   if (hit.point == throw_at && throws_left-- > 0) throw std::runtime_error("a bug");

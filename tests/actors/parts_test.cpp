@@ -1,7 +1,6 @@
 // The small parts that the actors are made of.
 #include <pawl/control.hpp>
 
-#include "actors/answer_box.hpp"
 #include "actors/callback_thread.hpp"
 #include "actors/control_socket.hpp"
 #include "actors/counters.hpp"
@@ -124,26 +123,6 @@ TEST_CASE("parts: threads that sleep are all called when there is work for all o
     meeting->all.get_future().wait();
   }
   pool.close();
-}
-
-TEST_CASE("parts: an answer box sends one message for all answers that nobody has taken",
-          "[actors]") {
-  std::atomic<int> woken{0};
-  AnswerBox box([&] { ++woken; });
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&] {
-      for (int n = 0; n < 100; ++n) box.put({std::make_shared<Dispatch>(), nullptr});
-    });
-  for (std::thread& thread : threads) thread.join();
-  CHECK(woken == 1);
-  std::vector<AnswerBox::Answer> answers;
-  box.take(answers);
-  CHECK(answers.size() == 400);
-  box.take(answers);
-  CHECK(answers.empty());
-  box.put({std::make_shared<Dispatch>(), nullptr});
-  CHECK(woken == 2);
 }
 
 TEST_CASE("parts: a job that hangs is made up for, up to twice the threads", "[actors]") {

@@ -87,7 +87,7 @@ PRUNE_TEST("a run that is unfinished stays, however old, parked or blocked") {
   put_ended(*world.store, "r1", 9000);
   CHECK(put(*world.store, PruneRuns{}, 9000).pruned == 1);
   CHECK(ids(*world.store) == "blocked waiting running ");
-  CHECK(world.store->due(9000, 10).value().size() == 3);
+  CHECK(world.store->due(9000, 10, {}).value().size() == 3);
 }
 
 PRUNE_TEST("a transaction removes no further run once it has removed many records") {

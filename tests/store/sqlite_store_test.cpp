@@ -313,7 +313,7 @@ TEST_CASE("sqlite: a reader sees what is durable while the owner works, and hind
   put(*store, append(key, output_record("a", 1, 1)));
   CHECK(reader->load("r1").value()->records.size() == 2);
   CHECK(reader->list({}).value().size() == 1);
-  CHECK(reader->due(99'000, 10).value().size() == 1);
+  CHECK(reader->due(99'000, 10, {}).value().size() == 1);
   CHECK(reader->count_unfinished().value() == 1);
   CHECK_FALSE(reader->next_due_ms(0).value().has_value());
 }

@@ -333,15 +333,15 @@ STORE_TEST("an answer that came too late makes its run due, if it kept its outpu
   put(*world.store, append(ended, ended_record()));
   Record without = receipt_record("a", 1, AttemptEnd::late);
   put(*world.store, append(parked, without));
-  CHECK(world.store->due(1000, 10).value().empty());
+  CHECK(world.store->due(1000, 10, {}).value().empty());
   for (const RunKey run : {parked, ended}) {
     Record late = output_record("a", 2, 1);
     late.kind = RecordKind::receipt;
     late.end = AttemptEnd::late;
     CHECK(put(*world.store, append(run, late)).status == WriteStatus::written);
   }
-  REQUIRE(world.store->due(1000, 10).value().size() == 1);
-  CHECK(world.store->due(1000, 10).value()[0].run == "parked");
+  REQUIRE(world.store->due(1000, 10, {}).value().size() == 1);
+  CHECK(world.store->due(1000, 10, {}).value()[0].run == "parked");
   CHECK(world.store->load("ended").value()->row.state == RunState::succeeded);
 }
 
@@ -354,15 +354,20 @@ STORE_TEST("runs are found when they are due, and ended ones never") {
   put(*world.store, ParkRun{soon, RunState::waiting, 2000});
   put(*world.store, ParkRun{later, RunState::waiting, 9000});
   put(*world.store, append(ended, ended_record()));
-  const auto due = [&](std::int64_t now_ms, std::size_t limit) {
+  const auto due = [&](std::int64_t now_ms, std::size_t limit, const DuePlace& after) {
     std::string text;
-    for (const RunRow& row : world.store->due(now_ms, limit).value()) text += row.run + " ";
+    for (const RunRow& row : world.store->due(now_ms, limit, after).value()) text += row.run + " ";
     return text;
   };
-  CHECK(due(1000, 10) == "now ");
-  CHECK(due(2000, 10) == "now soon ");
-  CHECK(due(99'000, 10) == "now soon later ");
-  CHECK(due(99'000, 2) == "now soon ");
+  CHECK(due(1000, 10, {}) == "now ");
+  CHECK(due(2000, 10, {}) == "now soon ");
+  CHECK(due(99'000, 10, {}) == "now soon later ");
+  CHECK(due(99'000, 2, {}) == "now soon ");
+  CHECK(due(99'000, 10, {0, now}) == "soon later ");
+  CHECK(due(99'000, 10, {2000, soon - 1}) == "soon later ");
+  CHECK(due(99'000, 10, {2000, soon}) == "later ");
+  CHECK(due(99'000, 1, {0, later}) == "soon ");
+  CHECK(due(2000, 10, {2000, later}).empty());
   CHECK(world.store->next_due_ms(0).value() == 2000);
   CHECK(world.store->next_due_ms(2000).value() == 9000);
   CHECK_FALSE(world.store->next_due_ms(9000).value().has_value());
@@ -374,7 +379,7 @@ STORE_TEST("runs are found when they are due, and ended ones never") {
   Record signal = signal_record({"go", 1, "s1"}).value();
   put(*world.store, append(later, signal));
   CHECK(world.store->load(later).value()->row.state == RunState::running);
-  CHECK(due(1000, 10) == "now later ");
+  CHECK(due(1000, 10, {}) == "now later ");
 }
 
 STORE_TEST("what was answered is there for the next owner, whose epoch is higher") {

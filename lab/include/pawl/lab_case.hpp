@@ -23,7 +23,7 @@ enum class FaultKind { io, full, nomem, busy, short_read };
 
 /// What goes wrong at a named point, besides a crash.
 enum class MishapKind {
-  kill,    ///< the step runner that is there dies; of `step.before_write` and those after it
+  kill,    ///< the step runner that is there dies; of `step.after_write` and those after it
   stall,   ///< the actor that is there gets nothing done for a while, until timers have gone off
   fail,    ///< of `step.before_body`: the attempt fails; of `store.before_begin` and
            ///< `store.before_commit`: the disk's next operation

@@ -169,6 +169,12 @@ struct RunFilter {
   std::size_t limit = 1000;
 };
 
+/// A place in the order of unfinished runs: that of a run, or before all others.
+struct DuePlace {
+  std::int64_t due_ms = std::numeric_limits<std::int64_t>::min();
+  RunKey run = 0;
+};
+
 /// What readers of a store see. Only what is durable.
 ///
 /// Errors: Errc::io, Errc::busy, Errc::corrupt.
@@ -184,8 +190,9 @@ class StoreView {
   virtual Result<std::vector<RunRow>> list(const RunFilter& filter) = 0;
 
   /// Unfinished runs that are due at `now_ms`, the earliest due first, then by key; at most
-  /// `limit`.
-  virtual Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit) = 0;
+  /// `limit`, and only those after the place given.
+  virtual Result<std::vector<RunRow>> due(std::int64_t now_ms, std::size_t limit,
+                                          const DuePlace& after) = 0;
 
   /// The earliest due time after `now_ms` of an unfinished run; nothing if there is none.
   virtual Result<std::optional<std::int64_t>> next_due_ms(std::int64_t now_ms) = 0;
