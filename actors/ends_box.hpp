@@ -31,17 +31,18 @@ class EndsBox {
     std::shared_ptr<Progress> progress;  ///< goes with it; null if there is none
   };
 
-  /// Given: `wake`, called by the thread that leaves the first end since the last `take`. It must
-  ///        not throw. To be set before the first end is left.
+  /// Given: `wake`, called by the thread that leaves the first end since the last `take`. To be set
+  ///        before the first end is left.
   void on_first(std::function<void()> wake) { wake_ = std::move(wake); }
 
+  /// Errors: throws what `wake` throws; then the end is there, and the next one that is left wakes.
   void put(End end) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       ends_.push_back(std::move(end));
-      if (ends_.size() > 1) return;
+      if (std::exchange(is_woken_, true)) return;
     }
-    wake_();
+    wake();
   }
 
   /// The same for those whose write has failed.
@@ -49,17 +50,23 @@ class EndsBox {
     if (ends.empty()) return;
     {
       const std::lock_guard<std::mutex> lock(mutex_);
-      const bool is_first = ends_.empty();
       ends_.insert(ends_.end(), ends.begin(), ends.end());
-      if (!is_first) return;
+      if (std::exchange(is_woken_, true)) return;
     }
-    wake_();
+    wake();
   }
 
   /// Gives what is there, in its order. The store's.
   std::vector<End> take() {
     const std::lock_guard<std::mutex> lock(mutex_);
+    is_woken_ = false;
     return std::exchange(ends_, {});
+  }
+
+  /// Whoever was to wake the store could not: the next end wakes it.
+  void not_woken() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    is_woken_ = false;
   }
 
   /// The step runner that wants to know what was written: the last one that there was.
@@ -74,9 +81,19 @@ class EndsBox {
   }
 
  private:
+  void wake() {
+    try {
+      wake_();
+    } catch (...) {
+      not_woken();
+      throw;
+    }
+  }
+
   std::function<void()> wake_;
   mutable std::mutex mutex_;
   std::vector<End> ends_;
+  bool is_woken_ = false;  // the store, since the last `take`
   caf::weak_actor_ptr runner_;
 };
 

@@ -3,6 +3,7 @@
 #include <pawl/limits.hpp>
 
 #include "actors/coordinator.hpp"
+#include "actors/ends_waker.hpp"
 #include "actors/forward_clock.hpp"
 #include "actors/housekeeper.hpp"
 #include "actors/store_actor.hpp"
@@ -88,7 +89,7 @@ EngineCore::EngineCore(caf::actor_system& system, std::unique_ptr<Store> store,
   store_ = system.spawn(store_actor,
                         StoreActorConfig{std::move(store), options_.seams, reporter_, counters_,
                                          LogWatch(options_.log_bytes_warn), ends});
-  wake_for_ends(*ends, store_, gate_);
+  wake_for_ends(ends, store_, gate_);
   coordinator_ =
       system.spawn(coordinator, CoordinatorConfig{store_, epoch, options_.seams, reporter_,
                                                   counters_, performers_, gate_, ends,

@@ -26,10 +26,11 @@ void leave_end(Performing& performing, const DispatchPtr& dispatch,
                std::shared_ptr<Record> record) {
   const StepCall& call = dispatch->call;
   point("step.before_write", call.run, call.step, call.attempt);
-  performing.box->put({dispatch, std::move(record), last_progress(*dispatch)});
+  // First, for this thread may soon wait for the store, and the store for its disk.
   if (!performing.is_watched.load(std::memory_order_relaxed) &&
       !performing.is_watched.exchange(true))
     performing.tell(EndLeft{});
+  performing.box->put({dispatch, std::move(record), last_progress(*dispatch)});
 }
 
 void perform_and_leave(Performing& performing, const StepBody::Function& body,

@@ -22,7 +22,6 @@ namespace pawl {
 
 namespace {
 
-using Self = StepRunnerSelf;
 using End = EndsBox::End;
 
 /// What the coordinator is told of what is durable now. The only place where a step completes.
@@ -33,7 +32,7 @@ StepEnd end_of(const DispatchPtr& dispatch, const std::shared_ptr<const Record>&
   return AttemptFailed{dispatch, stored, progress};
 }
 
-void forget(Self self, const DispatchPtr& dispatch) {
+void forget(StepRunnerSelf self, const DispatchPtr& dispatch) {
   const auto found = self->state.attempts.find(dispatch.get());
   if (found == self->state.attempts.end()) return;
   stop_waiting(self, found->second);
@@ -41,7 +40,7 @@ void forget(Self self, const DispatchPtr& dispatch) {
 }
 
 /// The store has answered about one attempt.
-void on_written(Self self, const End& ended, const WriteReply& reply) {
+void on_written(StepRunnerSelf self, const End& ended, const WriteReply& reply) {
   StepRunnerState& state = self->state;
   forget(self, ended.dispatch);
   if (reply.status == WriteStatus::refused)
@@ -55,7 +54,7 @@ void on_written(Self self, const End& ended, const WriteReply& reply) {
 }
 
 /// The store could not write them, or did so without being able to say so: the same bytes again.
-void write_again(Self self, const Message<EndsWritten>& failed) {
+void write_again(StepRunnerSelf self, const Message<EndsWritten>& failed) {
   StepRunnerState& state = self->state;
   if (mutant("failed_write_forgotten")) return;
   for (const End& end : failed->ends) {
@@ -72,7 +71,7 @@ void write_again(Self self, const Message<EndsWritten>& failed) {
 }
 
 /// The answer came after its attempt had ended.
-void write_late(Self self, const LateAnswer& answer) {
+void write_late(StepRunnerSelf self, const LateAnswer& answer) {
   const StepRunnerConfig& config = self->state.config;
   const EngineEvent event = event_of(EventKind::late_answer, *answer.dispatch);
   config.reporter->event(event);
@@ -94,7 +93,7 @@ void write_late(Self self, const LateAnswer& answer) {
 }
 
 /// Tells of ends that have waited for long, and looks again when others will have.
-void watch_store(Self self) {
+void watch_store(StepRunnerSelf self) {
   StepRunnerState& state = self->state;
   state.performing->is_watched = false;  // before looking: who ends from now on says so anew
   const std::int64_t now_us = state.config.seams.clock->steady_us();
@@ -121,7 +120,7 @@ void watch_store(Self self) {
                         [self] { watch_store(self); });
 }
 
-void post_jobs(Self self) {
+void post_jobs(StepRunnerSelf self) {
   StepRunnerState& state = self->state;
   if (state.unposted.empty()) return;
   const std::vector<DispatchPtr> of = std::exchange(state.unposted_of, {});
@@ -134,7 +133,7 @@ void post_jobs(Self self) {
 
 }  // namespace
 
-void stop_waiting(Self self, StepRunnerState::Attempt& attempt) {
+void stop_waiting(StepRunnerSelf self, StepRunnerState::Attempt& attempt) {
   StepRunnerState& state = self->state;
   if (attempt.deadline) state.deadlines.erase(*attempt.deadline);
   attempt.deadline.reset();
@@ -144,13 +143,14 @@ void stop_waiting(Self self, StepRunnerState::Attempt& attempt) {
   state.performers.erase(performer);
 }
 
-void end_attempt(Self self, StepRunnerState::Attempt& attempt, std::shared_ptr<Record> record) {
+void end_attempt(StepRunnerSelf self, StepRunnerState::Attempt& attempt,
+                 std::shared_ptr<Record> record) {
   const DispatchPtr dispatch = attempt.dispatch;
   stop_waiting(self, attempt);
   leave_end(*self->state.performing, dispatch, std::move(record));
 }
 
-void on_result(Self self, const DispatchPtr& dispatch, std::shared_ptr<Record> record) {
+void on_result(StepRunnerSelf self, const DispatchPtr& dispatch, std::shared_ptr<Record> record) {
   const auto found = self->state.attempts.find(dispatch.get());
   if (found == self->state.attempts.end() ||
       !dispatch->claim_end(self->state.config.seams.clock->steady_us()))
@@ -158,7 +158,7 @@ void on_result(Self self, const DispatchPtr& dispatch, std::shared_ptr<Record> r
   end_attempt(self, found->second, std::move(record));
 }
 
-void on_ends_written(Self self, const Message<EndsWritten>& written) {
+void on_ends_written(StepRunnerSelf self, const Message<EndsWritten>& written) {
   StepRunnerState& state = self->state;
   const Result<std::vector<WriteReply>>& replies = written->replies;
   if (!replies && is_passing(replies.error().code)) return write_again(self, written);
@@ -192,7 +192,7 @@ void on_ends_written(Self self, const Message<EndsWritten>& written) {
     });
 }
 
-void on_thread_news(Self self, const ThreadNews& news) {
+void on_thread_news(StepRunnerSelf self, const ThreadNews& news) {
   if (const auto* const late = std::get_if<LateAnswer>(&news))
     guarded(self, late->dispatch, [&] { write_late(self, *late); });
   else if (const auto* const lost = std::get_if<LostAnswer>(&news))
@@ -201,7 +201,7 @@ void on_thread_news(Self self, const ThreadNews& news) {
     watch_store(self);
 }
 
-void flush(Self self) {
+void flush(StepRunnerSelf self) {
   StepRunnerState& state = self->state;
   post_jobs(self);
   if (state.untold.empty()) return;
@@ -211,7 +211,7 @@ void flush(Self self) {
       StepEndsPtr(std::make_shared<const std::vector<StepEnd>>(std::exchange(state.untold, {}))));
 }
 
-void lose(Self self, const DispatchPtr& dispatch, const std::string& why) {
+void lose(StepRunnerSelf self, const DispatchPtr& dispatch, const std::string& why) {
   StepRunnerState& state = self->state;
   state.config.reporter->log(LogLevel::error, "bug: the pawl.step_runner threw: " + why);
   forget(self, dispatch);

@@ -19,20 +19,20 @@ namespace pawl {
 
 namespace {
 
-using Self = StepRunnerSelf;
 using Attempt = StepRunnerState::Attempt;
 using TimePoint = StepRunnerState::TimePoint;
 
-void on_alarm(Self self);
+void on_alarm(StepRunnerSelf self);
 
-void set_deadline(Self self, Attempt& attempt, TimePoint at) {
+void set_deadline(StepRunnerSelf self, Attempt& attempt, TimePoint at) {
   StepRunnerState& state = self->state;
   if (attempt.deadline) state.deadlines.erase(*attempt.deadline);
   attempt.deadline = state.deadlines.emplace(at, attempt.dispatch.get());
   state.alarm.set(self, state.deadlines.begin()->first, [self] { on_alarm(self); });
 }
 
-void perform_by_function(Self self, const Attempt& attempt, const StepBody::Function* function) {
+void perform_by_function(StepRunnerSelf self, const Attempt& attempt,
+                         const StepBody::Function* function) {
   StepRunnerState& state = self->state;
   state.unposted_of.push_back(attempt.dispatch);
   state.unposted.push_back({[function, performing = state.performing, dispatch = attempt.dispatch] {
@@ -42,7 +42,7 @@ void perform_by_function(Self self, const Attempt& attempt, const StepBody::Func
 }
 
 /// The step's actor has answered, or will not.
-void on_answer(Self self, const DispatchPtr& dispatch, StepResult result) {
+void on_answer(StepRunnerSelf self, const DispatchPtr& dispatch, StepResult result) {
   const StepCall& call = dispatch->call;
   point("step.after_body", call.run, call.step, call.attempt);
   Record record = conclude(facts_of(*dispatch, self->state.config.seams), std::move(result),
@@ -51,12 +51,12 @@ void on_answer(Self self, const DispatchPtr& dispatch, StepResult result) {
 }
 
 /// An attempt ends here that nobody else can end.
-void end_here(Self self, Attempt& attempt, Record record) {
+void end_here(StepRunnerSelf self, Attempt& attempt, Record record) {
   if (attempt.dispatch->claim_end(self->state.config.seams.clock->steady_us()))
     end_attempt(self, attempt, std::make_shared<Record>(std::move(record)));
 }
 
-void perform_by_actor(Self self, Attempt& attempt) {
+void perform_by_actor(StepRunnerSelf self, Attempt& attempt) {
   StepRunnerState& state = self->state;
   const DispatchPtr dispatch = attempt.dispatch;
   if (const Result<void> begun = begin_body(*dispatch, state.config.seams); !begun)
@@ -85,7 +85,7 @@ void perform_by_actor(Self self, Attempt& attempt) {
 }
 
 /// A step's actor died: so do the attempts that it performs.
-void on_performer_down(Self self, const caf::down_msg& down) {
+void on_performer_down(StepRunnerSelf self, const caf::down_msg& down) {
   StepRunnerState& state = self->state;
   if (state.performers.erase(down.source) == 0) return;
   std::vector<DispatchPtr> left;
@@ -101,7 +101,7 @@ void on_performer_down(Self self, const caf::down_msg& down) {
   flush(self);
 }
 
-void on_down(Self self, const caf::down_msg& down) {
+void on_down(StepRunnerSelf self, const caf::down_msg& down) {
   StepRunnerState& state = self->state;
   if (down.source != state.config.coordinator.address()) return on_performer_down(self, down);
   // Nobody is left to tell; the store, which is told last, has what was sent to it.
@@ -120,7 +120,7 @@ struct TimeLeft {
 
 /// Both limits count from the moment at which the body began, which may wait for a thread until
 /// now; each report lets the heartbeat's begin anew.
-TimeLeft time_left(Self self, const Dispatch& dispatch) {
+TimeLeft time_left(StepRunnerSelf self, const Dispatch& dispatch) {
   TimeLeft left;
   if (dispatch.timeout_ms == 0 && dispatch.heartbeat_ms == 0) return left;
   const std::int64_t now_us = self->state.config.seams.clock->steady_us();
@@ -135,7 +135,7 @@ TimeLeft time_left(Self self, const Dispatch& dispatch) {
   return silent_us < left.us ? TimeLeft{silent_us, true} : left;
 }
 
-void begin(Self self, const DispatchPtr& dispatch) {
+void begin(StepRunnerSelf self, const DispatchPtr& dispatch) {
   StepRunnerState& state = self->state;
   state.config.reporter->tell([&] { return event_of(EventKind::step_started, *dispatch); });
   Attempt& attempt = state.attempts[dispatch.get()];
@@ -152,7 +152,7 @@ void begin(Self self, const DispatchPtr& dispatch) {
     perform_by_actor(self, attempt);
 }
 
-void time_out(Self self, Attempt& attempt, bool is_silent) {
+void time_out(StepRunnerSelf self, Attempt& attempt, bool is_silent) {
   const StepRunnerConfig& config = self->state.config;
   const Dispatch& dispatch = *attempt.dispatch;
   if (!attempt.dispatch->claim_end(config.seams.clock->steady_us())) return;  // it has answered
@@ -172,13 +172,13 @@ void time_out(Self self, Attempt& attempt, bool is_silent) {
 }
 
 /// The time of the attempt may be over.
-void on_deadline(Self self, Attempt& attempt, TimePoint now) {
+void on_deadline(StepRunnerSelf self, Attempt& attempt, TimePoint now) {
   const TimeLeft left = time_left(self, *attempt.dispatch);
   if (left.us > 0) return set_deadline(self, attempt, now + std::chrono::microseconds(left.us));
   time_out(self, attempt, left.is_heartbeat);
 }
 
-void on_alarm(Self self) {
+void on_alarm(StepRunnerSelf self) {
   StepRunnerState& state = self->state;
   const TimePoint now = self->clock().now();
   while (!state.deadlines.empty() && state.deadlines.begin()->first <= now) {
@@ -193,7 +193,7 @@ void on_alarm(Self self) {
 }
 
 /// What threads that may outlive the runner need of it.
-std::shared_ptr<Performing> performing_for(Self self) {
+std::shared_ptr<Performing> performing_for(StepRunnerSelf self) {
   const StepRunnerConfig& config = self->state.config;
   auto performing = std::make_shared<Performing>();
   performing->steps = config.performers->steps();

@@ -288,14 +288,4 @@ StoreActor::behavior_type store_actor(StoreSelf self, StoreActorConfig config) {
   };
 }
 
-void wake_for_ends(EndsBox& ends, const StoreActor& store, std::shared_ptr<AnswerGate> gate) {
-  ends.on_first([gate = std::move(gate), weak = caf::actor_cast<caf::weak_actor_ptr>(store)] {
-    gate->pass([&] {
-      if (const auto alive = weak.lock())
-        caf::anon_send(caf::actor_cast<StoreActor>(alive),
-                       Message<EndsWait>(std::make_shared<EndsWait>()));
-    });
-  });
-}
-
 }  // namespace pawl

@@ -1,7 +1,6 @@
 /// The store actor: owns the store, and makes one transaction of all writes that wait.
 #pragma once
 
-#include "actors/answer_gate.hpp"
 #include "actors/counters.hpp"
 #include "actors/ends_box.hpp"
 #include "actors/messages.hpp"
@@ -79,8 +78,5 @@ struct StoreActorState {
 
 StoreActor::behavior_type store_actor(StoreActor::stateful_pointer<StoreActorState> self,
                                       StoreActorConfig config);
-
-/// Lets whoever leaves ends in `ends` wake the store's actor, as long as `gate` is open.
-void wake_for_ends(EndsBox& ends, const StoreActor& store, std::shared_ptr<AnswerGate> gate);
 
 }  // namespace pawl

@@ -28,6 +28,19 @@ void lock_soon(std::unique_lock<std::mutex>& lock) {
 
 // Threads own this together with the pool, so that one that hangs outlives the pool without harm.
 struct ThreadPool::Shared {
+  /// What is known of the thread that looks.
+  struct Here {
+    const Shared* pool = nullptr;  // whose it is
+    bool runs_job = false;
+    bool is_called = false;      // see ThreadPool::is_called
+    std::function<void()> work;  // that a job has left
+  };
+
+  static Here& here() {
+    thread_local Here here;
+    return here;
+  }
+
   struct Waiting {
     JobId id;
     Job job;  // none if it was abandoned
@@ -55,16 +68,35 @@ struct ThreadPool::Shared {
   JobId last_job = 0;
   bool closed = false;
 
+  /// Those that may run a job.
   std::size_t serving() const { return seats.size() - hanging; }
+
+  bool has_room() const { return busy - hanging < size && busy < 2 * size; }
+
+  bool has_job() const { return !queue.empty() && has_room(); }
 
   JobId add(Posting posting) {
     queue[posting.priority].push_back({++last_job, std::move(posting.job)});
     return last_job;
   }
 
-  /// Calls as many idle threads as there are new jobs: not one for each.
+  /// Calls as many idle threads as new jobs can run: not one for each. A thread that posts jobs
+  /// while it does what its last one has left takes one itself.
   void call_for(std::size_t jobs) {
+    jobs = has_room() ? std::min(jobs, size - (busy - hanging)) : 0;
+    Here& poster = here();
+    if (jobs > 0 && poster.pool == this && !poster.runs_job && !poster.is_called) {
+      poster.is_called = true;
+      --jobs;
+    }
     for (; jobs > 0 && idle > 0; --jobs, --idle) work.notify_one();
+  }
+
+  /// Calls an idle thread, if there is something for it.
+  void call_one() {
+    if (idle == 0 || !has_job()) return;
+    --idle;
+    work.notify_one();
   }
 
   Waiting take() {
@@ -82,26 +114,39 @@ struct ThreadPool::Shared {
 
   static void serve(const std::shared_ptr<Shared>& shared, std::list<Seat>::iterator seat) {
     ::pthread_setname_np(::pthread_self(), "pawl.step");  // what debuggers and top show
+    Here& me = here();
+    me.pool = shared.get();
     std::unique_lock<std::mutex> lock(shared->mutex);
     for (;;) {
-      while (!shared->closed && shared->queue.empty()) {
+      while (!shared->closed && !shared->has_job()) {
         ++shared->idle;
         shared->work.wait(lock);
       }
-      if (shared->queue.empty()) break;  // closed
+      if (shared->closed) break;
       Waiting waiting = shared->take();
       if (!waiting.job) continue;
       seat->job = waiting.id;
       ++shared->busy;
+      me.runs_job = true;
       lock.unlock();
       waiting.job();
       waiting.job = nullptr;  // what it holds is released before anybody can see it as ended
       lock_soon(lock);
+      me.runs_job = false;
       seat->job = 0;
       --shared->busy;
-      if (!std::exchange(seat->is_abandoned, false)) continue;
-      --shared->hanging;
-      if (shared->serving() > shared->size) break;  // its place was filled meanwhile
+      if (std::exchange(seat->is_abandoned, false)) --shared->hanging;
+      if (me.work) {
+        shared->call_one();
+        lock.unlock();
+        std::exchange(me.work, nullptr)();
+        lock_soon(lock);
+        me.is_called = false;
+      }
+      if (shared->serving() > shared->size + 1) {  // its place was filled meanwhile
+        shared->call_one();
+        break;
+      }
     }
     shared->seats.erase(seat);
     shared->left.notify_all();
@@ -111,7 +156,7 @@ struct ThreadPool::Shared {
 ThreadPool::ThreadPool(std::size_t size) : shared_(std::make_shared<Shared>(size)) {
   PAWL_ASSERT(size > 0);
   const std::lock_guard<std::mutex> lock(shared_->mutex);
-  for (std::size_t i = 0; i < size; ++i) Shared::spawn(shared_);
+  for (std::size_t i = 0; i < size + 1; ++i) Shared::spawn(shared_);
 }
 
 ThreadPool::~ThreadPool() {
@@ -152,9 +197,20 @@ Executor::Abandoned ThreadPool::abandon(JobId job) {
   if (found->is_abandoned) return Abandoned::replaced;
   found->is_abandoned = true;
   ++shared_->hanging;
-  if (shared_->closed || shared_->seats.size() >= 2 * shared_->size) return Abandoned::exhausted;
+  if (shared_->closed || shared_->seats.size() > 2 * shared_->size) return Abandoned::exhausted;
   Shared::spawn(shared_);
   return Abandoned::replaced;
+}
+
+bool ThreadPool::after_job(std::function<void()> work) {
+  Shared::Here& me = Shared::here();
+  if (!me.runs_job || me.work) return false;
+  me.work = std::move(work);
+  return true;
+}
+
+bool ThreadPool::is_called() {
+  return Shared::here().is_called;
 }
 
 std::size_t ThreadPool::hanging() const {

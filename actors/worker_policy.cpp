@@ -11,19 +11,27 @@ namespace {
 
 constexpr std::size_t messages_in_a_row_max = 16;
 
-/// That of the worker whose thread this is.
+/// That of the worker whose thread this is, or of the guest that works on it.
 thread_local WorkerPolicy::worker_data* data_of_this_thread = nullptr;
-
-bool is_own(caf::resumable* job) {
-  const auto* const actor = dynamic_cast<caf::local_actor*>(job);
-  return actor != nullptr &&
-         std::strncmp(actor->name(), own_actor_prefix, std::strlen(own_actor_prefix)) == 0;
-}
 
 }  // namespace
 
 void leave_to_others() {
   if (data_of_this_thread != nullptr) data_of_this_thread->release();
+}
+
+WorkerPolicy::OnThisThread::OnThisThread(worker_data& data) {
+  data_of_this_thread = &data;
+}
+
+WorkerPolicy::OnThisThread::~OnThisThread() {
+  data_of_this_thread = nullptr;
+}
+
+bool WorkerPolicy::is_own(caf::resumable* job) {
+  const auto* const actor = dynamic_cast<caf::local_actor*>(job);
+  return actor != nullptr &&
+         std::strncmp(actor->name(), own_actor_prefix, std::strlen(own_actor_prefix)) == 0;
 }
 
 void WorkerPolicy::set_up(caf::actor_system_config& config, std::size_t threads) {

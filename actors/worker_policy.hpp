@@ -41,6 +41,19 @@ class WorkerPolicy : public caf::policy::work_sharing {
     std::size_t in_a_row = 0;        // kept ones, run while the queue may wait
   };
 
+  /// While it lives, `leave_to_others` on this thread is about `data`.
+  class OnThisThread {
+   public:
+    explicit OnThisThread(worker_data& data);
+    ~OnThisThread();
+
+    OnThisThread(const OnThisThread&) = delete;
+    OnThisThread& operator=(const OnThisThread&) = delete;
+  };
+
+  /// Whether it is one of pawl's actors.
+  static bool is_own(caf::resumable* job);
+
   template <class Worker>
   void internal_enqueue(Worker* self, caf::resumable* job) {
     worker_data& data = self->data();

@@ -1,6 +1,7 @@
 // The small parts that the actors are made of.
 #include <pawl/control.hpp>
 
+#include "actors/answer_gate.hpp"
 #include "actors/callback_thread.hpp"
 #include "actors/control_socket.hpp"
 #include "actors/counters.hpp"
@@ -27,21 +28,102 @@
 
 using namespace pawl;
 
-TEST_CASE("parts: a thread pool runs every job once, on as many threads as it has", "[actors]") {
+TEST_CASE("parts: a thread pool runs every job once, as many at once as it has threads",
+          "[actors]") {
   ThreadPool pool(3);
   std::mutex mutex;
-  std::set<std::thread::id> threads;
+  int at_once = 0;
+  int at_once_max = 0;
   std::promise<void> all;
   int left = 300;
   for (int i = 0; i < 300; ++i)
     pool.post([&] {
-      const std::lock_guard<std::mutex> lock(mutex);
-      threads.insert(std::this_thread::get_id());
+      std::unique_lock<std::mutex> lock(mutex);
+      at_once_max = std::max(at_once_max, ++at_once);
+      lock.unlock();
+      std::this_thread::yield();
+      lock.lock();
+      --at_once;
       if (--left == 0) all.set_value();
     });
   all.get_future().wait();
-  CHECK(threads.size() <= 3);
+  CHECK(at_once_max <= 3);
   pool.close();
+}
+
+TEST_CASE("parts: others take the jobs while a thread does what its job has left", "[actors]") {
+  ThreadPool pool(1);
+  const auto leave = [](auto work) { return ThreadPool::after_job(std::move(work)); };
+  std::promise<std::thread::id> by_another;
+  std::promise<void> next;
+  bool left = false;
+  bool left_twice = true;
+  bool was_called_before = true;
+  bool left_by_no_job = true;
+  bool was_called = false;
+  std::thread::id here;
+  pool.post([&] {
+    left = leave([&] {
+      was_called_before = ThreadPool::is_called();
+      left_by_no_job = leave([] {});
+      here = std::this_thread::get_id();
+      if (by_another.get_future().get() == here) here = {};
+      pool.post([&] { next.set_value(); });  // by whichever of the two comes first
+      was_called = ThreadPool::is_called();
+    });
+    left_twice = leave([] {});
+    pool.post([&] { by_another.set_value(std::this_thread::get_id()); });
+  });
+  next.get_future().wait();
+  pool.close();  // both threads have ended
+  CHECK(left);
+  CHECK_FALSE(left_twice);
+  CHECK_FALSE(was_called_before);
+  CHECK_FALSE(left_by_no_job);
+  CHECK(here != std::thread::id());
+  CHECK(was_called);
+  CHECK_FALSE(leave([] {}));
+  CHECK_FALSE(ThreadPool::is_called());
+}
+
+TEST_CASE("parts: what a job has left is done, even when it was given up meanwhile", "[actors]") {
+  ThreadPool pool(1);
+  std::promise<void> door;
+  const std::shared_future<void> open = door.get_future().share();
+  std::promise<void> began;
+  std::promise<void> done;
+  const auto id = pool.post([&] {
+    began.set_value();
+    open.wait();
+    ThreadPool::after_job([&] { done.set_value(); });
+  });
+  began.get_future().wait();
+  CHECK(pool.abandon(id) == Executor::Abandoned::replaced);
+  door.set_value();
+  done.get_future().wait();
+  pool.close();
+  CHECK(pool.hanging() == 0);
+}
+
+TEST_CASE("parts: whoever closes a gate waits for those who stay, and nobody passes any more",
+          "[actors]") {
+  AnswerGate gate;
+  std::promise<void> entered;
+  std::atomic<bool> has_left{false};
+  std::thread stays([&] {
+    gate.stay([&] {
+      entered.set_value();
+      gate.pass([] {});  // others do meanwhile
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      has_left = true;
+    });
+  });
+  entered.get_future().wait();
+  gate.close();
+  CHECK(has_left);
+  stays.join();
+  gate.stay([] { FAIL("it is closed"); });
+  gate.pass([] { FAIL("it is closed"); });
 }
 
 TEST_CASE("parts: of the jobs that wait for a thread the highest priority is next", "[actors]") {

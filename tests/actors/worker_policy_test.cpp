@@ -2,12 +2,9 @@
 #include "actors/worker_policy.hpp"
 
 #include "support/catch.hpp"
+#include "support/crew.hpp"
 
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/event_based_actor.hpp>
 #include <caf/send.hpp>
-#include <caf/stateful_actor.hpp>
 
 #include <atomic>
 #include <functional>
@@ -15,56 +12,9 @@
 #include <memory>
 #include <thread>
 
-namespace {
-
-/// What an actor of these tests is sent: something to do, in its handler.
-using Work = std::shared_ptr<const std::function<void(caf::event_based_actor&)>>;
-
-}  // namespace
-
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(Work)
-
 using namespace pawl;
 
 namespace {
-
-/// One of pawl's own, by its name.
-struct Own {
-  static inline const char* name = "pawl.test";
-};
-
-struct Foreign {
-  static inline const char* name = "test";
-};
-
-Work work(std::function<void(caf::event_based_actor&)> what) {
-  return std::make_shared<const std::function<void(caf::event_based_actor&)>>(std::move(what));
-}
-
-/// Given: anything, for CAF 0.17.6 binds a reference to null for an actor without arguments.
-template <class State>
-caf::behavior worker(caf::stateful_actor<State>* self, int) {
-  return {[self](const Work& work) { (*work)(*self); }};
-}
-
-class Crew {
- public:
-  explicit Crew(std::size_t threads) : config_(threads), system_(config_) {}
-
-  /// It is in nobody's queue until it is sent something.
-  template <class State>
-  caf::actor spawn() {
-    return system_.spawn<caf::lazy_init>(worker<State>, 0);
-  }
-
- private:
-  struct Config : caf::actor_system_config {
-    explicit Config(std::size_t threads) { WorkerPolicy::set_up(*this, threads); }
-  };
-
-  Config config_;
-  caf::actor_system system_;
-};
 
 /// Two actors send to each other for as long as `goes_on`.
 void play(caf::event_based_actor& self, const caf::actor& other,
