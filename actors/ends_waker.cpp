@@ -15,7 +15,8 @@ namespace pawl {
 namespace {
 
 struct Waker {
-  Waker(const std::shared_ptr<EndsBox>& box, const StoreActor& actor, std::shared_ptr<AnswerGate> gate_of_engine)
+  Waker(const std::shared_ptr<EndsBox>& box, const StoreActor& actor,
+        std::shared_ptr<AnswerGate> gate_of_engine)
       : ends(box),
         store(caf::actor_cast<caf::weak_actor_ptr>(actor)),
         gate(std::move(gate_of_engine)),

@@ -28,8 +28,9 @@ ThreadId this_thread() {
   return std::this_thread::get_id();
 }
 
-void send_and_run(GuestWorker& guest, const caf::actor& to, const Work& what,
-                  const std::function<bool()>& goes_on = [] { return true; }) {
+void send_and_run(
+    GuestWorker& guest, const caf::actor& to, const Work& what,
+    const std::function<bool()>& goes_on = [] { return true; }) {
   guest.send_and_run(caf::actor_cast<caf::strong_actor_ptr>(to), caf::make_message(what), goes_on);
 }
 
@@ -43,14 +44,13 @@ TEST_CASE("guest: runs whom it wakes, and whom that one wakes first", "[actors]"
   ThreadId first_ran;
   ThreadId second_ran;
   std::promise<ThreadId> third_ran;
-  send_and_run(guest, crew.spawn<Own>(), work([&](caf::event_based_actor& self) {
-                 first_ran = this_thread();
-                 self.send(second,
-                           work([&](caf::event_based_actor&) { second_ran = this_thread(); }));
-                 self.send(third, work([&](caf::event_based_actor&) {
-                             third_ran.set_value(this_thread());
-                           }));
-               }));
+  send_and_run(
+      guest, crew.spawn<Own>(), work([&](caf::event_based_actor& self) {
+        first_ran = this_thread();
+        self.send(second, work([&](caf::event_based_actor&) { second_ran = this_thread(); }));
+        self.send(third,
+                  work([&](caf::event_based_actor&) { third_ran.set_value(this_thread()); }));
+      }));
   CHECK(first_ran == this_thread());
   CHECK(second_ran == this_thread());
   CHECK(third_ran.get_future().get() != this_thread());
@@ -62,9 +62,8 @@ TEST_CASE("guest: of an actor that is not pawl's it runs nothing that another wa
   const caf::actor second = crew.spawn<Foreign>();
   std::promise<ThreadId> ran;
   send_and_run(guest, crew.spawn<Own>(), work([&](caf::event_based_actor& self) {
-                 self.send(second, work([&](caf::event_based_actor&) {
-                             ran.set_value(this_thread());
-                           }));
+                 self.send(second,
+                           work([&](caf::event_based_actor&) { ran.set_value(this_thread()); }));
                }));
   CHECK(ran.get_future().get() != this_thread());
 }
@@ -76,14 +75,14 @@ TEST_CASE("guest: workers run what is left when it stops, or is busy for long", 
   const auto goes_on = GENERATE(false, true);
   std::promise<ThreadId> ran;
   bool asked = false;
-  send_and_run(
-      guest, crew.spawn<Own>(), work([&](caf::event_based_actor& self) {
-        self.send(second, work([&](caf::event_based_actor&) { ran.set_value(this_thread()); }));
-        if (!goes_on) return;
-        leave_to_others();
-        CHECK(ran.get_future().get() != this_thread());
-      }),
-      [&] { return !std::exchange(asked, true) || goes_on; });
+  send_and_run(guest, crew.spawn<Own>(), work([&](caf::event_based_actor& self) {
+                 self.send(second,
+                           work([&](caf::event_based_actor&) { ran.set_value(this_thread()); }));
+                 if (!goes_on) return;
+                 leave_to_others();
+                 CHECK(ran.get_future().get() != this_thread());
+               }),
+               [&] { return !std::exchange(asked, true) || goes_on; });
   if (!goes_on) CHECK(ran.get_future().get() != this_thread());
 }
 
@@ -91,6 +90,7 @@ TEST_CASE("guest: two that wake each other for ever do not keep the thread", "[a
   Crew crew(1);
   GuestWorker guest(crew.system());
   const auto goes_on = std::make_shared<std::atomic<bool>>(true);
+
   struct Play {
     static void go(caf::event_based_actor& self, const caf::actor& other,
                    const std::shared_ptr<std::atomic<bool>>& on) {
@@ -99,6 +99,7 @@ TEST_CASE("guest: two that wake each other for ever do not keep the thread", "[a
       self.send(other, work([back, on](caf::event_based_actor& next) { go(next, back, on); }));
     }
   };
+
   const caf::actor second = crew.spawn<Own>();
   send_and_run(guest, crew.spawn<Own>(),
                work([&](caf::event_based_actor& self) { Play::go(self, second, goes_on); }));

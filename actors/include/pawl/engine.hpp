@@ -42,8 +42,8 @@ struct Rate {
 };
 
 struct EngineOptions {
-  /// Threads for step functions; they may block. 0: four, or one per core if that is more. A step
-  /// that outlives its timeout keeps its thread; up to twice as many threads make up for such.
+  /// Step functions that run at once; they may block. 0: four, or one per core if that is more. A
+  /// step that outlives its timeout keeps its thread; up to twice as many threads make up for such.
   int step_threads = 0;
 
   /// Whether to go on with every unfinished run in the store. Without it, only runs that are
