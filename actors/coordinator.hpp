@@ -62,8 +62,7 @@ CoordinatorActor::behavior_type coordinator(CoordinatorSelf self, CoordinatorCon
 /// 4. Once `closing_`, nothing is started: an attempt that opens is recorded as interrupted
 ///    instead, so that the next engine finds no open attempt that had never begun.
 /// 5. While `searched_to_` is set, or one of `search_all_` and `search_timed_`, there may be due
-/// runs
-///    in the store that wait for room, and whatever makes room looks for them.
+///    runs in the store that wait for room, and whatever makes room looks for them.
 /// 6. The attempts and records that one event brings about go out together, in one message to the
 ///    step runner (of at most 256) and one to the store; so do those of several step ends, answers,
 ///    timers or runs that were read back.
@@ -241,6 +240,7 @@ class Coordinator {
 
   void set_alarm(TimePoint at);
   void search_before(std::int64_t due_ms);
+  void search_all_soon();
   void on_alarm();
   void answer_close_if_done();
   std::vector<std::string> still_running() const;

@@ -38,14 +38,15 @@ void Coordinator::carry_out(LiveRun& run, const AwaitTimer& wait) {
 
 void Coordinator::park(LiveRun& run, RunState state, std::int64_t due_ms) {
   ++writes_;
-  // A hint: the records say the same. If it is not written, the run is looked at too early, and
-  // that is all.
+  // A hint: the records say the same. If it is not written, the store has the run as due at once:
+  // it is looked at too early, and that is all.
   self_
       ->request(config_.store, caf::infinite,
                 WritePtr(std::make_shared<const Write>(ParkRun{run.key, state, due_ms})))
       .then(
-          [this](const WriteAnswer&) {
+          [this](const WriteAnswer& answer) {
             --writes_;
+            if (!*answer) search_all_soon();
             answer_close_if_done();
           },
           [this](const caf::error&) { --writes_; });
@@ -61,6 +62,14 @@ void Coordinator::search_before(std::int64_t due_ms) {
   const std::int64_t left_ms = due_ms - config_.seams.clock->now_ms() - ahead_ms / 2;
   const TimePoint at = self_->clock().now() + std::chrono::milliseconds(std::clamp<std::int64_t>(
                                                   left_ms, 0, timer_ms_max));
+  scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
+  set_alarm(*scan_at_);
+}
+
+/// The store may have runs as due that nobody knows of.
+void Coordinator::search_all_soon() {
+  search_all_ = true;
+  const TimePoint at = self_->clock().now() + std::chrono::seconds(1);
   scan_at_ = scan_at_ ? std::min(*scan_at_, at) : at;
   set_alarm(*scan_at_);
 }

@@ -26,9 +26,6 @@ class TurnsCheck {
         StoredFacts facts = facts_of(run);
         StoredValues values = stored_values(*plan, facts);
         runs_.emplace(run.row.run, Known{plan, std::move(facts), std::move(values)});
-        for (const Record& record : run.records)
-          if (record.end == AttemptEnd::lost)
-            lost_.emplace(run.row.run, record.step, record.attempt);
       }
   }
 
@@ -69,12 +66,14 @@ class TurnsCheck {
         under_way_.clear();
         begun_.clear();
         waiting_.clear();
-        runner_was_killed_ = false;
+        dispatched_.clear();
+        orphans_.clear();
         break;
       case Happened::runner_killed:
         // Whose attempt it had, its receipt says, and until when that was under way, nobody.
         under_way_.clear();
-        runner_was_killed_ = true;
+        orphans_.merge(dispatched_);
+        dispatched_.clear();
         break;
       case Happened::cancel_asked:
       case Happened::pause_asked:
@@ -89,7 +88,10 @@ class TurnsCheck {
     if (event.text == "step.before_body") take_body(attempt, event.number);
     if (event.text == "step.after_write") under_way_.erase(attempt);
     if (event.text == "start.after_write") take_start(event.run);
-    if (event.text == "run.before_dispatch") take_turn(event.run, event.step);
+    if (event.text == "run.before_dispatch") {
+      dispatched_.insert(attempt);
+      take_turn(event.run, event.step);
+    }
   }
 
   /// An attempt's code begins.
@@ -99,8 +101,9 @@ class TurnsCheck {
     const Known& known = run->second;
     const PartName part = part_name_from(std::get<1>(attempt));
     const PlannedStep* const definition = definition_of(*known.plan, part);
-    // The code of one whose step runner was killed may begin when nobody waits for it any more.
-    if (definition == nullptr || (runner_was_killed_ && lost_.count(attempt) > 0)) return;
+    // The code of one whose step runner was killed may begin when nobody waits for it any more, and
+    // its end be written without a word.
+    if (definition == nullptr || orphans_.count(attempt) > 0) return;
     const UnderWay begins{definition->type,
                           stored_turn_key(*known.plan, part, known.facts, known.values)};
     std::size_t of_type = 0;
@@ -175,11 +178,11 @@ class TurnsCheck {
 
   const Scenario& scenario_;
   std::map<std::string, Known> runs_;
-  std::set<AttemptKey> lost_;
+  std::set<AttemptKey> dispatched_;  // to the step runner of now
+  std::set<AttemptKey> orphans_;     // to one that was killed
   std::vector<Breach> breaches_;
   std::map<AttemptKey, UnderWay> under_way_;
   std::map<std::string, std::deque<std::int64_t>> begun_;  // by type, the last ones
-  bool runner_was_killed_ = false;
   std::set<std::string>
       looked_at_;  // whose first steps are among `waiting_`, or are not counted on
   std::set<std::string> read_back_;                                     // at any time

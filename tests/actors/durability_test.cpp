@@ -520,3 +520,16 @@ TEST_CASE("durability: a store that is slow is told of, whatever it is asked to 
   for (const EngineEvent& event : world.events)
     if (event.kind == EventKind::store_stalled) CHECK(event.run == "r1");
 }
+
+TEST_CASE("durability: a run that cannot be noted as waiting goes on when its time comes",
+          "[actors]") {
+  World world(Steps{{"x", [](const StepCall&) { return done(); }}}, seed());
+  world.disk->fails = [](const Write& write) { return std::holds_alternative<ParkRun>(write); };
+  world.disk->failing_batches = 3;
+  const Run run = world.start(R"({"flow": "f", "steps": {
+    "s": {"sleep_ms": 3600000}, "x": {"run": "x", "after": ["s"]}}})");
+  world.run_for(3'600'000);
+  CHECK(world.disk->failed_batches == 3);
+  CHECK(run.wait_for(0).has_value());
+  CHECK(open_memory_view(world.file)->load("r1").value()->row.state == RunState::succeeded);
+}

@@ -60,7 +60,6 @@ TEST_CASE("parts: others take the jobs while a thread does what its job has left
   bool left_twice = true;
   bool was_called_before = true;
   bool left_by_no_job = true;
-  bool was_called = false;
   std::thread::id here;
   pool.post([&] {
     left = leave([&] {
@@ -68,11 +67,10 @@ TEST_CASE("parts: others take the jobs while a thread does what its job has left
       left_by_no_job = leave([] {});
       here = std::this_thread::get_id();
       if (by_another.get_future().get() == here) here = {};
-      pool.post([&] { next.set_value(); });  // by whichever of the two comes first
-      was_called = ThreadPool::is_called();
     });
     left_twice = leave([] {});
     pool.post([&] { by_another.set_value(std::this_thread::get_id()); });
+    pool.post([&] { next.set_value(); });
   });
   next.get_future().wait();
   pool.close();  // both threads have ended
@@ -81,9 +79,25 @@ TEST_CASE("parts: others take the jobs while a thread does what its job has left
   CHECK_FALSE(was_called_before);
   CHECK_FALSE(left_by_no_job);
   CHECK(here != std::thread::id());
-  CHECK(was_called);
   CHECK_FALSE(leave([] {}));
   CHECK_FALSE(ThreadPool::is_called());
+}
+
+TEST_CASE("parts: a thread that posts a job after its own takes it, unless another is faster",
+          "[actors]") {
+  ThreadPool pool(2);
+  std::promise<std::pair<bool, bool>> called;
+  std::promise<void> ran;
+  pool.post([&] {
+    ThreadPool::after_job([&] {
+      const bool before = ThreadPool::is_called();
+      pool.post([&] { ran.set_value(); });
+      called.set_value({before, ThreadPool::is_called()});
+    });
+  });
+  CHECK(called.get_future().get() == std::pair(false, true));
+  ran.get_future().wait();
+  pool.close();
 }
 
 TEST_CASE("parts: what a job has left is done, even when it was given up meanwhile", "[actors]") {
