@@ -2,6 +2,8 @@
 
 #include "store/checked_vfs.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
 #include <endian.h>
@@ -33,15 +35,35 @@ std::uint64_t hash_of(const unsigned char* page, std::int64_t number) {
 /// are an odd number of bits: where one bit differs, this differs by its number.
 std::uint16_t locator_of(const unsigned char* page) {
   static_assert(content_bytes % 8 == 0 && content_bytes * 8 < 0x8000);
-  std::uint64_t all = 0;   // the words of 64 bits, added without carry
-  unsigned odd_words = 0;  // the same of the numbers of those with an odd number of set bits
-  for (std::size_t i = 0; i < content_bytes / 8; ++i) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, page + i * 8, 8);
-    word = le64toh(word);
-    all ^= word;
-    if (__builtin_parityll(word) != 0) odd_words ^= static_cast<unsigned>(i);
+  std::array<std::uint64_t, page_bytes / 8> words;
+  static_assert(words.size() == 8 * 8 * 8);
+  std::memcpy(words.data(), page, content_bytes);
+  std::fill(words.begin() + content_bytes / 8, words.end(), 0);
+  // The numbers of the words with an odd number of set bits, added without carry. No word is looked
+  // at alone: three bits of the numbers at a time, those that have the bit are added, and each
+  // eight of them go on as one.
+  unsigned odd_words = 0;
+  std::size_t count = words.size();
+  for (unsigned place = 0; count > 1; place += 3) {
+    count /= 8;
+    std::uint64_t ones = 0;
+    std::uint64_t twos = 0;
+    std::uint64_t fours = 0;
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::uint64_t* const w = &words[i * 8];
+      const std::uint64_t w23 = w[2] ^ w[3];
+      const std::uint64_t w67 = w[6] ^ w[7];
+      const std::uint64_t w4567 = w[4] ^ w[5] ^ w67;
+      ones ^= w[1] ^ w[3] ^ w[5] ^ w[7];
+      twos ^= w23 ^ w67;
+      fours ^= w4567;
+      words[i] = w[0] ^ w[1] ^ w23 ^ w4567;
+    }
+    odd_words |= static_cast<unsigned>(__builtin_parityll(ones)) << place |
+                 static_cast<unsigned>(__builtin_parityll(twos)) << (place + 1) |
+                 static_cast<unsigned>(__builtin_parityll(fours)) << (place + 2);
   }
+  const std::uint64_t all = le64toh(words[0]);  // all words, without carry
   constexpr std::uint64_t bits_with[] = {0xaaaa'aaaa'aaaa'aaaa, 0xcccc'cccc'cccc'cccc,
                                          0xf0f0'f0f0'f0f0'f0f0, 0xff00'ff00'ff00'ff00,
                                          0xffff'0000'ffff'0000, 0xffff'ffff'0000'0000};
