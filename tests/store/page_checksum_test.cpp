@@ -39,8 +39,7 @@ TEST_CASE("page checksum: its last two bytes lead to a bit that has flipped", "[
     const Page content = seed == 0 ? Page{} : random_page(seed);
     Page page = content;
     seal_page(page.data(), 7);
-    CHECK((page[page_bytes - 2] | page[page_bytes - 1] << 8) ==
-          static_cast<int>(locator(content)));
+    CHECK((page[page_bytes - 2] | page[page_bytes - 1] << 8) == static_cast<int>(locator(content)));
     CHECK(open_page(page.data(), 7) == PageState::sound);
     CHECK(page == content);
   }
