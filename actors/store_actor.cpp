@@ -12,6 +12,7 @@
 #include <caf/typed_actor_view.hpp>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace pawl {
@@ -148,6 +149,15 @@ caf::result<WriteGroupAnswer> take_group(StoreSelf self, const WriteGroupPtr& gr
 void StoreActorState::commit() {
   commit_asked = false;
   Ends ends = config.ends->take();
+  if (mutant("complete_before_write") && !ends.empty()) {  // what follows overtakes them
+    tell_ends(ends, ends_as_written(writes_of(ends)));
+    later(self, std::chrono::milliseconds(1), [this, late = std::exchange(ends, {})] {
+      const std::vector<Write> of_late = writes_of(late);
+      std::vector<const Write*> writes;
+      for (const Write& write : of_late) writes.push_back(&write);
+      static_cast<void>(write(writes).has_value());
+    });
+  }
   if (waiting.empty() && ends.empty()) return;
   const std::vector<Waiting> batch = std::exchange(waiting, {});
   const std::vector<Write> of_ends = writes_of(ends);
@@ -157,7 +167,6 @@ void StoreActorState::commit() {
   for_each_write(batch, [&](const Write& write) { writes.push_back(&write); });
 
   if (mutant("answer_before_commit")) answer_all_as_written(batch);
-  if (mutant("complete_before_write")) tell_ends(ends, ends_as_written(of_ends));
   Result<std::vector<WriteReply>> replies = write(writes);
   config.counters->writes_waiting = 0;
   if (mutant("commit_error_answered_as_written") && !replies) {
