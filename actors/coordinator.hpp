@@ -163,6 +163,7 @@ class Coordinator {
                   const std::function<void()>& then);
   void hold_child(const std::string& parent, const std::string& child, bool paused);
   void halt(LiveRun& run, std::int64_t due_ms);
+  void on_start_answered(const Message<StartRequest>& request, const Result<WriteReply>& result);
   void on_start_written(const Message<StartRequest>& request, const WriteReply& reply);
 
   // Runs that are not in memory (coordinator_backlog.cpp).
@@ -191,6 +192,8 @@ class Coordinator {
   static void keep_progress(LiveRun& run, const Progress& progress);
   void write_about(LiveRun& run, Record record,
                    std::shared_ptr<Ticket<Result<RunState>>> told = nullptr);
+  void write_starts();
+  void write_parks();
   void write_gathered();
   void on_batch_written(const Batch& batch, const Result<std::vector<WriteReply>>& replies);
   void on_written(const std::string& id, const Result<WriteReply>& result,
@@ -265,7 +268,9 @@ class Coordinator {
   bool gathers_ = false;
   std::vector<DispatchPtr> undispatched_;  // gathered, as are the next
   std::vector<Unwritten> unwritten_;
+  std::vector<Write> unwritten_parks_;
   std::vector<std::string> unfetched_;
+  std::vector<Message<StartRequest>> unwritten_starts_;  // until the mail behind them is read
 
   Alarm alarm_;
   Timers timers_;
@@ -276,6 +281,9 @@ class Coordinator {
                                // waited for a time
   bool search_timed_ = false;  // or that have
   std::optional<DuePlace> searched_to_;  // so far a search has come that goes on
+  /// So far a search has come of those that wait for a time. None that waits anew comes before it,
+  /// for whoever waits for less than `park_ms` stays in memory.
+  DuePlace timed_to_{0, std::numeric_limits<RunKey>::max()};
 
   StallWatch stalls_;
   std::size_t writes_ = 0;  // all of this actor's writes that are not answered yet

@@ -31,9 +31,8 @@ void Coordinator::scan_if_room() {
       live_.size() + arriving_.size() > config_.live_runs_max / 2)
     return;
   if (!searched_to_) {
-    // A run that is under way is due at once in the store's list: only those that wait for a time
-    // need not be looked for among all that are live.
-    searched_to_ = search_all_ ? DuePlace{} : DuePlace{0, std::numeric_limits<RunKey>::max()};
+    // Those that wait for a time come after all that are due at once, live ones among them.
+    searched_to_ = search_all_ ? DuePlace{} : timed_to_;
     search_all_ = search_timed_ = false;  // what comes up from now on says so anew
   }
   scanning_ = true;
@@ -67,6 +66,7 @@ void Coordinator::on_found(const Found& found) {
         fetched = true;
       }
       searched_to_ = DuePlace{row.due_ms, row.key};
+      if (timed_to_ < *searched_to_) timed_to_ = *searched_to_;
     }
   });
   if (complete) searched_to_.reset();
@@ -86,6 +86,8 @@ void Coordinator::fetch(const std::string& id, std::optional<Request> request) {
 }
 
 void Coordinator::fetch_gathered() {
+  if (unfetched_.empty()) return;
+  write_starts();  // one of them may be what is asked for
   const std::vector<std::string> runs = std::exchange(unfetched_, {});
   for (auto next = runs.begin(); next != runs.end();) {
     const auto first = next;
@@ -140,7 +142,6 @@ void Coordinator::on_recovered(const Recovered& recovered) {
   for (const Message<AnsweredLate>& answer : late)
     static_cast<void>(run.machine->apply(Recorded{*answer->record}).has_value());
   note_child_lives(run);
-  if (recovered.noted != RunState::running) park(run, RunState::running, 0);
   for (const Request& request : requests) serve(request, run);
   resume_if_quiet(recovered.run);
 }

@@ -16,6 +16,9 @@ namespace pawl {
 
 namespace {
 
+/// So many starts do not wait for more of them.
+constexpr std::size_t starts_together_max = 256;
+
 /// What a wait for a run's end came to, for somebody who needs the end.
 Result<RunState> end_of(const Outcome& outcome) {
   if (is_ended(outcome.state) || !outcome.error) return outcome.state;
@@ -56,29 +59,22 @@ void Coordinator::on_start(const Message<StartRequest>& request) {
   if (mutant("start_told_before_write")) request->started->answer(Result<void>());
   point("start.before_write", start.run);
   ++writes_;
-  const StallWatch::Id sent = stalls_.sent(
-      self_, [request, reporter = config_.reporter](EventKind kind, const std::string& message) {
-        EngineEvent event = event_about(kind, std::get<StartRun>(*request->start).run);
-        event.message = message;
-        reporter->event(event);
-      });
-  self_->request(config_.store, caf::infinite, request->start)
-      .then(
-          [this, request, sent](const WriteAnswer& answer) {
-            --writes_;
-            stalls_.answered(sent);
-            const Result<WriteReply>& result = *answer;
-            if (result && result->status != WriteStatus::refused)
-              return on_start_written(request, *result);
-            // Not repeated here: the caller may do so, under the same id, whatever became of this
-            // try.
-            const Error error = result ? result->error : result.error();
-            request->started->answer(error);
-            request->end->answer(unfinished(error));
-            if (is_for_good(error.code)) lose(error);
-            answer_close_if_done();
-          },
-          [this](const caf::error&) { --writes_; });
+  unwritten_starts_.push_back(request);
+  if (unwritten_starts_.size() == 1)
+    after_waiting_mail(self_, [this] { write_starts(); });
+  else if (unwritten_starts_.size() >= starts_together_max)
+    write_starts();
+}
+
+void Coordinator::on_start_answered(const Message<StartRequest>& request,
+                                    const Result<WriteReply>& result) {
+  if (result && result->status != WriteStatus::refused) return on_start_written(request, *result);
+  // Not repeated here: the caller may do so, under the same id, whatever became of this try.
+  const Error error = result ? result->error : result.error();
+  request->started->answer(error);
+  request->end->answer(unfinished(error));
+  if (is_for_good(error.code)) lose(error);
+  answer_close_if_done();
 }
 
 void Coordinator::on_start_written(const Message<StartRequest>& request, const WriteReply& reply) {

@@ -38,19 +38,8 @@ void Coordinator::carry_out(LiveRun& run, const AwaitTimer& wait) {
 
 void Coordinator::park(LiveRun& run, RunState state, std::int64_t due_ms) {
   ++writes_;
-  // A hint: the records say the same. If it is not written, the store has the run as due at once:
-  // it is looked at too early, and that is all.
-  self_
-      ->request(config_.store, caf::infinite,
-                WritePtr(std::make_shared<const Write>(ParkRun{run.key, state, due_ms})))
-      .then(
-          [this](const WriteAnswer& answer) {
-            --writes_;
-            if (!*answer) search_all_soon();
-            answer_close_if_done();
-          },
-          [this](const caf::error&) { --writes_; });
-  if (gathers_) leave_to_others();
+  unwritten_parks_.push_back(ParkRun{run.key, state, due_ms});
+  if (!gathers_) write_parks();
 }
 
 void Coordinator::set_alarm(TimePoint at) {

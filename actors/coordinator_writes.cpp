@@ -34,8 +34,63 @@ void Coordinator::gather(const std::function<void()>& act) {
   if (!is_outermost) return;
   gathers_ = false;
   dispatch_gathered();
+  write_parks();
   write_gathered();
   fetch_gathered();
+}
+
+/// Hints: the records say the same. If they are not written, the store has runs as due at once that
+/// are not live: they are looked at too early, and that is all. They go before records, for a run
+/// that has parked may have gone on since.
+void Coordinator::write_parks() {
+  if (unwritten_parks_.empty()) return;
+  const std::size_t count = unwritten_parks_.size();
+  const auto settled = [this, count] { writes_ -= count; };
+  self_
+      ->request(config_.store, caf::infinite,
+                WriteGroupPtr(std::make_shared<const std::vector<Write>>(
+                    std::exchange(unwritten_parks_, {}))))
+      .then(
+          [this, settled](const WriteGroupAnswer& answer) {
+            settled();
+            if (!*answer) search_all_soon();
+            answer_close_if_done();
+          },
+          [settled](const caf::error&) { settled(); });
+  leave_to_others();
+}
+
+/// Starts are written together with those that are in the mail behind them.
+void Coordinator::write_starts() {
+  if (unwritten_starts_.empty()) return;
+  using Starts = std::vector<Message<StartRequest>>;
+  const auto starts = std::make_shared<const Starts>(std::exchange(unwritten_starts_, {}));
+  auto writes = std::make_shared<std::vector<Write>>();
+  writes->reserve(starts->size());
+  for (const Message<StartRequest>& request : *starts) writes->push_back(*request->start);
+  const StallWatch::Id sent = stalls_.sent(
+      self_, [starts, reporter = config_.reporter](EventKind kind, const std::string& message) {
+        for (const Message<StartRequest>& request : *starts)
+          reporter->tell([&] {
+            EngineEvent event = event_about(kind, std::get<StartRun>(*request->start).run);
+            event.message = message;
+            return event;
+          });
+      });
+  self_->request(config_.store, caf::infinite, WriteGroupPtr(std::move(writes)))
+      .then(
+          [this, starts, sent](const WriteGroupAnswer& answer) {
+            stalls_.answered(sent);
+            writes_ -= starts->size();
+            const Result<std::vector<WriteReply>>& replies = *answer;
+            gather([&] {
+              for (std::size_t i = 0; i < starts->size(); ++i)
+                on_start_answered((*starts)[i], replies ? Result<WriteReply>((*replies)[i])
+                                                        : Result<WriteReply>(replies.error()));
+            });
+          },
+          [this, starts](const caf::error&) { writes_ -= starts->size(); });
+  if (starts->size() >= batch_large) leave_to_others();
 }
 
 void Coordinator::write_gathered() {

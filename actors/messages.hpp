@@ -173,7 +173,6 @@ struct Recovered {
   std::string run;
   std::optional<Error> error;  ///< unknown_run, corrupt, ...: there is no machine then
   RunKey key = 0;
-  RunState noted = RunState::running;  ///< the state that stands in the store's list of runs
   std::string folder;
   std::shared_ptr<FlowMachine> machine;  ///< handed over: the receiver is its only user
   std::vector<Progress> progress = {};   ///< what its steps last reported

@@ -128,10 +128,9 @@ std::optional<Recovered> on_loaded(Self self, const std::string& run,
   if (!machine) return given_up(run, machine.error());
   point("recovery.after_load", run);
   return write_lost_receipts(
-      self,
-      Recovered{
-          run, std::nullopt, stored.row.key, stored.row.state, stored.folder, std::move(*machine),
-          mutant("progress_forgotten_at_restart") ? std::vector<Progress>() : stored.progress});
+      self, Recovered{run, std::nullopt, stored.row.key, stored.folder, std::move(*machine),
+                      mutant("progress_forgotten_at_restart") ? std::vector<Progress>()
+                                                              : stored.progress});
 }
 
 void load(Self self, const Message<RecoverRequest>& request, int tries) {

@@ -3,10 +3,10 @@
 #include "bench/die.hpp"
 #include "bench/flows.hpp"
 #include "bench/folder.hpp"
+#include "bench/machine.hpp"
 #include "bench/stopwatch.hpp"
 #include "bench/usage.hpp"
 
-#include <algorithm>
 #include <atomic>
 #include <filesystem>
 #include <string>
@@ -22,11 +22,6 @@ constexpr int rounds = 5;
 constexpr int flows = 1000;
 constexpr int fill_flows = 500;
 constexpr int fill_steps = 100;
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 /// Steps per second of one round.
 double round_of(Engine& engine, const Flow& flow, const std::string& prefix) {

@@ -1,6 +1,7 @@
 // pawl-bench: how many durable steps a second, beside what SQLite alone does with the same rows.
 #include "bench/curves.hpp"
 #include "bench/flat.hpp"
+#include "bench/goals.hpp"
 #include "bench/latency.hpp"
 #include "bench/parked.hpp"
 #include "bench/payload.hpp"
@@ -21,7 +22,8 @@ int usage() {
   std::fprintf(
       stderr,
       "usage: DIR=FOLDER pawl-bench WORKLOAD N [STEPS], or pawl-bench table [ROUNDS],\n"
-      "       or pawl-bench curves FOLDER [STEPS SECONDS]\n"
+      "       or pawl-bench curves FOLDER [STEPS SECONDS], or pawl-bench goals [ROUNDS [STEPS "
+      "RUNS]]\n"
       "  W1       one flow of N sequential steps\n"
       "  values   one flow of N values, each made from the one before\n"
       "  W2       N flows of STEPS sequential steps\n"
@@ -35,7 +37,9 @@ int usage() {
       "  steady   1,000 flows at once, for N seconds, of which the newest 100,000 are kept\n"
       "  table    W1 to W4 and values, ROUNDS times, with the medians\n"
       "  curves   latency and W2 by the number of flows, flat STEPS and steady SECONDS, "
-      "for plots\n");
+      "for plots\n"
+      "  goals    what pawl is to reach, and what it reaches: 10,000,000 STEPS in a store, "
+      "1,000,000 RUNS parked\n");
   return 2;
 }
 
@@ -54,6 +58,13 @@ int run(const std::vector<std::string>& words) {
   if (!words.empty() && words.size() <= 2 && words[0] == "table") {
     const int rounds = words.size() == 2 ? std::atoi(words[1].c_str()) : 3;
     return rounds < 1 ? usage() : pawl::bench::print_table(rounds);
+  }
+  if (!words.empty() && words.size() <= 4 && words.size() != 3 && words[0] == "goals") {
+    const int rounds = words.size() > 1 ? std::atoi(words[1].c_str()) : 3;
+    const int steps = words.size() > 2 ? std::atoi(words[2].c_str()) : 10'000'000;
+    const int runs = words.size() > 2 ? std::atoi(words[3].c_str()) : 1'000'000;
+    return rounds < 1 || steps < 1 || runs < 1 ? usage()
+                                               : pawl::bench::print_goals(rounds, steps, runs);
   }
   if ((words.size() == 2 || words.size() == 4) && words[0] == "curves") {
     const int steps = words.size() == 4 ? std::atoi(words[2].c_str()) : 10'000'000;

@@ -1,16 +1,12 @@
 #include "bench/table.hpp"
 
 #include "bench/again.hpp"
+#include "bench/machine.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
-#include <fstream>
 #include <map>
 #include <string>
-#include <sys/utsname.h>
-#include <thread>
 #include <vector>
 
 namespace pawl::bench {
@@ -28,33 +24,6 @@ constexpr std::array rows{Row{"W1 1000", "1 flow of 1,000 steps"},
                           Row{"W2 1000 100", "1,000 flows of 100 steps"},
                           Row{"W3 1000", "1 flow of 1,000 steps and a join"},
                           Row{"W4 1000 10", "killed half-way, and started again"}};
-
-double median(const std::vector<json>& runs, const char* name) {
-  std::vector<double> values;
-  for (const json& run : runs) values.push_back(run.value(name, 0.0));
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
-std::string cpu_model() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);)
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-  return "unknown processor";
-}
-
-void print_machine(int rounds) {
-  utsname system{};
-  ::uname(&system);
-  const char* const folder = std::getenv("DIR");
-  std::printf("machine   %s, %u cores, %s %s; files in %s\n", cpu_model().c_str(),
-              std::thread::hardware_concurrency(), system.sysname, system.release,
-              folder == nullptr ? "." : folder);
-  std::printf(
-      "settings  the engine's own: WAL, synchronous=FULL; outputs of 100 bytes; %d rounds, "
-      "of which the medians\n",
-      rounds);
-}
 
 void print_row(const Row& row, const std::vector<json>& runs) {
   if (runs.empty()) {

@@ -87,7 +87,7 @@ class MemoryStore final : public Store {
     std::vector<RunRow> rows;
     for (const auto& [key, model] : runs_)
       if (!is_ended(model.stored.row.state) && model.stored.row.due_ms <= now_ms &&
-          std::pair(model.stored.row.due_ms, key) > std::pair(after.due_ms, after.run))
+          after < DuePlace{model.stored.row.due_ms, key})
         rows.push_back(model.stored.row);
     std::sort(rows.begin(), rows.end(), [](const RunRow& a, const RunRow& b) {
       return std::pair(a.due_ms, a.key) < std::pair(b.due_ms, b.key);

@@ -9,7 +9,9 @@
 
 #include <caf/typed_event_based_actor.hpp>
 
+#include <algorithm>
 #include <malloc.h>
+#include <vector>
 
 using namespace pawl;
 
@@ -886,4 +888,21 @@ TEST_CASE("run: an actor that never answers times out, and its late answer is no
   kept.clear();
   CHECK(run.wait().output == json{{"a", "second"}});
   CHECK(world.records().find("late a#1") != std::string::npos);
+}
+
+TEST_CASE("run: starts that come together are written together, and found by who asks behind them",
+          "[actors]") {
+  const auto seed = GENERATE(range<std::uint64_t>(1, 21));
+  World world(Steps{{"x", [](const StepCall&) { return done(); }}}, seed);
+  std::vector<Run> runs;
+  for (int i = 0; i < 10; ++i)
+    runs.push_back(
+        world.start(R"({"flow": "f", "steps": {"a": {"run": "x"}}})", "r" + std::to_string(i)));
+  const Run watched = world.core().watch("r9");
+  const auto cancelled = world.core().cancel("r8");
+  REQUIRE(world.run_to_rest());
+  CHECK(*std::max_element(world.disk->batch_sizes.begin(), world.disk->batch_sizes.end()) >= 10);
+  for (const Run& run : runs) CHECK(run.started().has_value());
+  CHECK(watched.wait().succeeded());
+  CHECK(cancelled->wait().has_value());
 }

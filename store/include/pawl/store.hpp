@@ -173,6 +173,10 @@ struct RunFilter {
 struct DuePlace {
   std::int64_t due_ms = std::numeric_limits<std::int64_t>::min();
   RunKey run = 0;
+
+  bool operator<(const DuePlace& other) const {
+    return due_ms != other.due_ms ? due_ms < other.due_ms : run < other.run;
+  }
 };
 
 /// What readers of a store see. Only what is durable.
