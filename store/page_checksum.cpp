@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstring>
 #include <endian.h>
+#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -31,39 +32,65 @@ std::uint64_t hash_of(const unsigned char* page, std::int64_t number) {
   return hash == 0 ? 1 : hash;
 }
 
+/// Eight words as one, and, kept in sums, those of them whose numbers (0 to 7) have a bit.
+struct WordSums {
+  std::uint64_t ones = 0;
+  std::uint64_t twos = 0;
+  std::uint64_t fours = 0;
+
+  /// Given: `word`, which gives the word of a number.
+  template <class Word>
+  std::uint64_t add(const Word& word) {
+    const std::uint64_t w1 = word(1);
+    const std::uint64_t w3 = word(3);
+    const std::uint64_t w5 = word(5);
+    const std::uint64_t w7 = word(7);
+    const std::uint64_t w23 = word(2) ^ w3;
+    const std::uint64_t w67 = word(6) ^ w7;
+    const std::uint64_t w4567 = word(4) ^ w5 ^ w67;
+    ones ^= w1 ^ w3 ^ w5 ^ w7;
+    twos ^= w23 ^ w67;
+    fours ^= w4567;
+    return word(0) ^ w1 ^ w23 ^ w4567;
+  }
+
+  unsigned parities() const {
+    return static_cast<unsigned>(__builtin_parityll(ones)) |
+           static_cast<unsigned>(__builtin_parityll(twos)) << 1 |
+           static_cast<unsigned>(__builtin_parityll(fours)) << 2;
+  }
+};
+
 /// The numbers of all bits that are set, added without carry, and in the highest bit whether they
 /// are an odd number of bits: where one bit differs, this differs by its number.
 std::uint16_t locator_of(const unsigned char* page) {
-  static_assert(content_bytes % 8 == 0 && content_bytes * 8 < 0x8000);
-  std::array<std::uint64_t, page_bytes / 8> words;
-  static_assert(words.size() == 8 * 8 * 8);
-  std::memcpy(words.data(), page, content_bytes);
-  std::fill(words.begin() + content_bytes / 8, words.end(), 0);
+  constexpr std::size_t words = page_bytes / 8;
+  static_assert(words == 8 * 8 * 8 && content_bytes == (words - 1) * 8);
   // The numbers of the words with an odd number of set bits, added without carry. No word is looked
-  // at alone: three bits of the numbers at a time, those that have the bit are added, and each
-  // eight of them go on as one.
-  unsigned odd_words = 0;
-  std::size_t count = words.size();
-  for (unsigned place = 0; count > 1; place += 3) {
-    count /= 8;
-    std::uint64_t ones = 0;
-    std::uint64_t twos = 0;
-    std::uint64_t fours = 0;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::uint64_t* const w = &words[i * 8];
-      const std::uint64_t w23 = w[2] ^ w[3];
-      const std::uint64_t w67 = w[6] ^ w[7];
-      const std::uint64_t w4567 = w[4] ^ w[5] ^ w67;
-      ones ^= w[1] ^ w[3] ^ w[5] ^ w[7];
-      twos ^= w23 ^ w67;
-      fours ^= w4567;
-      words[i] = w[0] ^ w[1] ^ w23 ^ w4567;
-    }
-    odd_words |= static_cast<unsigned>(__builtin_parityll(ones)) << place |
-                 static_cast<unsigned>(__builtin_parityll(twos)) << (place + 1) |
-                 static_cast<unsigned>(__builtin_parityll(fours)) << (place + 2);
+  // at alone: those whose numbers have a bit are added, three bits at a time from the highest, and
+  // each eight of them go on as one. Compilers take neighbours at once. The last word is no
+  // content.
+  std::array<std::uint64_t, words / 8> sums;
+  WordSums highest;
+  for (std::size_t i = 0; i < sums.size(); ++i)
+    sums[i] = highest.add([page, i](std::size_t number) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, page + (number * (words / 8) + i) * 8, 8);
+      return word;
+    });
+  std::uint64_t last = 0;
+  std::memcpy(&last, page + content_bytes, 8);
+  for (std::uint64_t* const sum : {&highest.ones, &highest.twos, &highest.fours, &sums.back()})
+    *sum ^= last;
+  unsigned odd_words = highest.parities() << 6;
+  for (const auto& [count, place] : {std::pair(8U, 3U), std::pair(1U, 0U)}) {
+    WordSums sums_of_eight;
+    for (std::size_t i = 0; i < count; ++i)
+      sums[i] = sums_of_eight.add(
+          [&sums, i, count](std::size_t number) { return sums[number * count + i]; });
+    odd_words |= sums_of_eight.parities() << place;
   }
-  const std::uint64_t all = le64toh(words[0]);  // all words, without carry
+  const std::uint64_t all = le64toh(sums[0]);  // all words, without carry
   constexpr std::uint64_t bits_with[] = {0xaaaa'aaaa'aaaa'aaaa, 0xcccc'cccc'cccc'cccc,
                                          0xf0f0'f0f0'f0f0'f0f0, 0xff00'ff00'ff00'ff00,
                                          0xffff'0000'ffff'0000, 0xffff'ffff'0000'0000};
