@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstring>
 #include <endian.h>
-#include <utility>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -83,7 +82,8 @@ std::uint16_t locator_of(const unsigned char* page) {
   for (std::uint64_t* const sum : {&highest.ones, &highest.twos, &highest.fours, &sums.back()})
     *sum ^= last;
   unsigned odd_words = highest.parities() << 6;
-  for (const auto& [count, place] : {std::pair(8U, 3U), std::pair(1U, 0U)}) {
+  for (const unsigned place : {3U, 0U}) {
+    const std::size_t count = std::size_t{1} << place;
     WordSums sums_of_eight;
     for (std::size_t i = 0; i < count; ++i)
       sums[i] = sums_of_eight.add(
