@@ -215,7 +215,8 @@ void lose(StepRunnerSelf self, const DispatchPtr& dispatch, const std::string& w
   StepRunnerState& state = self->state;
   state.config.reporter->log(LogLevel::error, "bug: the pawl.step_runner threw: " + why);
   forget(self, dispatch);
-  state.untold.push_back(AttemptLost{dispatch});
+  // Not push_back: GCC 12 warns at -O3 of what the temporary variant does not hold.
+  state.untold.emplace_back(AttemptLost{dispatch});
 }
 
 }  // namespace pawl
