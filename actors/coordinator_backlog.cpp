@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t scan_portion = 256;
 
 /// and read back in smaller ones, so that others get their turn at the store.
-constexpr std::size_t loads_max = 32;
+constexpr std::size_t loads_max = 128;
 
 }  // namespace
 

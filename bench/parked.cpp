@@ -26,11 +26,21 @@ constexpr int due_per_ms = 10;
 constexpr int due_runs = 50'000;
 constexpr std::int64_t lead_ms = 10'000;  // in which all of them are submitted, and put to sleep
 
-std::int64_t now_us() {
-  return std::chrono::duration_cast<std::chrono::microseconds>(
-             std::chrono::system_clock::now().time_since_epoch())
+template <class Clock>
+std::int64_t us_of() {
+  return std::chrono::duration_cast<std::chrono::microseconds>(Clock::now().time_since_epoch())
       .count();
 }
+
+/// The time of day as engines that are opened now go on to tell it, whoever sets or slews the
+/// machine's clock meanwhile.
+class DayTime {
+ public:
+  std::int64_t now_us() const { return from_us_ + us_of<std::chrono::steady_clock>(); }
+
+ private:
+  std::int64_t from_us_ = us_of<std::chrono::system_clock>() - us_of<std::chrono::steady_clock>();
+};
 
 int threads() {
   const std::filesystem::directory_iterator tasks("/proc/self/task");
@@ -72,7 +82,7 @@ double ms_at(const std::vector<std::int64_t>& sorted_us, double part) {
 json measure_parked(int runs) {
   const Folder folder;
   const std::string path = folder / "parked.db";
-  const std::int64_t far_ms = now_us() / 1000 + 1'000'000'000;
+  const std::int64_t far_ms = DayTime().now_us() / 1000 + 1'000'000'000;
   Engine engine = open_engine(path, [](const StepCall&) { return done(); });
   submit_all(engine, "warm", 1'000, [&](int) { return far_ms; });
   const double rss_before_mib = rss_mib();
@@ -88,17 +98,18 @@ json measure_parked(int runs) {
   std::atomic<int> ran{0};
   std::int64_t first_due_ms = 0;
   const auto due_ms = [&](int n) { return first_due_ms + n / due_per_ms; };
+  const DayTime time;
   const auto open_began = Clock::now();
   engine = open_engine(path, [&](const StepCall& call) {
     const int n = std::atoi(call.run.c_str() + 1);
-    late_us[static_cast<std::size_t>(n)] = now_us() - due_ms(n) * 1000;
+    late_us[static_cast<std::size_t>(n)] = time.now_us() - due_ms(n) * 1000;
     ++ran;
     return done();
   });
   const double open_s = seconds_since(open_began);
-  first_due_ms = now_us() / 1000 + lead_ms;
+  first_due_ms = time.now_us() / 1000 + lead_ms;
   submit_all(engine, "d", due_runs, due_ms);
-  if (now_us() / 1000 >= first_due_ms) die("the first ones were due before all of them slept");
+  if (time.now_us() / 1000 >= first_due_ms) die("the first ones were due before all of them slept");
   while (ran < due_runs) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   engine.close(10'000);
   std::sort(late_us.begin(), late_us.end());
@@ -112,6 +123,7 @@ json measure_parked(int runs) {
               {"open_s", open_s},
               {"due_runs", due_runs},
               {"due_per_s", due_per_ms * 1000},
+              {"late_ms_min", ms_at(late_us, 0)},
               {"late_ms_p50", ms_at(late_us, 0.5)},
               {"late_ms_p99", ms_at(late_us, 0.99)},
               {"late_ms_max", ms_at(late_us, 1)},
