@@ -97,7 +97,8 @@ EngineCore::EngineCore(caf::actor_system& system, std::unique_ptr<Store> store,
                                                   options_.attempts_max, turn_limits(options_)});
   // It does nothing until it is told to.
   housekeeper_ = system.spawn<caf::lazy_init>(
-      housekeeper, HousekeeperConfig{store_, options_.retention, options_.seams.clock, reporter_});
+      housekeeper,
+      HousekeeperConfig{store_, options_.retention, options_.seams.clock, counters_, reporter_});
   if (options_.retention.max_age_ms || options_.retention.max_runs)
     caf::anon_send(housekeeper_, std::make_shared<const KeepHouse>());
 }

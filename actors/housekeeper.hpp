@@ -3,12 +3,14 @@
 
 #include <pawl/retention.hpp>
 
+#include "actors/counters.hpp"
 #include "actors/messages.hpp"
 #include "actors/reporter.hpp"
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
+#include <cstdint>
 #include <memory>
 
 namespace pawl {
@@ -17,6 +19,7 @@ struct HousekeeperConfig {
   StoreActor store;
   Retention retention;
   std::shared_ptr<const Clock> clock;
+  std::shared_ptr<const Counters> counters;
   std::shared_ptr<Reporter> reporter;
 };
 
@@ -24,6 +27,7 @@ struct HousekeeperConfig {
 /// next one is sent: what others write meanwhile comes between.
 struct HousekeeperState {
   HousekeeperConfig config;
+  std::int64_t peace_until_us = 0;  // of the steady clock: until then others write undisturbed
 
   static inline const char* name = "pawl.housekeeper";
 };

@@ -22,7 +22,7 @@ namespace {
 constexpr int owner_timeout_ms = 10'000;
 
 /// How much an owner is asked for at once: others wait for its ear meanwhile.
-constexpr std::size_t asked_at_once = 1024;
+constexpr std::size_t asked_at_once = 256;
 
 /// How long an owner may be about to listen, or about to go.
 constexpr std::chrono::seconds between_owners{1};

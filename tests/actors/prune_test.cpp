@@ -9,6 +9,8 @@
 #include "support/world.hpp"
 
 #include <limits>
+#include <utility>
+#include <vector>
 
 using namespace pawl;
 
@@ -100,6 +102,49 @@ TEST_CASE("prune: many runs go in portions, and what others write comes between"
     started_between += before_start > 0 && before_start < 4 ? 1 : 0;
   }
   CHECK(started_between > 0);
+}
+
+TEST_CASE("prune: others that write meanwhile keep six sevenths of the time, and nobody else waits",
+          "[actors]") {
+  constexpr std::int64_t portion_ms = 100;
+  int undisturbed = 0;
+  int shared = 0;
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    World world(steps(), seed);
+    {
+      const auto store = open_memory_store(world.file);
+      for (int i = 0; i < 1000; ++i) {
+        const RunKey key = put(*store, start_run("old" + std::to_string(i))).run;
+        put(*store, append(key, ended_record(RunState::cancelled)));
+      }
+    }
+    world.own_the_file_again();
+    std::vector<std::pair<std::size_t, std::int64_t>> portions;  // their batches and times
+    world.disk->fails = [&](const Write& write) {
+      if (!std::holds_alternative<PruneRuns>(write)) return false;
+      world.pass(portion_ms);
+      portions.emplace_back(world.disk->batch_sizes.size(), world.now_ms());
+      return false;
+    };
+    PruneOptions options;
+    options.keep_newest = 1;
+    const auto pruned = world.core().prune(options);
+    const Run run = world.start(one_step, "new");
+    REQUIRE(world.run_to_rest());
+    CHECK((*pruned->value())->runs >= 999);
+    CHECK(run.wait().succeeded());
+    REQUIRE(portions.size() == 4);
+    for (std::size_t i = 0; i + 1 < portions.size(); ++i) {
+      const std::int64_t until_next_ms = portions[i + 1].second - portions[i].second;
+      if (world.disk->batch_sizes[portions[i].first] > 1) {
+        CHECK(until_next_ms >= 7 * portion_ms);
+        ++shared;
+      }
+      undisturbed += until_next_ms == portion_ms ? 1 : 0;
+    }
+  }
+  CHECK(shared > 0);
+  CHECK(undisturbed > 20);
 }
 
 TEST_CASE("prune: a store that cannot write says so, and what it removed before stays removed",
