@@ -19,19 +19,26 @@ namespace {
 using Self = HousekeeperActor::stateful_pointer<HousekeeperState>;
 using Then = std::function<void(const Result<Pruned>&)>;
 
-/// Others that write meanwhile are let write in peace, so many times as long as a portion took:
-/// with what a portion leaves for the next commits to do, they keep four fifths of what they had.
-/// No longer than this: it may have been the disk that hung.
-constexpr std::int64_t pauses = 6;
-constexpr std::int64_t pause_us_max = 5'000'000;
+/// Others that write meanwhile are let write in peace, so many times as long as a portion took.
+struct Pace {
+  std::int64_t pauses;
+  std::int64_t pause_us_max;  ///< it may have been the disk that hung
+};
+
+/// With what a portion leaves for the next commits to do, others keep four fifths of what they had.
+constexpr Pace asked{6, 5'000'000};
+
+/// Under a load that ends runs by thousands a second it has to keep up.
+constexpr Pace by_itself{4, 50'000};
 
 /// Removes a portion, and the next ones. A portion whose outcome is unknown is not repeated:
 /// whoever wants it asks again.
-void prune(Self self, const PruneOptions& options, std::size_t removed, const Then& then) {
+void prune(Self self, const PruneOptions& options, std::size_t removed, const Pace& pace,
+           const Then& then) {
   const std::int64_t began_us = self->state.config.clock->steady_us();
   if (const std::int64_t early_us = self->state.peace_until_us - began_us; early_us > 0)
     return later(self, std::chrono::microseconds(early_us),
-                 [=] { prune(self, options, removed, then); });
+                 [=] { prune(self, options, removed, pace, then); });
   const PruneRuns portion = next_portion(options, removed);
   const std::int64_t writes_before = self->state.config.counters->writes;
   self->request(self->state.config.store, caf::infinite,
@@ -41,12 +48,12 @@ void prune(Self self, const PruneOptions& options, std::size_t removed, const Th
             const std::int64_t now_us = self->state.config.clock->steady_us();
             if (self->state.config.counters->writes > writes_before + 1)
               self->state.peace_until_us =
-                  now_us + std::min(pause_us_max, pauses * (now_us - began_us));
+                  now_us + std::min(pace.pause_us_max, pace.pauses * (now_us - began_us));
             if (!answer->has_value()) return then(answer->error());
             const WriteReply& reply = (*answer)->front();
             const Pruned sum{removed + reply.pruned, reply.more};
             if (!sum.more || reply.pruned == 0 || sum.runs >= options.limit) return then(sum);
-            prune(self, options, sum.runs, then);
+            prune(self, options, sum.runs, pace, then);
           },
           [=](const caf::error&) {
             then(make_error(Errc::engine_lost, "the store's actor is gone"));
@@ -71,7 +78,7 @@ void prune_all(Self self, std::vector<PruneOptions> all) {
   }
   const PruneOptions next = all.back();
   all.pop_back();
-  prune(self, next, 0, [self, all](const Result<Pruned>& pruned) {
+  prune(self, next, 0, by_itself, [self, all](const Result<Pruned>& pruned) {
     const std::shared_ptr<Reporter>& reporter = self->state.config.reporter;
     if (!pruned)
       reporter->log(LogLevel::warning, "ended runs are kept for now, for they cannot be removed: " +
@@ -97,7 +104,7 @@ HousekeeperActor::behavior_type housekeeper(
   set_manners(self, self->state.config.reporter, HousekeeperState::name);
   return {
       [self](const Message<PruneRequest>& request) {
-        prune(self, request->options, 0,
+        prune(self, request->options, 0, asked,
               [request](const Result<Pruned>& pruned) { request->pruned->answer(pruned); });
       },
       [self](const Message<KeepHouse>&) { keep_house(self); },

@@ -40,7 +40,7 @@ set y2tics
 set y2range [0:*]
 set y2label "MiB"
 set ytics nomirror
-set key center right
+set key outside bottom center horizontal
 plot file("steady") using ($1/60):2 with lines lw 2 title "steps/s", \
      "" using ($1/60):5 axes x1y2 with lines lw 2 title "main file, MiB", \
      "" using ($1/60):4 axes x1y2 with lines lw 2 title "log, MiB", \
