@@ -37,6 +37,15 @@ void run_some(World& world, int from, int to) {
   }
 }
 
+void put_old_runs(World& world, int count) {
+  const auto store = open_memory_store(world.file);
+  for (int i = 0; i < count; ++i) {
+    const RunKey key = put(*store, start_run("old" + std::to_string(i))).run;
+    put(*store, append(key, ended_record(RunState::cancelled)));
+  }
+  world.own_the_file_again();
+}
+
 EngineOptions keeping(Retention retention) {
   EngineOptions options;
   options.retention = retention;
@@ -73,14 +82,7 @@ TEST_CASE("prune: many runs go in portions, and what others write comes between"
   int started_between = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     World world(steps(), seed);
-    {
-      const auto store = open_memory_store(world.file);
-      for (int i = 0; i < 1000; ++i) {
-        const RunKey key = put(*store, start_run("old" + std::to_string(i))).run;
-        put(*store, append(key, ended_record(RunState::cancelled)));
-      }
-    }
-    world.own_the_file_again();
+    put_old_runs(world, 1000);
     int portions = 0;
     int before_start = 0;
     world.disk->fails = [&](const Write& write) {
@@ -111,14 +113,7 @@ TEST_CASE("prune: others that write meanwhile keep six sevenths of the time, and
   int shared = 0;
   for (std::uint64_t seed = 1; seed <= 20; ++seed) {
     World world(steps(), seed);
-    {
-      const auto store = open_memory_store(world.file);
-      for (int i = 0; i < 1000; ++i) {
-        const RunKey key = put(*store, start_run("old" + std::to_string(i))).run;
-        put(*store, append(key, ended_record(RunState::cancelled)));
-      }
-    }
-    world.own_the_file_again();
+    put_old_runs(world, 1000);
     std::vector<std::pair<std::size_t, std::int64_t>> portions;  // their batches and times
     world.disk->fails = [&](const Write& write) {
       if (!std::holds_alternative<PruneRuns>(write)) return false;
