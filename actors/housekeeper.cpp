@@ -26,7 +26,8 @@ struct Pace {
 };
 
 /// With what a portion leaves for the next commits to do, others keep four fifths of what they had.
-constexpr Pace asked{6, 5'000'000};
+/// Who asks through the control socket is answered within 5 s.
+constexpr Pace asked{6, 3'000'000};
 
 /// Under a load that ends runs by thousands a second it has to keep up.
 constexpr Pace by_itself{4, 50'000};
