@@ -2,7 +2,6 @@
 
 #include "store/checked_vfs.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstring>
