@@ -33,7 +33,7 @@ double us_at(const std::vector<std::int64_t>& sorted_ns, double part) {
 
 }  // namespace
 
-json measure_latency(int flows, int steps) {
+json measure_latency(int flows, int steps, int attempts_max) {
   const Folder folder;
   const std::size_t count = static_cast<std::size_t>(flows) * static_cast<std::size_t>(steps);
   std::vector<std::atomic<std::int64_t>> returned_ns(count);
@@ -43,6 +43,7 @@ json measure_latency(int flows, int steps) {
     return number_of(run) * static_cast<std::size_t>(steps) + number_of(step);
   };
   EngineOptions options;
+  if (attempts_max > 0) options.attempts_max = static_cast<std::size_t>(attempts_max);
   options.on_event = [&](const EngineEvent& event) {
     if (event.kind != EventKind::step_completed || event.run[0] != 'r') return;
     latencies_ns.push_back(now_ns() - returned_ns[place_of(event.run, event.step)]);

@@ -7,6 +7,8 @@ namespace pawl::bench {
 
 /// Runs `flows` flows of `steps` sequential steps at once. A step's latency is the time from its
 /// function's return to the event that tells of its completion.
-json measure_latency(int flows, int steps);
+///
+/// Given: `attempts_max`, as of EngineOptions; 0 for its default.
+json measure_latency(int flows, int steps, int attempts_max = 0);
 
 }  // namespace pawl::bench

@@ -31,7 +31,8 @@ int usage() {
       "  W4       W2 in a child that is killed when half of the steps have run\n"
       "  flat     W2 on an empty store, on one with N finished steps, and while those are "
       "pruned\n"
-      "  latency  from a step's result to its completion, in N flows of STEPS steps\n"
+      "  latency  from a step's result to its completion, in N flows of STEPS steps; a third "
+      "number is attempts_max\n"
       "  parked   N runs that sleep, the store opened with them, and others that get due\n"
       "  payload  outputs of N bytes\n"
       "  steady   1,000 flows at once, for N seconds, of which the newest 100,000 are kept\n"
@@ -43,9 +44,9 @@ int usage() {
   return 2;
 }
 
-pawl::json measure(const std::string& workload, int n, int steps) {
+pawl::json measure(const std::string& workload, int n, int steps, int attempts_max) {
   if (workload == "flat") return pawl::bench::measure_flatness(n);
-  if (workload == "latency") return pawl::bench::measure_latency(n, steps);
+  if (workload == "latency") return pawl::bench::measure_latency(n, steps, attempts_max);
   if (workload == "parked") return pawl::bench::measure_parked(n);
   if (workload == "steady") return pawl::bench::measure_steadiness(n);
   if (workload == "payload") return pawl::bench::measure_payload(n);
@@ -71,11 +72,12 @@ int run(const std::vector<std::string>& words) {
     const int seconds = words.size() == 4 ? std::atoi(words[3].c_str()) : 1'800;
     return steps < 1 || seconds < 1 ? usage() : pawl::bench::write_curves(words[1], steps, seconds);
   }
-  if (words.size() < 2 || words.size() > 3) return usage();
+  if (words.size() < 2 || words.size() > (words[0] == "latency" ? 4 : 3)) return usage();
   const int n = std::atoi(words[1].c_str());
-  const int steps = words.size() == 3 ? std::atoi(words[2].c_str()) : 10;
-  if (n < 1 || steps < 1) return usage();
-  const pawl::json line = measure(words[0], n, steps);
+  const int steps = words.size() >= 3 ? std::atoi(words[2].c_str()) : 10;
+  const int attempts_max = words.size() == 4 ? std::atoi(words[3].c_str()) : 0;
+  if (n < 1 || steps < 1 || attempts_max < 0) return usage();
+  const pawl::json line = measure(words[0], n, steps, attempts_max);
   if (line.is_null()) return usage();
   std::printf("%s\n", line.dump().c_str());
   return line.at("ok").get<bool>() ? 0 : 1;

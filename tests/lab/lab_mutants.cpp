@@ -297,34 +297,34 @@ int main(int argc, char** argv) {
   CLI::App app("Shows that the lab sees every seeded bug");
   std::vector<std::string> names;
   double seconds_max = 90;  // only a bug that nobody sees takes so long
-  app.add_option("MUTANT", names, "The seeded bugs")->required();
+  app.add_option("MUTANT", names, "The seeded bugs; none: show that nothing is found without one");
   app.add_option("--seconds", seconds_max, "How long each may go unseen (default: 90)");
   CLI11_PARSE(app, argc, argv);
 
-  int survived = 0;
-  std::int64_t cases = 0;
   set_mutant("");
-  if (const auto alarm = hunt(std::min(seconds_max, 15.0), cases)) {
-    std::cout << "FALSE ALARM without a mutant: " << alarm->by << ", " << alarm->where << ": "
-              << alarm->message << '\n'
-              << alarm->report << '\n';
-    return 1;
+  if (names.empty()) {
+    std::int64_t cases = 0;
+    if (const auto alarm = hunt(std::min(seconds_max, 15.0), cases)) {
+      std::cout << "FALSE ALARM without a mutant: " << alarm->by << ", " << alarm->where << ": "
+                << alarm->message << '\n'
+                << alarm->report << '\n';
+      return 1;
+    }
+    std::cout << "without a mutant: nothing is found in " << cases << " cases\n";
+    return 0;
   }
-  std::cout << "without a mutant: nothing is found in " << cases << " cases\n\n";
-  std::printf("%-36s %8s  %-34s %s\n", "MUTANT", "SECONDS", "CAUGHT BY", "WHERE");
+  bool survived = false;
   for (const std::string& name : names) {
     set_mutant(name);
     const auto began = SteadyClock::now();
     std::int64_t tried = 0;
     const auto caught = hunt(seconds_max, tried);
-    survived += caught ? 0 : 1;
+    survived = survived || !caught;
     std::printf("%-36s %8.2f  %-34s %s\n", name.c_str(), seconds_since(began),
                 caught ? caught->by.c_str() : "SURVIVED",
                 caught ? caught->where.c_str() : (std::to_string(tried) + " cases").c_str());
     std::fflush(stdout);
   }
   set_mutant("");
-  std::printf("\n%zu of %zu caught\n", names.size() - static_cast<std::size_t>(survived),
-              names.size());
-  return survived == 0 ? 0 : 1;
+  return survived ? 1 : 0;
 }
