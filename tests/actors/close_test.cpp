@@ -2,6 +2,8 @@
 #include "support/catch.hpp"
 #include "support/world.hpp"
 
+namespace close_test {
+
 using namespace pawl;
 
 namespace {
@@ -144,3 +146,5 @@ TEST_CASE("close: attempts that wait for a step runner have not begun", "[actors
   world.run();
   CHECK(closed->value().has_value());
 }
+
+}  // namespace close_test

@@ -12,6 +12,8 @@
 #include <atomic>
 #include <map>
 
+namespace durability_test {
+
 using namespace pawl;
 
 namespace {
@@ -533,3 +535,5 @@ TEST_CASE("durability: a run that cannot be noted as waiting goes on when its ti
   CHECK(run.wait_for(0).has_value());
   CHECK(open_memory_view(world.file)->load("r1").value()->row.state == RunState::succeeded);
 }
+
+}  // namespace durability_test

@@ -10,6 +10,8 @@
 #include <future>
 #include <thread>
 
+namespace engine_test {
+
 using namespace pawl;
 
 namespace {
@@ -374,3 +376,5 @@ TEST_CASE("engine: hundreds of waits that are over at once all go on", "[actors]
   CHECK(engine.submit(flow, "naps").wait().succeeded());
   CHECK(engine.stats().steps_completed == 600);
 }
+
+}  // namespace engine_test

@@ -11,6 +11,8 @@
 #include <set>
 #include <string>
 
+namespace fork_test {
+
 using namespace pawl;
 
 namespace {
@@ -192,3 +194,5 @@ TEST_CASE("fork: other processes ask the owner for it", "[actors]") {
   question.fork = {"shop", "r4"};
   CHECK(ask_owner(folder / "pawl.db", question, 5000).error().code == Errc::invalid_argument);
 }
+
+}  // namespace fork_test

@@ -6,6 +6,8 @@
 #include <map>
 #include <string>
 
+namespace pause_test {
+
 using namespace pawl;
 
 namespace {
@@ -344,3 +346,5 @@ TEST_CASE("divergence: an attempt after a dead step runner that gives another ou
   REQUIRE(world.run_to_rest());
   CHECK(later.wait().succeeded());
 }
+
+}  // namespace pause_test

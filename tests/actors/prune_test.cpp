@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+namespace prune_test {
+
 using namespace pawl;
 
 namespace {
@@ -289,3 +291,5 @@ TEST_CASE("prune: what goes through the socket is read strictly", "[actors]") {
                           json{{"state", "running"}}})
     CHECK(pruned_from(bad).error().code == Errc::io);
 }
+
+}  // namespace prune_test

@@ -3,6 +3,8 @@
 #include "support/store_writes.hpp"
 #include "support/world.hpp"
 
+namespace recovery_test {
+
 using namespace pawl;
 
 namespace {
@@ -376,3 +378,5 @@ TEST_CASE("recovery: a run that cannot be read for a while goes on when it can",
   CHECK(after.records().find("ended") != std::string::npos);
   CHECK(after.count_events(EventKind::run_blocked) == 0);
 }
+
+}  // namespace recovery_test

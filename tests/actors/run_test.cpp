@@ -13,6 +13,8 @@
 #include <malloc.h>
 #include <vector>
 
+namespace run_test {
+
 using namespace pawl;
 
 namespace {
@@ -906,3 +908,5 @@ TEST_CASE("run: starts that come together are written together, and found by who
   CHECK(watched.wait().succeeded());
   CHECK(cancelled->wait().has_value());
 }
+
+}  // namespace run_test

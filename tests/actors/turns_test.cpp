@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+namespace turns_test {
+
 using namespace pawl;
 
 namespace {
@@ -384,3 +386,5 @@ TEST_CASE("turns: what waits for its turn keeps no run that cannot go on", "[act
   CHECK(first.wait().succeeded());
   CHECK(again.wait().succeeded());
 }
+
+}  // namespace turns_test

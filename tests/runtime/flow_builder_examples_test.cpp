@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <map>
 
+namespace flow_builder_examples_test {
+
 using namespace pawl;
 using namespace pawl::flows;
 
@@ -298,3 +300,5 @@ TEST_CASE("flow builder: each example of a flow can be written in C++ and is the
     CHECK(built.digest() == read.digest());
   }
 }
+
+}  // namespace flow_builder_examples_test

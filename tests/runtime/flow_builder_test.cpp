@@ -11,6 +11,8 @@
 #include <sstream>
 #include <type_traits>
 
+namespace flow_builder_test {
+
 using namespace pawl::flows;
 
 // docs/flows.md shows this function.
@@ -312,7 +314,7 @@ TEST_CASE("flow builder: problems are those of the JSON, with its pointers", "[r
   const StepTypes types{{"echo", {}}};
   const auto [text, builder] = GENERATE(table<std::string, FlowBuilder>({
       {R"({"flow": "f", "steps": {"a": {"run": "echo"}, "a": {"value": 1}}})",
-       FlowBuilder("f").step(task("a", "echo")).step(value("a", 1))},
+       FlowBuilder("f").step(task("a", "echo")).step(flows::value("a", 1))},
       {R"({"flow": "f", "steps": {"a": {"run": "ecko"}, "a": {}, "b": {"run": "echo", "after": ["q"]}, "a": {}}})",
        FlowBuilder("f")
            .step(task("a", "ecko"))
@@ -353,7 +355,7 @@ TEST_CASE("flow builder: problems are those of the JSON, with its pointers", "[r
 
 TEST_CASE("flow builder: two steps of one name are told, and the first stands in the document",
           "[runtime]") {
-  const FlowBuilder builder = FlowBuilder("f").step(task("a", "t")).step(value("a", 1));
+  const FlowBuilder builder = FlowBuilder("f").step(task("a", "t")).step(flows::value("a", 1));
   CHECK(places(builder.build()) == "/steps/a duplicate_key\n");
   CHECK(builder.document()["steps"] == json{{"a", {{"run", "t"}}}});
 }
@@ -409,3 +411,5 @@ TEST_CASE("flow builder: a step is a value, and can be one among many like it", 
   CHECK(usual.members() == json{{"run", "t"}, {"retry", {{"max_attempts", 9}}}, {"timeout_ms", 5}});
   CHECK(other.members()["after"] == json::array({"b"}));
 }
+
+}  // namespace flow_builder_test

@@ -8,6 +8,8 @@
 
 #include <fstream>
 
+namespace flow_test {
+
 using namespace pawl;
 
 namespace {
@@ -364,3 +366,5 @@ TEST_CASE("flow: each kind of parameter takes what it says, and nothing else", "
   }
   CHECK(actual == taken);
 }
+
+}  // namespace flow_test

@@ -7,6 +7,8 @@
 #include "support/catch.hpp"
 #include "support/story.hpp"
 
+namespace fork_test {
+
 using namespace pawl;
 
 namespace {
@@ -539,3 +541,5 @@ TEST_CASE("fork: an output that is set must be one that a store takes", "[runtim
   CHECK(refusal(failed_chain(), "c", with("a", large)).find("the output of step a: ") == 0);
   CHECK(refusal(failed_chain(), "c", with("a", "small")) == "none");
 }
+
+}  // namespace fork_test

@@ -8,6 +8,8 @@
 #include "support/catch.hpp"
 #include "support/story.hpp"
 
+namespace pause_test {
+
 using namespace pawl;
 
 namespace {
@@ -254,3 +256,5 @@ TEST_CASE("divergence: only a task has a choice about it", "[runtime]") {
   CHECK(problem(R"({"run": "x", "on_divergence": "both"})") ==
         "/steps/a/on_divergence unknown_word");
 }
+
+}  // namespace pause_test

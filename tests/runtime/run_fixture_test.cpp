@@ -7,6 +7,8 @@
 
 #include <fstream>
 
+namespace run_fixture_test {
+
 using namespace pawl;
 
 namespace {
@@ -285,3 +287,5 @@ TEST_CASE("fixture: what steps reported comes back, and is left out with their s
   document["progress"] = 1;
   CHECK(parse_run_fixture(document.dump()).error().where == "/progress");
 }
+
+}  // namespace run_fixture_test

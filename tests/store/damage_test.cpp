@@ -17,6 +17,8 @@
 #include <random>
 #include <sstream>
 
+namespace damage_test {
+
 using namespace pawl;
 
 namespace {
@@ -482,3 +484,5 @@ TEST_CASE("damage: another program may move the log into the main file", "[store
   CHECK(seen.set_aside + seen.wrong + seen.less == 0);
   CHECK(open_sqlite_store({path}).has_value());
 }
+
+}  // namespace damage_test

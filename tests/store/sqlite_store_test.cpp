@@ -18,6 +18,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+namespace sqlite_store_test {
+
 using namespace pawl;
 
 namespace {
@@ -468,3 +470,5 @@ TEST_CASE("sqlite: what a step reports replaces what it had reported, and the fi
   const int pages = pages_after(10);
   CHECK(pages_after(500) == pages);
 }
+
+}  // namespace sqlite_store_test

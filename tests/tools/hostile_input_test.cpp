@@ -13,6 +13,8 @@
 #include <unistd.h>
 #include <utility>
 
+namespace hostile_input_test {
+
 using namespace pawl;
 
 namespace {
@@ -161,3 +163,5 @@ TEST_CASE("hostile input: files without an end, and what is no file, are refused
     }
   }
 }
+
+}  // namespace hostile_input_test

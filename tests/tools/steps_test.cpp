@@ -13,6 +13,8 @@
 #include <thread>
 #include <unistd.h>
 
+namespace steps_test {
+
 using namespace pawl;
 using namespace pawl::tools;
 
@@ -352,3 +354,5 @@ TEST_CASE("steps: a program reports by lines, and knows what its step reported b
       nullptr);
   CHECK(reports->all == json{3, 5});
 }
+
+}  // namespace steps_test
