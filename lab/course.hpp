@@ -16,7 +16,7 @@ namespace pawl::lab {
 /// One thing that happened. What changes the disk is told by inode, for a name that is removed and
 /// made again is another file.
 struct Entry {
-  enum class Kind : std::uint8_t { create, write, truncate, remove, sync, mark };
+  enum class Kind : std::uint8_t { create, write, truncate, remove, sync, failed_sync, mark };
 
   Kind kind = Kind::mark;
   std::uint32_t inode = 0;

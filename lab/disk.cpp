@@ -132,6 +132,10 @@ bool Disk::sync(DiskFile& file) {
   return course_.add({Entry::Kind::sync, file.inode, 0, {}, 0});
 }
 
+void Disk::fail_sync(const DiskFile& file) {
+  course_.add({Entry::Kind::failed_sync, file.inode, 0, {}, 0});
+}
+
 bool Disk::remove(const std::string& name, bool sync_folder) {
   if (!course_.add({Entry::Kind::remove, 0, sync_folder && !lies_about_sync_ ? 1 : 0, name, 0}))
     return false;
@@ -153,13 +157,17 @@ DiskReplay::DiskReplay(const DiskImage& image) {
     durable_.names.emplace(name, ++inode);
     durable_.bytes.emplace(inode, bytes);
   }
+  seen_ = durable_.bytes;
 }
 
 void DiskReplay::follow(const Entry& entry) {
   switch (entry.kind) {
     case Entry::Kind::mark: return;
     case Entry::Kind::write:
-    case Entry::Kind::truncate: pending_.push_back(&entry); return;
+    case Entry::Kind::truncate:
+      pending_.push_back(&entry);
+      apply_to_bytes(seen_, entry);
+      return;
     case Entry::Kind::create: pending_names_.push_back(&entry); return;
     case Entry::Kind::remove:
       pending_names_.push_back(&entry);
@@ -169,9 +177,17 @@ void DiskReplay::follow(const Entry& entry) {
       const auto mine =
           std::stable_partition(pending_.begin(), pending_.end(),
                                 [&](const Entry* e) { return e->inode != entry.inode; });
-      for (auto at = mine; at != pending_.end(); ++at) apply_to_bytes(durable_, **at);
+      for (auto at = mine; at != pending_.end(); ++at) apply_to_bytes(durable_.bytes, **at);
       pending_.erase(mine, pending_.end());
       sync_names();
+      return;
+    }
+    case Entry::Kind::failed_sync: {
+      const auto dropped = std::remove_if(pending_.begin(), pending_.end(), [&](const Entry* e) {
+        return e->inode == entry.inode && e->kind == Entry::Kind::write;
+      });
+      has_dropped_ = has_dropped_ || dropped != pending_.end();
+      pending_.erase(dropped, pending_.end());
       return;
     }
   }
@@ -182,8 +198,8 @@ void DiskReplay::sync_names() {
   pending_names_.clear();
 }
 
-void DiskReplay::apply_to_bytes(State& state, const Entry& entry) {
-  std::string& bytes = state.bytes[entry.inode];
+void DiskReplay::apply_to_bytes(std::map<std::uint32_t, std::string>& all, const Entry& entry) {
+  std::string& bytes = all[entry.inode];
   if (entry.kind == Entry::Kind::write)
     put(bytes, entry.offset, entry.bytes);
   else
@@ -199,19 +215,19 @@ void DiskReplay::apply_to_names(State& state, const Entry& entry) {
 
 DiskImage DiskReplay::after(Loss loss, std::uint64_t torn_seed) const {
   State left = durable_;
+  if (loss == Loss::kill) left.bytes = seen_;
   Chance chance(torn_seed + 1);
   // A crash keeps 10 to 90 of 100 sectors: all and none are the other losses.
   const std::uint64_t kept_percent = 10 + chance.below(81);
-  const auto survives = [&] {
-    return loss == Loss::kill || (loss == Loss::torn && chance.below(100) < kept_percent);
-  };
+  const auto survives = [&] { return chance.below(100) < kept_percent; };
   const std::size_t names_kept = loss == Loss::kill    ? pending_names_.size()
                                  : loss == Loss::power ? 0
                                                        : chance.below(pending_names_.size() + 1);
   for (std::size_t i = 0; i < names_kept; ++i) apply_to_names(left, *pending_names_[i]);
   for (const Entry* entry : pending_) {
-    if (loss != Loss::torn || entry->kind == Entry::Kind::truncate) {
-      if (survives()) apply_to_bytes(left, *entry);
+    if (loss != Loss::torn) break;
+    if (entry->kind == Entry::Kind::truncate) {
+      if (survives()) apply_to_bytes(left.bytes, *entry);
       continue;
     }
     const std::int64_t end = entry->offset + static_cast<std::int64_t>(entry->bytes.size());

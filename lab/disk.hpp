@@ -41,7 +41,9 @@ struct DiskFile {
 /// sectors, each as written or as garbage (`torn`). Files that were made or removed since the
 /// folder was last synced are there or not in their order: a prefix of these changes survives. A
 /// sync of a file makes its bytes durable, and the folder's changes before it, for SQLite's unix
-/// layer syncs the folder when it syncs a file that it made.
+/// layer syncs the folder when it syncs a file that it made. What was written before a sync that
+/// failed is dropped by the system: the process goes on seeing it, and no later sync makes it
+/// durable; only what is written again reaches the disk.
 ///
 /// Operations are counted in their order, reads and locks included. A `Fault` makes the n-th one
 /// fail, or the first one after it that can fail in its way: only a write finds the disk full, only
@@ -68,6 +70,7 @@ class Disk {
   bool write(DiskFile& file, std::int64_t offset, const char* bytes, std::size_t size);
   bool truncate(DiskFile& file, std::int64_t size);
   bool sync(DiskFile& file);
+  void fail_sync(const DiskFile& file);
   bool remove(const std::string& name, bool sync_folder);
 
   DiskImage image() const;
@@ -112,7 +115,7 @@ class DiskReplay {
   DiskImage after(Loss loss, std::uint64_t torn_seed) const;
 
   /// Whether anything is written and not synced: if not, all losses leave the same.
-  bool settled() const { return pending_.empty() && pending_names_.empty(); }
+  bool settled() const { return pending_.empty() && pending_names_.empty() && !has_dropped_; }
 
  private:
   struct State {
@@ -120,13 +123,15 @@ class DiskReplay {
     std::map<std::string, std::uint32_t> names;
   };
 
-  static void apply_to_bytes(State& state, const Entry& entry);
+  static void apply_to_bytes(std::map<std::uint32_t, std::string>& all, const Entry& entry);
   static void apply_to_names(State& state, const Entry& entry);
   void sync_names();
 
   State durable_;
-  std::vector<const Entry*> pending_;        // writes and truncates
-  std::vector<const Entry*> pending_names_;  // creates and removes
+  std::map<std::uint32_t, std::string> seen_;  // bytes by inode, as the process sees them
+  bool has_dropped_ = false;                   // whether some of them may never reach the disk
+  std::vector<const Entry*> pending_;          // writes and truncates
+  std::vector<const Entry*> pending_names_;    // creates and removes
 };
 
 /// The disk that SQLite uses through the VFS named `lab_vfs`, on this process's one simulated

@@ -147,7 +147,10 @@ int truncate(sqlite3_file* file, sqlite3_int64 size) {
 }
 
 int sync(sqlite3_file* file, int) {
-  if (const int code = current_disk->begin(Operation::sync); code != SQLITE_OK) return code;
+  if (const int code = current_disk->begin(Operation::sync); code != SQLITE_OK) {
+    current_disk->fail_sync(content(file));
+    return code;
+  }
   return current_disk->sync(content(file)) ? SQLITE_OK : SQLITE_IOERR_FSYNC;
 }
 

@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <vector>
@@ -125,6 +126,39 @@ TEST_CASE("disk: known-bad settings and a lying disk are seen as bad", "[lab]") 
   CHECK(losses_with("PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA", Loss::torn).lost == 0);
   const Losses lied = losses_with(wal + "PRAGMA synchronous=FULL", Loss::power, true);
   CHECK(lied.lost + lied.malformed > 100);
+}
+
+TEST_CASE("disk: what was written before a failed sync, no later sync makes durable", "[lab]") {
+  Course course;
+  Disk disk({}, course, {{2, FaultKind::io, false}});
+  set_current_disk(&disk);
+  sqlite3_vfs* const files = sqlite3_vfs_find(lab_vfs);
+  std::vector<std::max_align_t> memory(static_cast<std::size_t>(files->szOsFile));
+  auto* const file = reinterpret_cast<sqlite3_file*>(memory.data());
+  REQUIRE(files->xOpen(files, "a", file, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr) ==
+          SQLITE_OK);
+  const auto write = [&](const char* text, sqlite3_int64 at) {
+    REQUIRE(file->pMethods->xWrite(file, text, 3, at) == SQLITE_OK);
+  };
+  const auto sync = [&] { return file->pMethods->xSync(file, SQLITE_SYNC_FULL); };
+  write("one", 0);
+  CHECK(sync() == SQLITE_IOERR_FSYNC);
+  write("two", 3);
+  CHECK(sync() == SQLITE_OK);
+  DiskReplay replay({});
+  for (const Entry& entry : course.entries()) replay.follow(entry);
+  CHECK_FALSE(replay.settled());
+  CHECK(replay.after(Loss::kill, 0).at("a") == "onetwo");
+  const std::string zeros(3, '\0');
+  CHECK(replay.after(Loss::power, 0).at("a") == zeros + "two");
+  CHECK(replay.after(Loss::torn, 0).at("a") == zeros + "two");
+  const std::size_t before = course.entries().size();
+  write("one", 0);
+  CHECK(sync() == SQLITE_OK);
+  for (std::size_t i = before; i < course.entries().size(); ++i) replay.follow(course.entries()[i]);
+  CHECK(replay.after(Loss::power, 0).at("a") == "onetwo");
+  file->pMethods->xClose(file);
+  set_current_disk(nullptr);
 }
 
 TEST_CASE("disk: a name that is removed and made again is another file", "[lab]") {
