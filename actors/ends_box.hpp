@@ -63,6 +63,11 @@ class EndsBox {
     return std::exchange(ends_, {});
   }
 
+  bool is_empty() const {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    return ends_.empty();
+  }
+
   /// Whoever was to wake the store could not: the next end wakes it.
   void not_woken() {
     const std::lock_guard<std::mutex> lock(mutex_);

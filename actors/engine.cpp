@@ -28,8 +28,9 @@ std::size_t thread_count(int asked) {
 }
 
 /// CAF's workers: one may sit in fsync while the others go on.
+/// Two may wait for the disk: the store, and the log keeper.
 std::size_t worker_count() {
-  return std::max<std::size_t>(3, std::thread::hardware_concurrency() + 1);
+  return std::max<std::size_t>(4, std::thread::hardware_concurrency() + 2);
 }
 
 struct SystemConfig : caf::actor_system_config {

@@ -13,6 +13,7 @@
 ///     user's step  step runner  StepResult (an actor's), ThreadNews (a function's), Reported
 ///     user's step  store        EndsWait: ends lie in the EndsBox
 ///     store        step runner  EndsWritten
+///     store        log keeper   SyncPtr, answered by SyncAnswer
 ///     step runner  store        EndsWait; WritePtr (a report, a late answer), answered by
 ///     WriteAnswer step runner  coordinator  StepEndsPtr, AnsweredLate recovery     store
 ///     RecoverRequest, answered by LoadAnswer
@@ -57,6 +58,12 @@ using WriteGroupAnswer = std::shared_ptr<const Result<std::vector<WriteReply>>>;
 
 /// Ends of attempts lie in the EndsBox.
 struct EndsWait {};
+
+// Store to log keeper.
+
+/// Wait for the disk.
+using SyncPtr = std::shared_ptr<LogSync>;
+using SyncAnswer = std::shared_ptr<const Result<void>>;
 
 // Recovery to the store.
 
@@ -243,6 +250,8 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WritePtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WriteAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WriteGroupPtr)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::WriteGroupAnswer)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::SyncPtr)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::SyncAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::LoadAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::DueAnswer)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(pawl::RecoveredPtr)
@@ -274,6 +283,8 @@ using StoreActor = caf::typed_actor<caf::replies_to<WritePtr>::with<WriteAnswer>
                                     caf::replies_to<Message<RecoverRequest>>::with<LoadAnswer>,
                                     caf::replies_to<Message<DueQuery>>::with<DueAnswer>,
                                     caf::reacts_to<Look>, caf::reacts_to<Later>>;
+
+using LogKeeperActor = caf::typed_actor<caf::replies_to<SyncPtr>::with<SyncAnswer>>;
 
 using StepRunnerActor =
     caf::typed_actor<caf::reacts_to<DispatchesPtr>, caf::reacts_to<Message<EndsWritten>>,

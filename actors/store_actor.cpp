@@ -1,6 +1,7 @@
 #include "actors/store_actor.hpp"
 
 #include "actors/actor_manners.hpp"
+#include "actors/log_keeper.hpp"
 #include "actors/worker_policy.hpp"
 #include "runtime/mutant.hpp"
 #include "store/batch_points.hpp"
@@ -146,35 +147,111 @@ caf::result<WriteGroupAnswer> take_group(StoreSelf self, const WriteGroupPtr& gr
 
 }  // namespace
 
-void StoreActorState::commit() {
+bool StoreActorState::take_batch(Batch& batch) {
   commit_asked = false;
   Ends ends = config.ends->take();
   if (mutant("complete_before_write") && !ends.empty()) {  // what follows overtakes them
     tell_ends(ends, ends_as_written(writes_of(ends)));
     later(self, std::chrono::milliseconds(1), [this, late = std::exchange(ends, {})] {
-      const std::vector<Write> of_late = writes_of(late);
-      std::vector<const Write*> writes;
-      for (const Write& write : of_late) writes.push_back(&write);
-      static_cast<void>(write(writes).has_value());
+      Batch batch_of_late;
+      batch_of_late.of_ends = writes_of(late);
+      for (const Write& write : batch_of_late.of_ends) batch_of_late.writes.push_back(&write);
+      if (write(batch_of_late)) settle_here();
     });
   }
-  if (waiting.empty() && ends.empty()) return;
-  const std::vector<Waiting> batch = std::exchange(waiting, {});
-  const std::vector<Write> of_ends = writes_of(ends);
-  std::vector<const Write*> writes;
-  writes.reserve(of_ends.size() + std::exchange(writes_waiting, 0));
-  for (const Write& write : of_ends) writes.push_back(&write);
-  for_each_write(batch, [&](const Write& write) { writes.push_back(&write); });
+  if (waiting.empty() && ends.empty()) return false;
+  batch.ends = std::move(ends);
+  batch.of_ends = writes_of(batch.ends);
+  batch.others = std::exchange(waiting, {});
+  batch.writes.reserve(batch.of_ends.size() + std::exchange(writes_waiting, 0));
+  for (const Write& write : batch.of_ends) batch.writes.push_back(&write);
+  for_each_write(batch.others, [&](const Write& write) { batch.writes.push_back(&write); });
+  return true;
+}
 
-  if (mutant("answer_before_commit")) answer_all_as_written(batch);
-  Result<std::vector<WriteReply>> replies = write(writes);
-  config.counters->writes_waiting = 0;
-  if (mutant("commit_error_answered_as_written") && !replies) {
-    answer_all_as_written(batch);
-    tell_ends(std::exchange(ends, {}), ends_as_written(of_ends));
+void StoreActorState::commit() {
+  if (ahead.size() >= ahead_max) {
+    commit_asked = false;
+    if (writes_waiting < batch_max) {
+      has_to_wait = true;
+      return;
+    }
+    settle_here();
   }
-  tell_ends_and_answer(std::move(ends), of_ends.size(), batch, std::move(replies));
-  batch_point("store.after_reply", writes);
+  Batch batch;
+  if (!take_batch(batch)) return;
+  if (mutant("answer_before_commit")) answer_all_as_written(batch.others);
+  Result<std::vector<WriteReply>> replies = write(batch);
+  if (!replies) {
+    const bool was_ahead = !ahead.empty();
+    settle_here();
+    if (was_ahead) replies = write(batch);
+  }
+  config.counters->writes_waiting = static_cast<std::int64_t>(writes_waiting);
+  if (!replies) {
+    if (mutant("commit_error_answered_as_written")) {
+      answer_all_as_written(batch.others);
+      tell_ends(std::exchange(batch.ends, {}), ends_as_written(batch.of_ends));
+    }
+    tell_ends_and_answer(batch, replies.error());
+    return batch_point("store.after_reply", batch.writes);
+  }
+  batch.replies = std::move(*replies);
+  ahead.push_back(std::move(batch));
+  if (keeper_waits == 0) settle_ahead();
+}
+
+void StoreActorState::settle_ahead() {
+  const bool has_more_to_do =
+      !waiting.empty() || !config.ends->is_empty() || !self->mailbox().empty();
+  const SyncPtr sync = has_more_to_do ? config.store->log_sync() : nullptr;
+  if (!sync) return settle_here();
+  if (!log_keeper) log_keeper = self->spawn(pawl::log_keeper, config.reporter);
+  keeper_waits = ahead.size();
+  const std::uint64_t number = ++last_sync;
+  self->request(log_keeper, caf::infinite, sync)
+      .then([this, number, sync](const SyncAnswer& answer) { on_synced(number, *sync, *answer); },
+            [this, number](const caf::error&) {
+              if (number == last_sync && keeper_waits > 0) settle_here();
+            });
+  leave_to_others();
+}
+
+void StoreActorState::on_synced(std::uint64_t number, const LogSync& sync, Result<void> waited) {
+  if (number != last_sync || keeper_waits == 0) return;  // settled meanwhile
+  const Result<void> settled = config.store->settle(sync, std::move(waited));
+  const bool is_first_only = settled && !mutant("later_batch_settled_too");
+  answer_ahead(is_first_only ? keeper_waits : ahead.size(), settled);
+  if (!ahead.empty()) settle_ahead();
+}
+
+void StoreActorState::settle_here() {
+  leave_to_others();
+  answer_ahead(ahead.size(), config.store->settle());
+}
+
+void StoreActorState::answer_ahead(std::size_t count, const Result<void>& settled) {
+  keeper_waits = 0;
+  for (; count > 0; --count) {
+    Batch batch = std::move(ahead.front());
+    ahead.pop_front();
+    config.counters->note_commit(static_cast<std::int64_t>(batch.writes.size()),
+                                 config.seams.clock->steady_us() - batch.began_us);
+    if (settled) {
+      batch_point("store.after_commit", batch.writes);
+      tell_ends_and_answer(batch, std::move(batch.replies));
+    } else {
+      tell_ends_and_answer(batch, settled.error());
+    }
+    batch_point("store.after_reply", batch.writes);
+  }
+  if (std::exchange(has_to_wait, false)) ask_for_commit(self);
+}
+
+void StoreActorState::commit_and_settle() {
+  if (!ahead.empty()) settle_here();
+  commit();
+  if (!ahead.empty()) settle_here();
 }
 
 void StoreActorState::tell_ends(Ends ends, Result<std::vector<WriteReply>> replies) {
@@ -186,12 +263,11 @@ void StoreActorState::tell_ends(Ends ends, Result<std::vector<WriteReply>> repli
 }
 
 /// The ends first: new attempts follow from them.
-void StoreActorState::tell_ends_and_answer(Ends ends, std::size_t of_ends,
-                                           const std::vector<Waiting>& batch,
-                                           Result<std::vector<WriteReply>> replies) {
-  if (batch.empty()) return tell_ends(std::move(ends), std::move(replies));
-  if (ends.empty() && batch.size() == 1 && batch.front().group) {  // then nothing is taken apart
-    GroupPromise promise = batch.front().group_promise;
+void StoreActorState::tell_ends_and_answer(Batch& batch, Result<std::vector<WriteReply>> replies) {
+  const std::vector<Waiting>& others = batch.others;
+  if (others.empty()) return tell_ends(std::move(batch.ends), std::move(replies));
+  if (batch.ends.empty() && others.size() == 1 && others.front().group) {  // nothing to take apart
+    GroupPromise promise = others.front().group_promise;
     promise.deliver(std::make_shared<const Result<std::vector<WriteReply>>>(std::move(replies)));
     return;
   }
@@ -200,8 +276,8 @@ void StoreActorState::tell_ends_and_answer(Ends ends, std::size_t of_ends,
     return replies ? Result<std::vector<WriteReply>>(take_some(next, count))
                    : Result<std::vector<WriteReply>>(replies.error());
   };
-  if (!ends.empty()) tell_ends(std::move(ends), next_ones(of_ends));
-  for (const Waiting& one : batch) {
+  if (!batch.ends.empty()) tell_ends(std::move(batch.ends), next_ones(batch.of_ends.size()));
+  for (const Waiting& one : others) {
     if (one.write) {
       Promise promise = one.promise;
       promise.deliver(std::make_shared<const Result<WriteReply>>(
@@ -215,18 +291,16 @@ void StoreActorState::tell_ends_and_answer(Ends ends, std::size_t of_ends,
 }
 
 void StoreActorState::commit_before_reading() {
-  commit();
+  commit_and_settle();
   leave_to_others();
 }
 
-Result<std::vector<WriteReply>> StoreActorState::write(const std::vector<const Write*>& writes) {
-  batch_point("store.before_begin", writes);
+Result<std::vector<WriteReply>> StoreActorState::write(Batch& batch) {
+  batch_point("store.before_begin", batch.writes);
   leave_to_others();
-  const std::int64_t began_us = config.seams.clock->steady_us();
+  batch.began_us = config.seams.clock->steady_us();
   Result<std::vector<WriteReply>> replies =
-      config.store->write(writes, config.seams.clock->now_ms());
-  config.counters->note_commit(static_cast<std::int64_t>(writes.size()),
-                               config.seams.clock->steady_us() - began_us);
+      config.store->write_ahead(batch.writes, config.seams.clock->now_ms());
   config.counters->wal_bytes = config.store->wal_bytes();
   look_at_log();
   return replies;
@@ -261,7 +335,9 @@ StoreActor::behavior_type store_actor(StoreSelf self, StoreActorConfig config) {
   set_manners(self, self->state.config.reporter, StoreActorState::name);
   // What was taken is written before the store goes.
   self->set_exit_handler([self](caf::exit_msg& exit) {
-    self->state.commit();
+    self->state.commit_and_settle();
+    if (self->state.log_keeper)
+      self->send_exit(self->state.log_keeper, caf::exit_reason::user_shutdown);
     self->quit(std::move(exit.reason));
   });
   return {

@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -28,13 +29,18 @@ struct StoreActorConfig {
   std::shared_ptr<EndsBox> ends = std::make_shared<EndsBox>();  ///< who leaves some wakes the actor
 };
 
+/// While the log keeper waits for the disk to have one batch, the next one is written ahead.
+///
 /// Invariants:
-/// 1. No write is answered before the transaction that holds it has returned from the store.
-/// 2. A read runs when everything that was sent before it is committed.
+/// 1. No write is answered before the transaction that holds it is durable.
+/// 2. A read runs when everything that was sent before it is durable.
 /// 3. A commit takes along all ends that were in the box when it began.
+/// 4. At most two batches are written ahead: one that the log keeper waits for, and the next.
 struct StoreActorState {
   using Promise = caf::typed_response_promise<WriteAnswer>;
   using GroupPromise = caf::typed_response_promise<WriteGroupAnswer>;
+
+  static constexpr std::size_t ahead_max = 2;
 
   /// Somebody who waits for an answer: to one write, or to a group of them.
   struct Waiting {
@@ -44,6 +50,16 @@ struct StoreActorState {
     GroupPromise group_promise;
   };
 
+  /// Writes of one transaction, and whom to answer.
+  struct Batch {
+    std::vector<EndsBox::End> ends;
+    std::vector<Write> of_ends;
+    std::vector<Waiting> others;
+    std::vector<const Write*> writes;  // all of these, those of the ends first
+    std::vector<WriteReply> replies;   // in the same order
+    std::int64_t began_us = 0;
+  };
+
   explicit StoreActorState(StoreActor::stateful_pointer<StoreActorState> actor) : self(actor) {}
 
   StoreActor::stateful_pointer<StoreActorState> self;
@@ -51,24 +67,45 @@ struct StoreActorState {
   std::vector<Waiting> waiting;
   std::size_t writes_waiting = 0;  // in all of these
   bool commit_asked = false;       // a commit waits behind the mail
+  LogKeeperActor log_keeper;
+  std::deque<Batch> ahead;       // written and not settled, the oldest first
+  std::size_t keeper_waits = 0;  // for so many of them the log keeper waits for the disk
+  std::uint64_t last_sync = 0;   // the number of that sync
+  bool has_to_wait = false;      // a commit was asked for that ahead has no room for
 
-  /// Writes what waits, and what lies in the box, and answers it.
+  /// Writes what waits, and what lies in the box, and answers it as soon as it is durable.
   void commit();
+
+  /// The same, and waits for that.
+  void commit_and_settle();
 
   /// The same before something is read, which may take long: whom it answers need not wait for
   /// that.
   void commit_before_reading();
 
-  /// Writes one transaction.
-  Result<std::vector<WriteReply>> write(const std::vector<const Write*>& writes);
+  /// Takes what waits, and what lies in the box; false if there is nothing.
+  bool take_batch(Batch& batch);
+
+  /// Writes one transaction ahead.
+  Result<std::vector<WriteReply>> write(Batch& batch);
+
+  /// Waits for the disk, or lets the log keeper do so if there is something else to do.
+  void settle_ahead();
+
+  /// The log keeper has waited for the disk.
+  void on_synced(std::uint64_t number, const LogSync& sync, Result<void> waited);
+
+  /// Waits for the disk, and answers all that was written ahead.
+  void settle_here();
+
+  /// Answers the oldest `count` batches that are written ahead.
+  void answer_ahead(std::size_t count, const Result<void>& settled);
 
   /// Tells the step runner what became of ends.
   void tell_ends(std::vector<EndsBox::End> ends, Result<std::vector<WriteReply>> replies);
 
-  /// Tells of the first `of_ends` replies, and answers the others.
-  void tell_ends_and_answer(std::vector<EndsBox::End> ends, std::size_t of_ends,
-                            const std::vector<Waiting>& batch,
-                            Result<std::vector<WriteReply>> replies);
+  /// Tells of the ends, and answers the others.
+  void tell_ends_and_answer(Batch& batch, Result<std::vector<WriteReply>> replies);
 
   /// Looks how the store's log stands, and tells of it if it grows.
   void look_at_log();

@@ -24,6 +24,21 @@ class RepeatingStore final : public ForwardingStore {
     return ForwardingStore::write(batch, now_ms);
   }
 
+  Result<std::vector<WriteReply>> write_ahead(const std::vector<const Write*>& batch,
+                                              std::int64_t now_ms) override {
+    auto written = store_->write_ahead(batch, now_ms);
+    if (!std::exchange(repeat_, false) || !written) return written;
+    return store_->write_ahead(batch, now_ms);
+  }
+
+  std::shared_ptr<LogSync> log_sync() override { return store_->log_sync(); }
+
+  Result<void> settle(const LogSync& sync, Result<void> waited) override {
+    return store_->settle(sync, std::move(waited));
+  }
+
+  Result<void> settle() override { return store_->settle(); }
+
  private:
   bool& repeat_;
 };

@@ -126,6 +126,25 @@ void check_batches(Bench& bench) {
   bench.demand(bench.load("r1").records.size() == 3, "not every record of a batch is stored");
 }
 
+void check_ahead(Bench& bench) {
+  const Write first = start("r1");
+  const Write second = start("r2");
+  const auto one = bench.store().write_ahead({&first}, 1000);
+  const std::shared_ptr<LogSync> sync = bench.store().log_sync();
+  const auto two = bench.store().write_ahead({&second}, 1000);
+  bench.demand(one && two && one->size() == 1 && two->size() == 1,
+               "what is written ahead is not answered");
+  if (sync)
+    bench.demand(bench.store().settle(*sync, sync->wait()).has_value(),
+                 "what was written ahead is not settled after its sync");
+  bench.demand(bench.store().settle().has_value(), "what was written ahead is not settled");
+  bench.demand(bench.store().settle().has_value() && !bench.store().log_sync(),
+               "something is left to settle when everything is settled");
+  bench.open_again();
+  bench.demand(bench.load("r1").records.size() == 1 && bench.load("r2").records.size() == 1,
+               "what was written ahead and settled is not there");
+}
+
 void check_bytes(Bench& bench) {
   const RunKey run = bench.put(start("r1")).run;
   const std::string bodies[] = {R"("")", R"("\u0000 zero")",
@@ -261,6 +280,7 @@ constexpr NamedCheck all_checks[] = {
     {"nothing but late receipts comes after the end", check_end},
     {"runs are found when they are due", check_due},
     {"a batch is answered write by write", check_batches},
+    {"what is written ahead stands when it is settled", check_ahead},
     {"bytes come back as they were given", check_bytes},
     {"a new owner finds everything and fences the old one", check_owners},
     {"an unknown run is unknown", check_unknown},

@@ -3,6 +3,7 @@
 #include "runtime/mutant.hpp"
 #include "store/page_checksum.hpp"
 #include "store/sqlite_error.hpp"
+#include "store/unsynced_log.hpp"
 
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
@@ -36,6 +37,7 @@ struct Pages {
 struct CheckedFile {
   sqlite3_file file;  // first: SQLite sees only this
   Pages* pages;       // of main files
+  UnsyncedLog* log;   // of logs
 };
 
 // The base's file needs the alignment of any object.
@@ -44,6 +46,10 @@ constexpr std::size_t base_at = (sizeof(CheckedFile) + alignof(std::max_align_t)
 
 Pages& pages_of(sqlite3_file* file) {
   return *reinterpret_cast<CheckedFile*>(file)->pages;
+}
+
+UnsyncedLog* log_of(sqlite3_file* file) {
+  return reinterpret_cast<CheckedFile*>(file)->log;
 }
 
 sqlite3_file* base_of(sqlite3_file* file) {
@@ -154,7 +160,26 @@ int write(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) {
 int close(sqlite3_file* file) {
   const int code = base_methods(file).xClose(base_of(file));
   delete reinterpret_cast<CheckedFile*>(file)->pages;
+  delete log_of(file);
   return code;
+}
+
+int write_log(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) noexcept {
+  try {
+    if (UnsyncedLog* const log = log_of(file); log != nullptr && log->is_on())
+      log->keep(from, size, at);
+  } catch (const std::bad_alloc&) {
+    return SQLITE_IOERR_NOMEM;
+  }
+  return base_methods(file).xWrite(base_of(file), from, size, at);
+}
+
+int sync_file(sqlite3_file* file, int flags) {
+  UnsyncedLog* const log = log_of(file);
+  if (log == nullptr) return base_methods(file).xSync(base_of(file), flags);
+  constexpr int strength = SQLITE_SYNC_NORMAL | SQLITE_SYNC_FULL;
+  const bool is_of_commit = (flags & strength) == SQLITE_SYNC_NORMAL;
+  return log->is_on() && is_of_commit ? SQLITE_OK : log->sync(base_of(file), flags);
 }
 
 /// What goes through as it is. Of SQLite's third version of these methods, which maps files into
@@ -164,13 +189,11 @@ sqlite3_io_methods make_methods(int version, bool has_pages) {
   m.iVersion = version;
   m.xClose = close;
   m.xRead = has_pages ? read : read_base;
-  m.xWrite = has_pages ? write : [](sqlite3_file* f, const void* from, int size, sqlite3_int64 at) {
-    return base_methods(f).xWrite(base_of(f), from, size, at);
-  };
+  m.xWrite = has_pages ? write : write_log;
   m.xTruncate = [](sqlite3_file* f, sqlite3_int64 size) {
     return base_methods(f).xTruncate(base_of(f), size);
   };
-  m.xSync = [](sqlite3_file* f, int flags) { return base_methods(f).xSync(base_of(f), flags); };
+  m.xSync = sync_file;
   m.xFileSize = [](sqlite3_file* f, sqlite3_int64* size) {
     return base_methods(f).xFileSize(base_of(f), size);
   };
@@ -218,8 +241,10 @@ int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
   const bool has_pages = (flags & SQLITE_OPEN_MAIN_DB) != 0;
   auto* const checked = reinterpret_cast<CheckedFile*>(file);
   checked->file.pMethods = nullptr;
+  const bool is_log = (flags & SQLITE_OPEN_WAL) != 0;
   std::unique_ptr<Pages> pages(has_pages ? new (std::nothrow) Pages : nullptr);
-  if (has_pages && !pages) return SQLITE_NOMEM;
+  std::unique_ptr<UnsyncedLog> log(is_log ? new (std::nothrow) UnsyncedLog : nullptr);
+  if ((has_pages && !pages) || (is_log && !log)) return SQLITE_NOMEM;
   sqlite3_file* const behind = base_of(file);
   behind->pMethods = nullptr;
   const int code = base->xOpen(base, name, behind, flags, flags_out);
@@ -229,8 +254,17 @@ int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
     return code;
   }
   checked->pages = pages.release();
+  checked->log = log.release();
   checked->file.pMethods = &methods(behind->pMethods->iVersion, has_pages);
   return SQLITE_OK;
+}
+
+sqlite3_file* log_file(sqlite3* db) {
+  sqlite3_file* file = nullptr;
+  sqlite3_file_control(db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+  const bool is_ours =
+      file != nullptr && file->pMethods != nullptr && file->pMethods->xSync == sync_file;
+  return is_ours ? file : nullptr;
 }
 
 /// A VFS and its name, which SQLite keeps for ever.
@@ -318,6 +352,22 @@ void accept_all_pages(sqlite3* db) {
 bool checks_pages(sqlite3* db) {
   sqlite3_file* const file = main_file(db);
   return file != nullptr && pages_of(file).checked;
+}
+
+UnsyncedLog* unsynced_log(sqlite3* db) {
+  sqlite3_file* const log = log_file(db);
+  return log != nullptr ? log_of(log) : nullptr;
+}
+
+std::int64_t log_file_bytes(sqlite3* db) {
+  sqlite3_int64 bytes = 0;
+  if (sqlite3_file* const log = log_file(db); log != nullptr) log->pMethods->xFileSize(log, &bytes);
+  return bytes;
+}
+
+int sync_log(sqlite3* db) {
+  sqlite3_file* const log = log_file(db);
+  return log != nullptr ? sync_file(log, SQLITE_SYNC_FULL) : SQLITE_MISUSE;
 }
 
 int rewrite_pages(sqlite3* db, const std::vector<std::int64_t>& pages) {

@@ -10,6 +10,8 @@ struct sqlite3;
 
 namespace pawl {
 
+class UnsyncedLog;
+
 /// Registers the VFS in front of the one named `base` (the system's if empty), once, and gives its
 /// name.
 ///
@@ -48,6 +50,22 @@ void accept_all_pages(sqlite3* db);
 
 /// Whether the connection's main file has checksums in its pages, as far as was read.
 bool checks_pages(sqlite3* db);
+
+/// What the connection has written to its log without waiting for the disk; null if it has no log.
+/// Where it is on, a commit's sync of the log does nothing: it is asked for with
+/// SQLITE_SYNC_NORMAL. Every other sync is done, if the connection has checkpoint_fullfsync=ON:
+/// SQLite's own order of log and main file rests on those, and asks for them with SQLITE_SYNC_FULL.
+///
+/// Given:  a connection in WAL mode, which has read or written.
+/// Source: https://sqlite.org/pragma.html#pragma_checkpoint_fullfsync
+UnsyncedLog* unsynced_log(sqlite3* db);
+
+/// The size of the connection's log; 0 if it has none.
+std::int64_t log_file_bytes(sqlite3* db);
+
+/// Waits for the disk to have the connection's log, which is written once more where a sync has
+/// failed before. Gives SQLite's result code.
+int sync_log(sqlite3* db);
 
 /// Writes pages back to the file as they are read, with their checksums, and syncs that.
 ///

@@ -1,5 +1,5 @@
 /// ForwardingStore: a store that passes everything on to another one, for those that change one
-/// thing.
+/// thing. It writes nothing ahead: whoever changes `write` need not think of that.
 #pragma once
 
 #include <pawl/store.hpp>

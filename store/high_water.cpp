@@ -2,7 +2,6 @@
 
 #include <pawl/digest.hpp>
 
-#include "store/checked_vfs.hpp"
 #include "store/meta.hpp"
 #include "store/sqlite_pruner.hpp"
 
@@ -13,7 +12,6 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <vector>
 
 namespace pawl {
 
@@ -70,57 +68,9 @@ std::string mark_path(const std::string& store_path) {
 const char* const what_to_do =
     "put the newest copy back, or accept the loss with `pawl repair --accept-loss`";
 
+constexpr const char* what_it_is = "the store's mark";
+
 }  // namespace
-
-/// A file of SQLite's VFS, so that it lies where the store lies, on simulated disks too.
-class HighWaterFile::File {
- public:
-  File(const std::string& path, const std::string& vfs, int flags) : path_(path) {
-    // A mark that is read short although it is there must not count as none.
-    sqlite3_vfs* const files = sqlite3_vfs_find(checked_vfs(vfs).c_str());
-    memory_.resize(static_cast<std::size_t>(files->szOsFile) / sizeof(std::max_align_t) + 1);
-    const int code = files->xOpen(files, path_.c_str(), file(), flags, nullptr);
-    if (code == SQLITE_OK) return;
-    close();
-    fail(code, "opened");
-  }
-
-  ~File() { close(); }
-
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  /// All zeros if the file is shorter.
-  MarkBytes read() {
-    MarkBytes bytes{};
-    const int code =
-        file()->pMethods->xRead(file(), bytes.data(), static_cast<int>(bytes.size()), 0);
-    if (code == SQLITE_IOERR_SHORT_READ) return {};
-    if (code != SQLITE_OK) fail(code, "read");
-    return bytes;
-  }
-
-  void write(const MarkBytes& bytes) {
-    const int code =
-        file()->pMethods->xWrite(file(), bytes.data(), static_cast<int>(bytes.size()), 0);
-    if (code != SQLITE_OK) fail(code, "written");
-  }
-
- private:
-  sqlite3_file* file() { return reinterpret_cast<sqlite3_file*>(memory_.data()); }
-
-  void close() {
-    if (file()->pMethods != nullptr) file()->pMethods->xClose(file());
-  }
-
-  [[noreturn]] void fail(int code, const char* what) const {
-    throw SQLite::Exception(
-        "the store's mark " + path_ + " cannot be " + what + ": " + sqlite3_errstr(code), code);
-  }
-
-  std::string path_;  // a VFS keeps the address
-  std::vector<std::max_align_t> memory_;
-};
 
 HighWater read_high_water(SqliteConnection& connection) {
   if (!connection.checks_rows()) return {};
@@ -154,19 +104,21 @@ Error store_is_gone(const std::string& where) {
 }
 
 HighWaterFile::HighWaterFile(const std::string& store_path, const std::string& vfs)
-    : file_(std::make_unique<File>(mark_path(store_path), vfs, to_write)) {}
-
-HighWaterFile::~HighWaterFile() = default;
+    : file_(what_it_is, mark_path(store_path), vfs, to_write) {}
 
 void HighWaterFile::write(const HighWater& mark) {
-  file_->write(bytes_of(mark));
+  const MarkBytes bytes = bytes_of(mark);
+  file_.write(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 std::optional<HighWater> HighWaterFile::read(const std::string& store_path,
                                              const std::string& vfs) {
   const std::string path = mark_path(store_path);
   if (!SqliteConnection::has_file(path, vfs)) return std::nullopt;
-  return mark_from(File(path, vfs, to_read).read());
+  MarkBytes bytes{};
+  if (!SideFile(what_it_is, path, vfs, to_read).read(bytes.data(), static_cast<int>(bytes.size())))
+    return std::nullopt;
+  return mark_from(bytes);
 }
 
 }  // namespace pawl

@@ -4,10 +4,10 @@
 
 #include <pawl/error.hpp>
 
+#include "store/side_file.hpp"
 #include "store/sqlite_connection.hpp"
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 
@@ -51,10 +51,6 @@ class HighWaterFile {
   /// Given: `vfs`, as `SqliteStoreOptions::vfs`.
   /// Errors: throws what SQLite throws.
   HighWaterFile(const std::string& store_path, const std::string& vfs);
-  ~HighWaterFile();
-
-  HighWaterFile(const HighWaterFile&) = delete;
-  HighWaterFile& operator=(const HighWaterFile&) = delete;
 
   /// Errors: throws what SQLite throws.
   void write(const HighWater& mark);
@@ -65,9 +61,7 @@ class HighWaterFile {
   static std::optional<HighWater> read(const std::string& store_path, const std::string& vfs);
 
  private:
-  class File;
-
-  std::unique_ptr<File> file_;
+  SideFile file_;
 };
 
 }  // namespace pawl

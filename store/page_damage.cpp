@@ -77,6 +77,13 @@ std::optional<std::vector<DamagedPage>> pages_of_damaged_rows(const std::string&
   return std::move(*found);
 }
 
+std::vector<std::int64_t> unsealed_pages(const std::vector<DamagedPage>& pages) {
+  std::vector<std::int64_t> unsealed;
+  for (const DamagedPage& page : pages)
+    if (page.is_unsealed) unsealed.push_back(page.page);
+  return unsealed;
+}
+
 bool has_damaged_pages(const std::vector<DamagedPage>& pages) {
   return std::any_of(pages.begin(), pages.end(),
                      [](const DamagedPage& page) { return !page.corrected; });

@@ -5,6 +5,7 @@
 
 #include <SQLiteCpp/Database.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,6 +30,9 @@ struct RowCounts {
 
 /// Errors: throws what SQLite throws.
 RowCounts count_rows(SQLite::Database& db);
+
+/// The numbers of those that have no checksum.
+std::vector<std::int64_t> unsealed_pages(const std::vector<DamagedPage>& pages);
 
 /// Whether pages among those that a connection has read could not be believed.
 bool has_damaged_pages(const std::vector<DamagedPage>& pages);

@@ -67,6 +67,8 @@ Result<std::unique_ptr<SqliteConnection>> SqliteConnection::open_writer(
        mutant("synchronous_normal") ? "1"
        : mutant("synchronous_off")  ? "0"
                                     : "2"},
+      // What tells a checkpoint's syncs from a commit's: see unsynced_log.
+      {"checkpoint_fullfsync", "ON", "1"},
       {"journal_size_limit", "67108864", "67108864"},
       {"cache_size", "-16384", "-16384"},
   };
@@ -180,6 +182,12 @@ Result<void> SqliteConnection::empty_the_log() {
   if (code != SQLITE_BUSY) throw SQLite::Exception(db_.getHandle(), code);
   return make_error(Errc::busy, "somebody who reads the store keeps its log from being emptied",
                     db_.getFilename());
+}
+
+void SqliteConnection::sync_the_log() {
+  const int code = sync_log(db_.getHandle());
+  if (code != SQLITE_OK)
+    throw SQLite::Exception(std::string("the log cannot be synced: ") + sqlite3_errstr(code), code);
 }
 
 void SqliteConnection::leave_the_log() {

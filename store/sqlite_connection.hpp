@@ -67,6 +67,12 @@ class SqliteConnection {
   /// Errors: Errc::busy when a reader is in the way.
   Result<void> empty_the_log();
 
+  /// Waits for the disk to have the log.
+  void sync_the_log();
+
+  /// What was written to the log without that; null if there is none.
+  UnsyncedLog* unsynced_log() { return pawl::unsynced_log(db_.getHandle()); }
+
   /// Leaves the log as it is when the connection is closed; the last one would move it into the
   /// main file.
   void leave_the_log();

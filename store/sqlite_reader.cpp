@@ -48,12 +48,15 @@ class SqliteReader final : public StoreView {
 
  private:
   /// A run's row and its records are two statements; a transaction keeps the owner's commits from
-  /// falling between.
+  /// falling between. What the owner has written ahead is seen here before it is durable: so this
+  /// waits for that itself.
   template <class Read>
   auto in_one_moment(Read&& read) -> decltype(read()) {
     const auto once = [&] {
       return guarded(path_, [&] {
         SQLite::Transaction transaction(connection_->db());
+        connection_->db().execAndGet("SELECT count(*) FROM meta");  // the moment
+        connection_->sync_the_log();
         return read();
       });
     };

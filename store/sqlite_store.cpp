@@ -5,6 +5,7 @@
 #include "store/high_water.hpp"
 #include "store/meta.hpp"
 #include "store/migration.hpp"
+#include "store/onlookers.hpp"
 #include "store/page_damage.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
@@ -12,33 +13,30 @@
 #include "store/sqlite_writer.hpp"
 #include "store/store_file.hpp"
 #include "store/writer_sql.hpp"
+#include "store/written_ahead.hpp"
 
 #include <SQLiteCpp/Transaction.h>
 #include <sqlite3.h>
 
-#include <fcntl.h>
 #include <optional>
-#include <unistd.h>
 #include <utility>
 
 namespace pawl {
 
 namespace {
 
-void create_private_file(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd >= 0) ::close(fd);  // whatever hinders this will hinder SQLite too, which has the message
-}
-
 /// Invariants:
 /// 1. Nothing is answered before the COMMIT that holds it has returned, into the file that the path
-///    leads to.
+///    leads to. What is written ahead is settled by a sync of the log that began after its COMMIT.
 /// 2. Every transaction begins by checking that this owner's epoch is still the file's.
 /// 3. Nothing is answered before the high-water mark tells of it, and no store is opened that has
 ///    less than its mark says.
 /// 4. After an error of which the outcome is unknown the connection is opened anew before it is
 ///    used again, its log is emptied into the main file, and what was counted in memory is read
 ///    back: a retry of COMMIT or fsync could report success for lost data.
+/// 5. While `ahead_` is there, the connection is the one that wrote ahead: nothing is read, nor
+///    written but ahead, until it is settled. What a failed sync may have lost is written to the
+///    log again and synced, before anything else is done and before the log is used for anything.
 class SqliteStore final : public Store {
  public:
   SqliteStore(SqliteConnection::WriterOptions options, std::unique_ptr<OwnerLock> lock,
@@ -46,6 +44,8 @@ class SqliteStore final : public Store {
       : options_(std::move(options)), lock_(std::move(lock)), accepts_loss_(accepts_loss) {}
 
   ~SqliteStore() override {
+    // It may lack what its index has: whoever opens it next looks at it anew.
+    if (ahead_.has_failed() && connection_) connection_->leave_the_log();
     // The file is closed before the lock is given up.
     writer_.reset();
     connection_.reset();
@@ -62,9 +62,34 @@ class SqliteStore final : public Store {
 
   Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
                                         std::int64_t now_ms) override {
+    if (Result<void> ready = settle_failed(); !ready) return ready.error();
     auto replies = past_damaged_rows([&] { return write_transaction(batch, now_ms); });
-    tell_onlookers(replies ? std::nullopt : std::optional<Errc>(replies.error().code), now_ms);
+    onlookers_.tell(replies, now_ms);
     return replies;
+  }
+
+  Result<std::vector<WriteReply>> write_ahead(const std::vector<const Write*>& batch,
+                                              std::int64_t now_ms) override {
+    if (broken_ || ahead_.has_failed())
+      if (Result<void> ready = settle_failed(); !ready) return ready.error();
+    const auto commit = [&] { return commit_ahead(batch, now_ms); };
+    auto replies = ahead_.is_there() ? on_a_whole_connection(commit) : past_damaged_rows(commit);
+    last_write_ms_ = now_ms;
+    if (!replies) onlookers_.tell(replies, now_ms);
+    return replies;
+  }
+
+  std::shared_ptr<LogSync> log_sync() override {
+    return ahead_.is_there() ? ahead_.sync(*connection_, options_) : nullptr;
+  }
+
+  Result<void> settle(const LogSync& sync, Result<void> waited) override {
+    if (!ahead_.is_there()) return waited;
+    return settled(ahead_.settle(*connection_, sync, waited));
+  }
+
+  Result<void> settle() override {
+    return ahead_.is_there() ? settled(ahead_.wait(*connection_)) : Result<void>();
   }
 
   std::int64_t epoch() const override { return epoch_; }
@@ -72,14 +97,7 @@ class SqliteStore final : public Store {
   std::int64_t opened_at_ms() const override { return opened_at_ms_; }
 
   std::int64_t wal_bytes() const override {
-    sqlite3_file* wal = nullptr;
-    sqlite3_int64 size = 0;
-    if (connection_ &&
-        sqlite3_file_control(connection_->db().getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER,
-                             &wal) == SQLITE_OK &&
-        wal != nullptr && wal->pMethods != nullptr)
-      wal->pMethods->xFileSize(wal, &size);
-    return size;
+    return connection_ ? log_file_bytes(connection_->db().getHandle()) : 0;
   }
 
   StoreLog log() const override { return connection_ ? connection_->log() : StoreLog{}; }
@@ -161,6 +179,7 @@ class SqliteStore final : public Store {
       connection_ = std::move(*opened);
       if (Result<void> kept = check_against_mark(); !kept) return kept;
       if (Result<void> emptied = empty_the_log(); !emptied) return emptied;
+      ahead_.forget_file();
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
       broken_ = false;
       return {};
@@ -177,21 +196,32 @@ class SqliteStore final : public Store {
   }
 
   /// Notes how far the store has come.
-  void set_mark() {
-    const HighWater now = writer_->high_water();
-    if (mark_ && *mark_ == now) return;
+  void set_mark() { set_mark(writer_->high_water()); }
+
+  void set_mark(const HighWater& now) {
+    if (mark_ && now.is_within(*mark_)) return;
     mark_file_->write(now);
     mark_ = now;
   }
 
-  /// Notes beside the store what keeps it from being written, for those who look at it.
-  void tell_onlookers(std::optional<Errc> error, std::int64_t now_ms) {
-    const bool is_passing = error == Errc::full || error == Errc::io || error == Errc::busy;
-    if (!is_passing) error.reset();
-    if (error == cannot_write_) return;
-    if (!cannot_write_) cannot_write_since_ms_ = now_ms;
-    cannot_write_ = error;
-    if (lock_) lock_->note_cannot_write(error, cannot_write_since_ms_);
+  Result<void> settled(const Result<HighWater>& reached) {
+    const Result<void> told = guarded(options_.path, [&]() -> Result<void> {
+      if (!reached) return reached.error();
+      // Into a file that nobody will find: then it may not be answered.
+      if (Result<void> in_place = is_in_place(); !in_place) return in_place;
+      set_mark(*reached);
+      return {};
+    });
+    onlookers_.tell(told, last_write_ms_);
+    return told;
+  }
+
+  /// Settles what could not be settled when it was asked for.
+  Result<void> settle_failed() {
+    if (ahead_.is_there() && !ahead_.has_failed())
+      return make_error(Errc::internal, "what was written ahead is to be settled first",
+                        options_.path);
+    return settle();
   }
 
   /// Moves the log into the main file, and syncs that. What a failed sync left in the log looks
@@ -208,6 +238,7 @@ class SqliteStore final : public Store {
 
   template <class Read>
   auto read(Read&& read) -> decltype(read()) {
+    if (Result<void> ready = settle_failed(); !ready) return ready.error();
     return past_damaged_rows(std::forward<Read>(read));
   }
 
@@ -226,9 +257,7 @@ class SqliteStore final : public Store {
 
   /// Gives pages that another program has written their checksums.
   void seal_pages() {
-    std::vector<std::int64_t> unsealed;
-    for (const DamagedPage& page : options_.accepted)
-      if (page.is_unsealed) unsealed.push_back(page.page);
+    const std::vector<std::int64_t> unsealed = unsealed_pages(options_.accepted);
     if (unsealed.empty()) return;
     const int code = rewrite_pages(connection_->db().getHandle(), unsealed);
     if (code != SQLITE_OK) throw SQLite::Exception(connection_->db().getHandle(), code);
@@ -263,6 +292,32 @@ class SqliteStore final : public Store {
 
   Result<std::vector<WriteReply>> write_transaction(const std::vector<const Write*>& batch,
                                                     std::int64_t now_ms) {
+    auto replies = add(batch, now_ms);
+    if (!replies) return replies;
+    if (mutant("mark_before_commit")) set_mark();
+    commit();
+    // Into a file that nobody will find: then it may not be answered.
+    if (Result<void> in_place = is_in_place(); !in_place) return in_place.error();
+    batch_point("store.after_commit", batch);
+    set_mark();
+    return replies;
+  }
+
+  Result<std::vector<WriteReply>> commit_ahead(const std::vector<const Write*>& batch,
+                                               std::int64_t now_ms) {
+    UnsyncedLog* const log = connection_->unsynced_log();
+    if (log == nullptr) return write_transaction(batch, now_ms);
+    const UnsyncedLog::Keeping keeping(*log);
+    auto replies = add(batch, now_ms);
+    if (!replies) return replies;
+    commit();
+    ahead_.note(writer_->high_water());
+    if (mutant("mark_before_sync")) set_mark();
+    return replies;
+  }
+
+  /// Begins a transaction, and does in it what the batch says.
+  Result<std::vector<WriteReply>> add(const std::vector<const Write*>& batch, std::int64_t now_ms) {
     std::vector<WriteReply> replies;
     replies.reserve(batch.size());
     StatementUse(connection_->statement(writer_sql::begin))->exec();
@@ -281,7 +336,10 @@ class SqliteStore final : public Store {
     }
     writer_->end();
     batch_point("store.before_commit", batch);
-    if (mutant("mark_before_commit")) set_mark();
+    return replies;
+  }
+
+  void commit() {
     if (mutant("commit_error_swallowed")) {
       try {
         StatementUse(connection_->statement(writer_sql::commit))->exec();
@@ -291,21 +349,13 @@ class SqliteStore final : public Store {
     } else {
       StatementUse(connection_->statement(writer_sql::commit))->exec();
     }
-    // Into a file that nobody will find: then it may not be answered.
-    if (Result<void> in_place = is_in_place(); !in_place) return in_place.error();
-    batch_point("store.after_commit", batch);
-    set_mark();
-    return replies;
   }
 
   /// Seeded bug: an answer for what was not written.
   static WriteReply answer_unwritten(const Write& write) {
     WriteReply reply;
     reply.status = WriteStatus::written;
-    if (const auto* append = std::get_if<AppendRecord>(&write)) {
-      reply.run = append->run;
-      reply.stored = append->record;
-    }
+    if (const auto* append = std::get_if<AppendRecord>(&write)) reply.stored = append->record;
     return reply;
   }
 
@@ -315,11 +365,12 @@ class SqliteStore final : public Store {
   std::unique_ptr<SqliteWriter> writer_;
   bool accepts_loss_;
   std::unique_ptr<HighWaterFile> mark_file_;
+  WrittenAhead ahead_;
   std::optional<HighWater> mark_;  // the last one that is known to be in its file
   std::optional<StoreFile> file_;  // the one that was opened; none on simulated disks
   bool broken_ = false;
-  std::optional<Errc> cannot_write_;  // what kept the last write from its end
-  std::int64_t cannot_write_since_ms_ = 0;
+  std::int64_t last_write_ms_ = 0;
+  Onlookers onlookers_{lock_.get()};
   std::int64_t epoch_ = 0;
   std::int64_t opened_at_ms_ = 0;
 };

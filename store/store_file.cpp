@@ -6,7 +6,9 @@
 #include <climits>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <utility>
 
 namespace pawl {
@@ -73,6 +75,11 @@ Result<std::string> canonical_store_path(const std::string& path) {
   std::string canonical(resolved);
   if (canonical != "/") canonical += '/';
   return canonical + name;
+}
+
+void create_private_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (fd >= 0) ::close(fd);
 }
 
 }  // namespace pawl

@@ -29,6 +29,10 @@ class StoreFile {
   ino_t inode_;
 };
 
+/// Makes an empty file that nobody else can read, if there is none. Whatever hinders it hinders
+/// SQLite too, which has the message.
+void create_private_file(const std::string& path);
+
 /// Whether the path leads to something that SQLite can open without waiting for somebody else to
 /// write into it, or to nothing.
 ///

@@ -150,12 +150,12 @@ TEST_CASE("neighbours: an engine that can open no descriptor goes on when it can
   EngineOptions options;
   options.on_event = heard.listener();
   std::optional<ResourceLimit> none;
-  // Its output cannot be synced, and for the next try the store has to be opened anew.
+  // Its output cannot be written, and for the next try the store has to be opened anew.
   const auto body = [&](const StepCall& call) {
     ++bodies;
     if (call.step == "b") {
       none.emplace(RLIMIT_NOFILE, 3);
-      FaultyVfs::fail(FaultyVfs::Operation::sync, 1, SQLITE_IOERR_FSYNC);
+      FaultyVfs::fail(FaultyVfs::Operation::write, 1, SQLITE_IOERR_WRITE);
     }
     return done(call.step);
   };

@@ -212,6 +212,16 @@ struct StoreLog {
                              ///< as far as those let it who read
 };
 
+/// Waits for the disk to have what was written ahead when it was made.
+class LogSync {
+ public:
+  virtual ~LogSync() = default;
+
+  /// Errors:  Errc::io, Errc::full.
+  /// Threads: any, one at a time; the store may write further batches ahead meanwhile.
+  virtual Result<void> wait() = 0;
+};
+
 /// A store with the right to write: one owner at a time.
 ///
 /// Threads: one at a time.
@@ -230,6 +240,36 @@ class Store : public StoreView {
   ///          Errc::too_large: a value is larger than the store can hold; it was not written.
   virtual Result<std::vector<WriteReply>> write(const std::vector<const Write*>& batch,
                                                 std::int64_t now_ms) = 0;
+
+  /// Writes a batch as `write` does, but does not wait for the disk: a power loss may undo it, and
+  /// nothing of it may be told before it is settled. Further batches may be written ahead
+  /// meanwhile. Whatever else is to be done with the store, `settle` comes first.
+  ///
+  /// Stores that know no such thing write it as `write` does, and have nothing to settle.
+  ///
+  /// Errors: those of `write`; and then too `settle` comes next, for those that were written ahead
+  ///         before.
+  virtual Result<std::vector<WriteReply>> write_ahead(const std::vector<const Write*>& batch,
+                                                      std::int64_t now_ms) {
+    return write(batch, now_ms);
+  }
+
+  /// For all that is written ahead; null if everything is durable, or nobody else can wait for it:
+  /// then `settle` does.
+  virtual std::shared_ptr<LogSync> log_sync() { return nullptr; }
+
+  /// What was written ahead when `sync` was made is durable, if this gives no error.
+  ///
+  /// Given:  `waited`, what `sync` gave.
+  /// Errors: those of `write`, for all that is written ahead, later batches too: whether it lasted
+  ///         is unknown; write the same again.
+  virtual Result<void> settle(const LogSync& sync, Result<void> waited) {
+    static_cast<void>(sync);
+    return waited;
+  }
+
+  /// The same for all that is written ahead; waits for the disk itself.
+  virtual Result<void> settle() { return {}; }
 
   /// The number of this ownership: higher than that of every owner before.
   virtual std::int64_t epoch() const = 0;
