@@ -27,8 +27,7 @@ std::size_t thread_count(int asked) {
   return std::max<std::size_t>(4, std::thread::hardware_concurrency());
 }
 
-/// CAF's workers: one may sit in fsync while the others go on.
-/// Two may wait for the disk: the store, and the log keeper.
+/// CAF's workers: two may sit in fsync, the store's and the log keeper's, while the others go on.
 std::size_t worker_count() {
   return std::max<std::size_t>(4, std::thread::hardware_concurrency() + 2);
 }

@@ -170,6 +170,11 @@ bool StoreActorState::take_batch(Batch& batch) {
 }
 
 void StoreActorState::commit() {
+  write_ahead();
+  if (!ahead.empty() && keeper_waits == 0) settle_ahead();
+}
+
+void StoreActorState::write_ahead() {
   if (ahead.size() >= ahead_max) {
     commit_asked = false;
     if (writes_waiting < batch_max) {
@@ -182,10 +187,9 @@ void StoreActorState::commit() {
   if (!take_batch(batch)) return;
   if (mutant("answer_before_commit")) answer_all_as_written(batch.others);
   Result<std::vector<WriteReply>> replies = write(batch);
-  if (!replies) {
-    const bool was_ahead = !ahead.empty();
+  if (!replies && !ahead.empty()) {
     settle_here();
-    if (was_ahead) replies = write(batch);
+    replies = write(batch);
   }
   config.counters->writes_waiting = static_cast<std::int64_t>(writes_waiting);
   if (!replies) {
@@ -198,7 +202,6 @@ void StoreActorState::commit() {
   }
   batch.replies = std::move(*replies);
   ahead.push_back(std::move(batch));
-  if (keeper_waits == 0) settle_ahead();
 }
 
 void StoreActorState::settle_ahead() {
@@ -249,8 +252,8 @@ void StoreActorState::answer_ahead(std::size_t count, const Result<void>& settle
 }
 
 void StoreActorState::commit_and_settle() {
-  if (!ahead.empty()) settle_here();
-  commit();
+  if (ahead.size() >= ahead_max) settle_here();
+  write_ahead();
   if (!ahead.empty()) settle_here();
 }
 

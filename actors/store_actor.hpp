@@ -76,7 +76,10 @@ struct StoreActorState {
   /// Writes what waits, and what lies in the box, and answers it as soon as it is durable.
   void commit();
 
-  /// The same, and waits for that.
+  /// Writes it ahead, if there is room.
+  void write_ahead();
+
+  /// Writes and answers it, and waits for that.
   void commit_and_settle();
 
   /// The same before something is read, which may take long: whom it answers need not wait for

@@ -132,7 +132,8 @@ bool Disk::sync(DiskFile& file) {
   return course_.add({Entry::Kind::sync, file.inode, 0, {}, 0});
 }
 
-void Disk::fail_sync(const DiskFile& file) {
+void Disk::fail_sync(DiskFile& file) {
+  ++file.failed_syncs;
   course_.add({Entry::Kind::failed_sync, file.inode, 0, {}, 0});
 }
 

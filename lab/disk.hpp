@@ -26,6 +26,7 @@ Digest digest_of_image(const DiskImage& image);
 struct DiskFile {
   std::string bytes;
   std::uint32_t inode = 0;
+  int failed_syncs = 0;
   std::vector<std::unique_ptr<char[]>> shared_memory;
   int shared_memory_users = 0;
   std::array<int, 8> shared_locks{};
@@ -43,7 +44,8 @@ struct DiskFile {
 /// sync of a file makes its bytes durable, and the folder's changes before it, for SQLite's unix
 /// layer syncs the folder when it syncs a file that it made. What was written before a sync that
 /// failed is dropped by the system: the process goes on seeing it, and no later sync makes it
-/// durable; only what is written again reaches the disk.
+/// durable; only what is written again reaches the disk. Each handle that was open then is told by
+/// its next sync, and none that is opened later.
 ///
 /// Operations are counted in their order, reads and locks included. A `Fault` makes the n-th one
 /// fail, or the first one after it that can fail in its way: only a write finds the disk full, only
@@ -70,7 +72,7 @@ class Disk {
   bool write(DiskFile& file, std::int64_t offset, const char* bytes, std::size_t size);
   bool truncate(DiskFile& file, std::int64_t size);
   bool sync(DiskFile& file);
-  void fail_sync(const DiskFile& file);
+  void fail_sync(DiskFile& file);
   bool remove(const std::string& name, bool sync_folder);
 
   DiskImage image() const;

@@ -28,7 +28,9 @@ class RepeatingStore final : public ForwardingStore {
                                               std::int64_t now_ms) override {
     auto written = store_->write_ahead(batch, now_ms);
     if (!std::exchange(repeat_, false) || !written) return written;
-    return store_->write_ahead(batch, now_ms);
+    written = store_->write_ahead(batch, now_ms);
+    if (!written) static_cast<void>(store_->settle().has_value());  // nobody knows of the first
+    return written;
   }
 
   std::shared_ptr<LogSync> log_sync() override { return store_->log_sync(); }

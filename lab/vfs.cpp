@@ -25,6 +25,7 @@ struct Handle {
   unsigned shared_slots;  // of the shared memory's locks, as bits
   unsigned exclusive_slots;
   bool uses_shared_memory;
+  int failed_syncs;  // that it was told of, or that were before it was opened
 };
 
 Handle& handle(sqlite3_file* file) {
@@ -149,8 +150,12 @@ int truncate(sqlite3_file* file, sqlite3_int64 size) {
 int sync(sqlite3_file* file, int) {
   if (const int code = current_disk->begin(Operation::sync); code != SQLITE_OK) {
     current_disk->fail_sync(content(file));
+    handle(file).failed_syncs = content(file).failed_syncs;
     return code;
   }
+  if (std::exchange(handle(file).failed_syncs, content(file).failed_syncs) !=
+      content(file).failed_syncs)
+    return SQLITE_IOERR_FSYNC;
   return current_disk->sync(content(file)) ? SQLITE_OK : SQLITE_IOERR_FSYNC;
 }
 
@@ -223,6 +228,7 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* fla
   if (!found) return SQLITE_CANTOPEN;
   auto* const opened = new (file) Handle{};
   opened->file = std::move(found);
+  opened->failed_syncs = opened->file->failed_syncs;
   opened->base.pMethods = &file_methods();
   if (flags_out != nullptr) *flags_out = flags;
   return SQLITE_OK;

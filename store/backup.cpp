@@ -2,11 +2,13 @@
 #include <pawl/sqlite_store.hpp>
 
 #include "store/checked_vfs.hpp"
+#include "store/high_water.hpp"
 #include "store/sqlite_connection.hpp"
 #include "store/sqlite_error.hpp"
 
 #include <SQLiteCpp/Backup.h>
 #include <SQLiteCpp/Database.h>
+#include <SQLiteCpp/Transaction.h>
 
 #include <cerrno>
 #include <cstdio>
@@ -80,6 +82,10 @@ Result<void> copy_pages(const std::string& from, const std::string& to) {
     SQLite::Backup backup(copy, (*source)->db());
     // All at once: an owner who writes in between would make it begin anew.
     backup.executeStep(-1);
+    // What it has, and more.
+    SQLite::Transaction now((*source)->db());
+    (*source)->db().execAndGet("SELECT count(*) FROM meta");
+    if (Result<void> durable = await_durability(**source, from, {}); !durable) return durable;
     // So that looking at it makes no files beside it. Its next owner sets WAL again.
     copy.exec("PRAGMA journal_mode = DELETE");
     return {};

@@ -243,7 +243,7 @@ int open(sqlite3_vfs* vfs, const char* name, sqlite3_file* file, int flags, int*
   checked->file.pMethods = nullptr;
   const bool is_log = (flags & SQLITE_OPEN_WAL) != 0;
   std::unique_ptr<Pages> pages(has_pages ? new (std::nothrow) Pages : nullptr);
-  std::unique_ptr<UnsyncedLog> log(is_log ? new (std::nothrow) UnsyncedLog : nullptr);
+  std::unique_ptr<UnsyncedLog> log = is_log ? UnsyncedLog::make() : nullptr;
   if ((has_pages && !pages) || (is_log && !log)) return SQLITE_NOMEM;
   sqlite3_file* const behind = base_of(file);
   behind->pMethods = nullptr;

@@ -12,6 +12,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
+#include <exception>
 
 namespace pawl {
 
@@ -20,6 +21,7 @@ namespace {
 /// The file's bytes: a word of its own, the three numbers, little-endian, and a digest of all that.
 using MarkBytes = std::array<unsigned char, 48>;
 constexpr char magic[] = "pawlmark";
+constexpr char magic_after_failure[] = "pawlfail";  // to an older pawl no mark
 constexpr std::size_t digest_at = 32;
 
 // Of SQLite's own kinds of files. A log gets the main file's mode, which must be there then.
@@ -40,9 +42,9 @@ Digest digest_in(const MarkBytes& bytes) {
   return digest_of({reinterpret_cast<const char*>(bytes.data()), digest_at});
 }
 
-MarkBytes bytes_of(const HighWater& mark) {
+MarkBytes bytes_of(const HighWater& mark, bool sync_failed) {
   MarkBytes bytes{};
-  std::memcpy(bytes.data(), magic, 8);
+  std::memcpy(bytes.data(), sync_failed ? magic_after_failure : magic, 8);
   put(bytes, 8, static_cast<std::uint64_t>(mark.epoch));
   put(bytes, 16, static_cast<std::uint64_t>(mark.seq));
   put(bytes, 24, static_cast<std::uint64_t>(mark.quiet_commits));
@@ -53,7 +55,8 @@ MarkBytes bytes_of(const HighWater& mark) {
 
 std::optional<HighWater> mark_from(const MarkBytes& bytes) {
   const Digest digest = digest_in(bytes);
-  if (std::memcmp(bytes.data(), magic, 8) != 0 ||
+  if ((std::memcmp(bytes.data(), magic, 8) != 0 &&
+       std::memcmp(bytes.data(), magic_after_failure, 8) != 0) ||
       !std::equal(digest.bytes.begin(), digest.bytes.end(), bytes.begin() + digest_at))
     return std::nullopt;
   return HighWater{static_cast<std::int64_t>(get(bytes, 8)),
@@ -69,6 +72,16 @@ const char* const what_to_do =
     "put the newest copy back, or accept the loss with `pawl repair --accept-loss`";
 
 constexpr const char* what_it_is = "the store's mark";
+
+/// The file's bytes; all zeros if there is none, or a shorter one.
+MarkBytes read_bytes(const std::string& store_path, const std::string& vfs) {
+  const std::string path = mark_path(store_path);
+  MarkBytes bytes{};
+  if (!SqliteConnection::has_file(path, vfs) ||
+      !SideFile(what_it_is, path, vfs, to_read).read(bytes.data(), static_cast<int>(bytes.size())))
+    return {};
+  return bytes;
+}
 
 }  // namespace
 
@@ -96,6 +109,29 @@ Result<void> check_high_water(const std::optional<HighWater>& mark, const HighWa
                     where);
 }
 
+Result<void> await_durability(SqliteConnection& connection, const std::string& path,
+                              const std::string& vfs) {
+  if (connection.unsynced_log() == nullptr) return {};  // without a log each commit was synced
+  const std::optional<HighWater> mark = HighWaterFile::read(path, vfs);
+  if (mark && read_high_water(connection).is_within(*mark)) return {};
+  connection.sync_the_log();
+  // Others have seen that a sync failed, and this one would not.
+  if (!HighWaterFile::tells_of_failed_sync(path, vfs)) return {};
+  return make_error(Errc::busy,
+                    "the store's owner cannot make durable what it has written last; try again "
+                    "when it can",
+                    path);
+}
+
+void mend_log(const std::string& path, const std::string& vfs) {
+  const std::string log_path = path + "-wal";
+  if (!HighWaterFile::tells_of_failed_sync(path, vfs) || !SqliteConnection::has_file(log_path, vfs))
+    return;
+  SideFile log("the store's log", log_path, vfs, SQLITE_OPEN_READWRITE | SQLITE_OPEN_WAL);
+  log.write_again();
+  log.sync();
+}
+
 Error store_is_gone(const std::string& where) {
   return make_error(Errc::rolled_back,
                     "the store's file is not there or empty, but its mark is, " + mark_path(where) +
@@ -106,19 +142,34 @@ Error store_is_gone(const std::string& where) {
 HighWaterFile::HighWaterFile(const std::string& store_path, const std::string& vfs)
     : file_(what_it_is, mark_path(store_path), vfs, to_write) {}
 
-void HighWaterFile::write(const HighWater& mark) {
-  const MarkBytes bytes = bytes_of(mark);
+void HighWaterFile::reach(const HighWater& now) {
+  if (reached_ && now.is_within(*reached_) && !says_failed_) return;
+  write(now, false);
+  reached_ = now;
+  says_failed_ = false;
+}
+
+void HighWaterFile::note_failed_sync() noexcept {
+  says_failed_ = true;
+  try {
+    write(reached_.value_or(HighWater{}), true);
+  } catch (const std::exception&) {  // as after a kill a moment earlier
+  }
+}
+
+void HighWaterFile::write(const HighWater& mark, bool sync_failed) {
+  const MarkBytes bytes = bytes_of(mark, sync_failed);
   file_.write(bytes.data(), static_cast<int>(bytes.size()));
 }
 
 std::optional<HighWater> HighWaterFile::read(const std::string& store_path,
                                              const std::string& vfs) {
-  const std::string path = mark_path(store_path);
-  if (!SqliteConnection::has_file(path, vfs)) return std::nullopt;
-  MarkBytes bytes{};
-  if (!SideFile(what_it_is, path, vfs, to_read).read(bytes.data(), static_cast<int>(bytes.size())))
-    return std::nullopt;
-  return mark_from(bytes);
+  return mark_from(read_bytes(store_path, vfs));
+}
+
+bool HighWaterFile::tells_of_failed_sync(const std::string& store_path, const std::string& vfs) {
+  const MarkBytes bytes = read_bytes(store_path, vfs);
+  return mark_from(bytes) && std::memcmp(bytes.data(), magic_after_failure, 8) == 0;
 }
 
 }  // namespace pawl

@@ -38,6 +38,20 @@ HighWater read_high_water(SqliteConnection& connection);
 Result<void> check_high_water(const std::optional<HighWater>& mark, const HighWater& store,
                               const std::string& where);
 
+/// Waits until what a reader sees is durable: the owner may have written it ahead.
+///
+/// Given:  `connection`, in a transaction in which it has read.
+/// Errors: Errc::busy while the owner cannot make it durable; throws what SQLite throws.
+Result<void> await_durability(SqliteConnection& connection, const std::string& path,
+                              const std::string& vfs);
+
+/// Writes the log once more, and waits for the disk to have it, if the last owner's syncs have
+/// failed: the next one would believe what power loss may still take.
+///
+/// Given:  a store whose lock is held.
+/// Errors: throws what SQLite throws.
+void mend_log(const std::string& path, const std::string& vfs);
+
 /// What is told when the store of which there is a mark has gone, or is empty.
 Error store_is_gone(const std::string& where);
 
@@ -52,8 +66,22 @@ class HighWaterFile {
   /// Errors: throws what SQLite throws.
   HighWaterFile(const std::string& store_path, const std::string& vfs);
 
+  /// Writes that the store has come to `now`, if the file does not say so.
+  ///
   /// Errors: throws what SQLite throws.
-  void write(const HighWater& mark);
+  void reach(const HighWater& now);
+
+  /// Writes that the store has written more, of which a sync has failed. To be called after
+  /// `reach`; what cannot be written is left out.
+  void note_failed_sync() noexcept;
+
+  /// What was written last; nothing if nothing was.
+  const std::optional<HighWater>& reached() const { return reached_; }
+
+  /// Whether the mark says that a sync has failed, and nothing of it is mended.
+  ///
+  /// Errors: throws what SQLite throws.
+  static bool tells_of_failed_sync(const std::string& store_path, const std::string& vfs);
 
   /// The mark of a store; nothing if there is none, or none that is whole.
   ///
@@ -61,7 +89,11 @@ class HighWaterFile {
   static std::optional<HighWater> read(const std::string& store_path, const std::string& vfs);
 
  private:
+  void write(const HighWater& mark, bool sync_failed);
+
   SideFile file_;
+  std::optional<HighWater> reached_;
+  bool says_failed_ = false;
 };
 
 }  // namespace pawl

@@ -5,6 +5,7 @@
 #include <SQLiteCpp/Exception.h>
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace pawl {
@@ -24,16 +25,30 @@ SideFile::~SideFile() {
   close();
 }
 
-bool SideFile::read(void* to, int size) {
-  const int code = file()->pMethods->xRead(file(), to, size, 0);
+bool SideFile::read(void* to, int size, std::int64_t at) {
+  const int code = file()->pMethods->xRead(file(), to, size, at);
   if (code == SQLITE_IOERR_SHORT_READ) return false;
   if (code != SQLITE_OK) fail(code, "read");
   return true;
 }
 
-void SideFile::write(const void* from, int size) {
-  const int code = file()->pMethods->xWrite(file(), from, size, 0);
+void SideFile::write(const void* from, int size, std::int64_t at) {
+  const int code = file()->pMethods->xWrite(file(), from, size, at);
   if (code != SQLITE_OK) fail(code, "written");
+}
+
+void SideFile::write_again() {
+  sqlite3_int64 bytes = 0;
+  const int code = file()->pMethods->xFileSize(file(), &bytes);
+  if (code != SQLITE_OK) fail(code, "looked at");
+  std::vector<unsigned char> part(1 << 20);
+  for (sqlite3_int64 at = 0; at < bytes;) {
+    const auto size =
+        static_cast<int>(std::min(static_cast<sqlite3_int64>(part.size()), bytes - at));
+    if (!read(part.data(), size, at)) return;  // it was cut meanwhile
+    write(part.data(), size, at);
+    at += size;
+  }
 }
 
 void SideFile::sync() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,14 @@ class SideFile {
 
   /// Reads from the file's beginning. False, and nothing else can be said of `to`, if the file is
   /// shorter.
-  bool read(void* to, int size);
+  bool read(void* to, int size) { return read(to, size, 0); }
 
   /// Writes at the file's beginning.
-  void write(const void* from, int size);
+  void write(const void* from, int size) { write(from, size, 0); }
+
+  /// Writes to the file what it holds: what the system has dropped after a failed sync, and still
+  /// shows, no later sync makes durable otherwise.
+  void write_again();
 
   /// Waits until everything is durable that was written to the file before, through whatever
   /// handle.
@@ -36,6 +41,8 @@ class SideFile {
  private:
   sqlite3_file* file() { return reinterpret_cast<sqlite3_file*>(memory_.data()); }
 
+  bool read(void* to, int size, std::int64_t at);
+  void write(const void* from, int size, std::int64_t at);
   void close();
   [[noreturn]] void fail(int code, const char* done) const;
 

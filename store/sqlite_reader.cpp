@@ -48,15 +48,15 @@ class SqliteReader final : public StoreView {
 
  private:
   /// A run's row and its records are two statements; a transaction keeps the owner's commits from
-  /// falling between. What the owner has written ahead is seen here before it is durable: so this
-  /// waits for that itself.
+  /// falling between. What the owner has written ahead is seen here before it is durable.
   template <class Read>
   auto in_one_moment(Read&& read) -> decltype(read()) {
     const auto once = [&] {
-      return guarded(path_, [&] {
+      return guarded(path_, [&]() -> decltype(read()) {
         SQLite::Transaction transaction(connection_->db());
         connection_->db().execAndGet("SELECT count(*) FROM meta");  // the moment
-        connection_->sync_the_log();
+        if (Result<void> durable = await_durability(*connection_, path_, vfs_); !durable)
+          return decltype(read())(durable.error());
         return read();
       });
     };

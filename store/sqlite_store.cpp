@@ -131,15 +131,17 @@ class SqliteStore final : public Store {
   Result<void> open_once() {
     connection_.reset();
     return guarded(options_.path, [&]() -> Result<void> {
-      if (!accepts_loss_) mark_ = HighWaterFile::read(options_.path, options_.vfs);
-      options_.may_be_new = !mark_;
+      std::optional<HighWater> mark;
+      if (!accepts_loss_) mark = HighWaterFile::read(options_.path, options_.vfs);
+      options_.may_be_new = !mark;
+      mend_log(options_.path, options_.vfs);
       // SQLite would make the file readable for everybody; runs hold what nobody else should see.
       if (options_.vfs.empty() && options_.may_be_new) create_private_file(options_.path);
       auto opened = SqliteConnection::open_writer(options_);
       if (!opened) return opened.error();
       connection_ = std::move(*opened);
       options_.may_be_new = false;
-      if (Result<void> kept = check_against_mark(); !kept) return kept;
+      if (Result<void> kept = check_against_mark(mark); !kept) return kept;
       // A reader in the way is no reason to fail: the first commit syncs the log, as any commit.
       const Result<void> emptied = empty_the_log();
       if (!emptied && emptied.error().code != Errc::busy) return emptied;
@@ -162,7 +164,6 @@ class SqliteStore final : public Store {
         file_ = std::move(*file);
       }
       mark_file_ = std::make_unique<HighWaterFile>(options_.path, options_.vfs);
-      mark_.reset();
       set_mark();
       return {};
     });
@@ -177,7 +178,7 @@ class SqliteStore final : public Store {
       auto opened = SqliteConnection::open_writer(options_);
       if (!opened) return opened.error();
       connection_ = std::move(*opened);
-      if (Result<void> kept = check_against_mark(); !kept) return kept;
+      if (Result<void> kept = check_against_mark(mark_file_->reached()); !kept) return kept;
       if (Result<void> emptied = empty_the_log(); !emptied) return emptied;
       ahead_.forget_file();
       writer_ = std::make_unique<SqliteWriter>(*connection_, epoch_);
@@ -188,30 +189,28 @@ class SqliteStore final : public Store {
 
   /// Whether the file has what was acknowledged. If not, all of it is left as it is: whoever has
   /// the log that belongs to it can put it back.
-  Result<void> check_against_mark() {
-    if (!mark_ || mutant("mark_not_checked")) return {};
-    Result<void> checked = check_high_water(mark_, read_high_water(*connection_), options_.path);
+  Result<void> check_against_mark(const std::optional<HighWater>& mark) {
+    if (!mark || mutant("mark_not_checked")) return {};
+    Result<void> checked = check_high_water(mark, read_high_water(*connection_), options_.path);
     if (!checked) connection_->leave_the_log();
     return checked;
   }
 
   /// Notes how far the store has come.
-  void set_mark() { set_mark(writer_->high_water()); }
-
-  void set_mark(const HighWater& now) {
-    if (mark_ && now.is_within(*mark_)) return;
-    mark_file_->write(now);
-    mark_ = now;
-  }
+  void set_mark() { mark_file_->reach(writer_->high_water()); }
 
   Result<void> settled(const Result<HighWater>& reached) {
     const Result<void> told = guarded(options_.path, [&]() -> Result<void> {
       if (!reached) return reached.error();
       // Into a file that nobody will find: then it may not be answered.
       if (Result<void> in_place = is_in_place(); !in_place) return in_place;
-      set_mark(*reached);
+      mark_file_->reach(*reached);
       return {};
     });
+    if (!told) {
+      ahead_.note_failure();
+      mark_file_->note_failed_sync();
+    }
     onlookers_.tell(told, last_write_ms_);
     return told;
   }
@@ -366,7 +365,6 @@ class SqliteStore final : public Store {
   bool accepts_loss_;
   std::unique_ptr<HighWaterFile> mark_file_;
   WrittenAhead ahead_;
-  std::optional<HighWater> mark_;  // the last one that is known to be in its file
   std::optional<StoreFile> file_;  // the one that was opened; none on simulated disks
   bool broken_ = false;
   std::int64_t last_write_ms_ = 0;

@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 
 #include <cstddef>
+#include <new>
 
 namespace pawl {
 
@@ -15,6 +16,14 @@ namespace {
 constexpr std::size_t piece_bytes = 1 << 16;
 
 }  // namespace
+
+std::unique_ptr<UnsyncedLog> UnsyncedLog::make() noexcept {
+  try {
+    return std::make_unique<UnsyncedLog>();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 
 void UnsyncedLog::keep(const void* bytes, int size, std::int64_t at) {
   const auto* const from = static_cast<const unsigned char*>(bytes);
@@ -37,15 +46,15 @@ void UnsyncedLog::forget_before(Place place) {
 }
 
 int UnsyncedLog::sync(sqlite3_file* file, int flags) {
-  if (has_failed_ && !mutant("failed_sync_repeated"))
+  if (*has_failed_ && !mutant("failed_sync_repeated"))
     for (const Piece& piece : kept_) {
       const int code = file->pMethods->xWrite(file, piece.bytes.data(),
                                               static_cast<int>(piece.bytes.size()), piece.at);
       if (code != SQLITE_OK) return code;
     }
   const int code = file->pMethods->xSync(file, flags);
-  has_failed_ = code != SQLITE_OK;
-  if (!has_failed_) forget_before(cut());
+  *has_failed_ = code != SQLITE_OK;
+  if (code == SQLITE_OK) forget_before(cut());
   return code;
 }
 

@@ -1,8 +1,10 @@
 /// UnsyncedLog: what was written to a log and is not known to be durable.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 struct sqlite3_file;
@@ -15,6 +17,9 @@ namespace pawl {
 /// Threads: one at a time.
 class UnsyncedLog {
  public:
+  /// Null if there is no memory.
+  static std::unique_ptr<UnsyncedLog> make() noexcept;
+
   /// A place in the order of all writes that were kept.
   using Place = std::uint64_t;
 
@@ -43,10 +48,10 @@ class UnsyncedLog {
   /// What was written before `place` is durable.
   void forget_before(Place place);
 
-  /// A sync has failed.
-  void note_failure() { has_failed_ = true; }
+  /// Set by whoever syncs the file through another handle, when that fails. Threads: any.
+  std::shared_ptr<std::atomic<bool>> failure() const { return has_failed_; }
 
-  bool has_failed() const { return has_failed_; }
+  bool has_failed() const { return *has_failed_; }
 
   /// Syncs the file, and writes to it first what was kept if a sync has failed. Then nothing is
   /// kept any more. Gives SQLite's result code.
@@ -64,7 +69,7 @@ class UnsyncedLog {
   Place first_ = 0;
   bool is_on_ = false;
   bool is_cut_ = true;  // the next write begins a piece
-  bool has_failed_ = false;
+  std::shared_ptr<std::atomic<bool>> has_failed_ = std::make_shared<std::atomic<bool>>(false);
 };
 
 }  // namespace pawl

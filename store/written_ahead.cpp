@@ -5,6 +5,7 @@
 
 #include <sqlite3.h>
 
+#include <atomic>
 #include <string>
 #include <utility>
 
@@ -15,14 +16,21 @@ namespace {
 class LogFileSync final : public LogSync {
  public:
   LogFileSync(std::shared_ptr<SideFile> file, std::string where, const HighWater& reached,
-              UnsyncedLog::Place place)
-      : file_(std::move(file)), where_(std::move(where)), reached_(reached), place_(place) {}
+              UnsyncedLog& log)
+      : file_(std::move(file)),
+        where_(std::move(where)),
+        reached_(reached),
+        place_(log.cut()),
+        failure_(log.failure()) {}
 
   Result<void> wait() override {
-    return guarded(where_, [this] {
+    Result<void> waited = guarded(where_, [this] {
       if (!mutant("written_ahead_not_synced")) file_->sync();
       return Result<void>();
     });
+    // Whoever syncs the log before this is heard of must know.
+    if (!waited) *failure_ = true;
+    return waited;
   }
 
   // How far store and log had come when this was made.
@@ -35,6 +43,7 @@ class LogFileSync final : public LogSync {
   std::string where_;
   HighWater reached_;
   UnsyncedLog::Place place_;
+  std::shared_ptr<std::atomic<bool>> failure_;
 };
 
 }  // namespace
@@ -49,7 +58,7 @@ std::shared_ptr<LogSync> WrittenAhead::sync(SqliteConnection& connection,
   static_cast<void>(guarded(store.path, [&] {
     if (!file_)
       file_ = std::make_shared<SideFile>("the store's log", store.path + "-wal", store.vfs, flags);
-    sync = std::make_shared<LogFileSync>(file_, store.path, *reached_, log->cut());
+    sync = std::make_shared<LogFileSync>(file_, store.path, *reached_, *log);
     return Result<void>();
   }));
   return sync;
@@ -59,7 +68,6 @@ Result<HighWater> WrittenAhead::settle(SqliteConnection& connection, const LogSy
                                        const Result<void>& waited) {
   const auto& of = static_cast<const LogFileSync&>(sync);
   UnsyncedLog& log = *connection.unsynced_log();
-  if (!waited) log.note_failure();
   if (waited && log.has_failed()) return wait(connection);  // another sync has, meanwhile
   if (waited) log.forget_before(of.place());
   return settled(of.reached(), waited);

@@ -41,6 +41,9 @@ class WrittenAhead {
   /// The same for all that is there.
   Result<HighWater> wait(SqliteConnection& connection);
 
+  /// What was settled could not be told: whatever else there is, those who wait were told an error.
+  void note_failure() { has_failed_ = is_there(); }
+
   /// The connection is another one now, and so may the log's file be.
   void forget_file() { file_ = nullptr; }
 

@@ -8,6 +8,7 @@
 #include "lab/free_lock.hpp"
 #include "lab/own_scenarios.hpp"
 #include "support/figure.hpp"
+#include "support/store_writes.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -43,7 +44,60 @@ lab::Options only_faults(std::size_t recoveries) {
   return options;
 }
 
+SqliteStoreOptions on_simulated_disk() {
+  SqliteStoreOptions options;
+  options.path = "pawl.db";
+  options.vfs = lab::lab_vfs;
+  options.take_lock = &lab::FreeLock::take;
+  return options;
+}
+
+/// What an owner does to its disk that finds what another one left, which was killed after it had
+/// written ahead; `fails`, and whose sync had failed.
+std::vector<lab::Entry> opening_after(bool fails) {
+  lab::Course first, second;
+  lab::DiskImage killed;
+  {
+    lab::Disk disk({}, first);
+    lab::set_current_disk(&disk);
+    const auto store = open_sqlite_store(on_simulated_disk()).value();
+    const Write start = start_run("r1");
+    REQUIRE(store->write_ahead({&start}, 1000).has_value());
+    if (fails) disk.fail_next();
+    CHECK(store->settle().has_value() == !fails);
+    killed = disk.image();
+  }
+  {
+    lab::Disk disk(killed, second);
+    lab::set_current_disk(&disk);
+    const auto store = open_sqlite_store(on_simulated_disk()).value();
+    CHECK(store->load("r1").value().has_value());
+    lab::set_current_disk(&disk);
+  }
+  lab::set_current_disk(nullptr);
+  return second.entries();
+}
+
 }  // namespace
+
+TEST_CASE("faults: what a killed owner's failed sync may have lost its next owner writes again",
+          "[lab]") {
+  constexpr std::uint32_t main_inode = 1, log_inode = 3;  // in the order of their names
+  for (const bool fails : {false, true}) {
+    CAPTURE(fails);
+    bool written = false;
+    bool synced = false;
+    for (const lab::Entry& entry : opening_after(fails)) {
+      if (entry.kind == lab::Entry::Kind::write && entry.inode == main_inode) break;
+      if (entry.inode != log_inode) continue;
+      written = written || (entry.kind == lab::Entry::Kind::write && entry.offset == 0 &&
+                            entry.bytes.size() > 4096);
+      synced = synced || (written && entry.kind == lab::Entry::Kind::sync);
+    }
+    CHECK(written == fails);
+    CHECK(synced == fails);
+  }
+}
 
 // PAWL_FAULT_RECOVERIES=100000 makes it all recoveries as well, for docs/durability.md.
 TEST_CASE(
