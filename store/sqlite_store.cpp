@@ -293,7 +293,6 @@ class SqliteStore final : public Store {
                                                     std::int64_t now_ms) {
     auto replies = add(batch, now_ms);
     if (!replies) return replies;
-    if (mutant("mark_before_commit")) set_mark();
     commit();
     // Into a file that nobody will find: then it may not be answered.
     if (Result<void> in_place = is_in_place(); !in_place) return in_place.error();
@@ -339,6 +338,7 @@ class SqliteStore final : public Store {
   }
 
   void commit() {
+    if (mutant("mark_before_commit")) set_mark();
     if (mutant("commit_error_swallowed")) {
       try {
         StatementUse(connection_->statement(writer_sql::commit))->exec();

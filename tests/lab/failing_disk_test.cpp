@@ -7,8 +7,8 @@
 #include "lab/exploration_lock.hpp"
 #include "lab/free_lock.hpp"
 #include "lab/own_scenarios.hpp"
+#include "lab/repeated_writes.hpp"
 #include "support/figure.hpp"
-#include "support/store_writes.hpp"
 
 #include <algorithm>
 #include <cstdlib>
@@ -44,14 +44,6 @@ lab::Options only_faults(std::size_t recoveries) {
   return options;
 }
 
-SqliteStoreOptions on_simulated_disk() {
-  SqliteStoreOptions options;
-  options.path = "pawl.db";
-  options.vfs = lab::lab_vfs;
-  options.take_lock = &lab::FreeLock::take;
-  return options;
-}
-
 /// What an owner does to its disk that finds what another one left, which was killed after it had
 /// written ahead; `fails`, and whose sync had failed.
 std::vector<lab::Entry> opening_after(bool fails) {
@@ -60,7 +52,7 @@ std::vector<lab::Entry> opening_after(bool fails) {
   {
     lab::Disk disk({}, first);
     lab::set_current_disk(&disk);
-    const auto store = open_sqlite_store(on_simulated_disk()).value();
+    const auto store = open_sqlite_store(lab::on_simulated_disk()).value();
     const Write start = start_run("r1");
     REQUIRE(store->write_ahead({&start}, 1000).has_value());
     if (fails) disk.fail_next();
@@ -70,7 +62,7 @@ std::vector<lab::Entry> opening_after(bool fails) {
   {
     lab::Disk disk(killed, second);
     lab::set_current_disk(&disk);
-    const auto store = open_sqlite_store(on_simulated_disk()).value();
+    const auto store = open_sqlite_store(lab::on_simulated_disk()).value();
     CHECK(store->load("r1").value().has_value());
     lab::set_current_disk(&disk);
   }
@@ -97,6 +89,13 @@ TEST_CASE("faults: what a killed owner's failed sync may have lost its next owne
     CHECK(written == fails);
     CHECK(synced == fails);
   }
+}
+
+TEST_CASE("faults: a write that is repeated until it is answered is there after a power loss",
+          "[lab]") {
+  std::int64_t cases = 0;
+  CHECK(lab::lost_by_repeated_writes(cases).value_or("") == "");
+  CHECK(cases == 161);
 }
 
 // PAWL_FAULT_RECOVERIES=100000 makes it all recoveries as well, for docs/durability.md.

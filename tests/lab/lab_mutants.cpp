@@ -9,8 +9,8 @@
 #include <pawl/verify.hpp>
 
 #include "lab/disk.hpp"
-#include "lab/free_lock.hpp"
 #include "lab/own_scenarios.hpp"
+#include "lab/repeated_writes.hpp"
 #include "runtime/mutant.hpp"
 
 #include <CLI/CLI.hpp>
@@ -40,14 +40,6 @@ struct Caught {
   std::string report;
 };
 
-SqliteStoreOptions on_simulated_disk() {
-  SqliteStoreOptions options;
-  options.path = "pawl.db";
-  options.vfs = lab::lab_vfs;
-  options.take_lock = &lab::FreeLock::take;
-  return options;
-}
-
 /// The checks of the store kit, on SQLite and a simulated disk.
 std::optional<Caught> check_store_kit() {
   struct Place {
@@ -68,7 +60,7 @@ std::optional<Caught> check_store_kit() {
     const auto place = places.back();
     lab::set_current_disk(&place->disk);
     const auto open = [place]() -> std::unique_ptr<Store> {
-      return open_sqlite_store(on_simulated_disk()).value();
+      return open_sqlite_store(lab::on_simulated_disk()).value();
     };
     return lab::StoreUnderTest{open, orphans};
   });
@@ -93,7 +85,7 @@ lab::DiskImage on_a_disk(const lab::DiskImage& before, const Act& act) {
 Errc opening(const lab::DiskImage& image) {
   Errc answered = Errc::internal;
   on_a_disk(image, [&](const lab::Disk&) {
-    if (const auto opened = open_sqlite_store(on_simulated_disk()); !opened)
+    if (const auto opened = open_sqlite_store(lab::on_simulated_disk()); !opened)
       answered = opened.error().code;
   });
   return answered;
@@ -102,10 +94,10 @@ Errc opening(const lab::DiskImage& image) {
 /// A log that somebody removes is told of, and so is a damaged page.
 std::optional<Caught> check_damaged_files() {
   const lab::DiskImage closed =
-      on_a_disk({}, [](const lab::Disk&) { open_sqlite_store(on_simulated_disk()).value(); });
+      on_a_disk({}, [](const lab::Disk&) { open_sqlite_store(lab::on_simulated_disk()).value(); });
   lab::DiskImage killed;
   on_a_disk(closed, [&](const lab::Disk& disk) {
-    const auto store = open_sqlite_store(on_simulated_disk()).value();
+    const auto store = open_sqlite_store(lab::on_simulated_disk()).value();
     killed = disk.image();  // the second epoch is in the log
   });
   killed.erase("pawl.db-wal");
@@ -269,6 +261,8 @@ std::optional<Caught> hunt(double seconds_max, std::int64_t& cases) {
   const auto began = SteadyClock::now();
   if (auto caught = check_store_kit()) return caught;
   if (auto caught = check_damaged_files()) return caught;
+  if (const auto lost = lab::lost_by_repeated_writes(cases))
+    return Caught{"repeated writes", "a disk that fails for a moment", *lost, {}};
   for (const OwnScenario& own : own_scenarios()) {
     lab::Options options;
     options.seconds_max = std::max(0.1, seconds_max - seconds_since(began));
