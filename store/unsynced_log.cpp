@@ -6,20 +6,25 @@
 
 #include <cstddef>
 #include <new>
+#include <utility>
 
 namespace pawl {
 
 namespace {
 
-/// SQLite writes page after page, and a few bytes before each: they are kept as few pieces, none of
-/// which costs a mapping of its own.
+/// SQLite writes page after page, and a few bytes before each: they are kept as few pieces.
 constexpr std::size_t piece_bytes = 1 << 16;
+
+/// Memory that was used is used again: to get it from the system takes longer than to fill it.
+constexpr std::size_t spare_max = 64;
 
 }  // namespace
 
 std::unique_ptr<UnsyncedLog> UnsyncedLog::make() noexcept {
   try {
-    return std::make_unique<UnsyncedLog>();
+    auto log = std::make_unique<UnsyncedLog>();
+    log->spare_.reserve(spare_max);
+    return log;
   } catch (const std::bad_alloc&) {
     return nullptr;
   }
@@ -31,6 +36,10 @@ void UnsyncedLog::keep(const void* bytes, int size, std::int64_t at) {
   if (is_cut_ || kept_.back().end() != at || kept_.back().bytes.size() + count > piece_bytes) {
     kept_.push_back({at, {}});
     is_cut_ = false;
+    if (!spare_.empty()) {
+      kept_.back().bytes = std::move(spare_.back());
+      spare_.pop_back();
+    }
   }
   std::vector<unsigned char>& bytes_kept = kept_.back().bytes;
   bytes_kept.insert(bytes_kept.end(), from, from + count);
@@ -42,7 +51,13 @@ UnsyncedLog::Place UnsyncedLog::cut() {
 }
 
 void UnsyncedLog::forget_before(Place place) {
-  for (; first_ < place && !kept_.empty(); ++first_) kept_.pop_front();
+  for (; first_ < place && !kept_.empty(); ++first_) {
+    std::vector<unsigned char>& bytes = kept_.front().bytes;
+    bytes.clear();
+    if (spare_.size() < spare_.capacity() && bytes.capacity() <= 2 * piece_bytes)
+      spare_.push_back(std::move(bytes));
+    kept_.pop_front();
+  }
 }
 
 int UnsyncedLog::sync(sqlite3_file* file, int flags) {

@@ -66,6 +66,7 @@ class UnsyncedLog {
   };
 
   std::deque<Piece> kept_;
+  std::vector<std::vector<unsigned char>> spare_;
   Place first_ = 0;
   bool is_on_ = false;
   bool is_cut_ = true;  // the next write begins a piece
