@@ -61,16 +61,22 @@ void UnsyncedLog::forget_before(Place place) {
 }
 
 int UnsyncedLog::sync(sqlite3_file* file, int flags) {
-  if (*has_failed_ && !mutant("failed_sync_repeated"))
-    for (const Piece& piece : kept_) {
-      const int code = file->pMethods->xWrite(file, piece.bytes.data(),
-                                              static_cast<int>(piece.bytes.size()), piece.at);
-      if (code != SQLITE_OK) return code;
-    }
-  const int code = file->pMethods->xSync(file, flags);
+  int code = SQLITE_OK;
+  if (has_failed_->exchange(false) && !mutant("failed_sync_repeated")) code = write_again(file);
+  if (code == SQLITE_OK) code = file->pMethods->xSync(file, flags);
+  if (code == SQLITE_OK && *has_failed_) code = SQLITE_IOERR_FSYNC;  // another one has, meanwhile
   *has_failed_ = code != SQLITE_OK;
   if (code == SQLITE_OK) forget_before(cut());
   return code;
+}
+
+int UnsyncedLog::write_again(sqlite3_file* file) const {
+  for (const Piece& piece : kept_) {
+    const int code = file->pMethods->xWrite(file, piece.bytes.data(),
+                                            static_cast<int>(piece.bytes.size()), piece.at);
+    if (code != SQLITE_OK) return code;
+  }
+  return SQLITE_OK;
 }
 
 }  // namespace pawl

@@ -65,6 +65,8 @@ class UnsyncedLog {
     std::int64_t end() const { return at + static_cast<std::int64_t>(bytes.size()); }
   };
 
+  int write_again(sqlite3_file* file) const;
+
   std::deque<Piece> kept_;
   std::vector<std::vector<unsigned char>> spare_;
   Place first_ = 0;
