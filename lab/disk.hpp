@@ -37,7 +37,8 @@ struct DiskFile {
   int exclusive = 0;
 };
 
-/// The fault model, in words. A process that dies leaves everything that it wrote (`kill`). A power
+/// The fault model, in words. A process that dies leaves everything that it wrote, and of a write
+/// that goes on what lies before some page's end (`kill`). A power
 /// loss leaves what was synced; of what was not, nothing (`power`), or any subset of the 512-byte
 /// sectors, each as written or as garbage (`torn`). Files that were made or removed since the
 /// folder was last synced are there or not in their order: a prefix of these changes survives. A

@@ -17,6 +17,8 @@ using Operation = Disk::Operation;
 
 Disk* current_disk = nullptr;
 
+constexpr sqlite3_int64 page_bytes = 4096;  // of the system
+
 /// What SQLite allocates for an open file, and this VFS constructs in it.
 struct Handle {
   sqlite3_file base;  // first: SQLite sees only this
@@ -135,11 +137,19 @@ int read(sqlite3_file* file, void* to, int size, sqlite3_int64 offset) {
   return SQLITE_IOERR_SHORT_READ;
 }
 
+/// Page by page, as a system does: a process that is killed meanwhile leaves a part, and so does a
+/// disk that fails.
 int write(sqlite3_file* file, const void* from, int size, sqlite3_int64 offset) {
-  if (const int code = current_disk->begin(Operation::write); code != SQLITE_OK) return code;
-  const bool lives = current_disk->write(content(file), offset, static_cast<const char*>(from),
-                                         static_cast<std::size_t>(size));
-  return lives ? SQLITE_OK : SQLITE_IOERR_WRITE;
+  const auto* bytes = static_cast<const char*>(from);
+  for (const sqlite3_int64 end = offset + size; offset < end;) {
+    const sqlite3_int64 next = std::min(end, (offset / page_bytes + 1) * page_bytes);
+    if (const int code = current_disk->begin(Operation::write); code != SQLITE_OK) return code;
+    const auto count = static_cast<std::size_t>(next - offset);
+    if (!current_disk->write(content(file), offset, bytes, count)) return SQLITE_IOERR_WRITE;
+    bytes += count;
+    offset = next;
+  }
+  return SQLITE_OK;
 }
 
 int truncate(sqlite3_file* file, sqlite3_int64 size) {
@@ -207,7 +217,7 @@ const sqlite3_io_methods& file_methods() {
     m.xUnlock = unlock;
     m.xCheckReservedLock = is_reserved;
     m.xFileControl = [](sqlite3_file*, int, void*) { return SQLITE_NOTFOUND; };
-    m.xSectorSize = [](sqlite3_file*) { return 4096; };
+    m.xSectorSize = [](sqlite3_file*) { return static_cast<int>(page_bytes); };
     // What SQLite's unix layer says of every file system.
     m.xDeviceCharacteristics = [](sqlite3_file*) { return SQLITE_IOCAP_POWERSAFE_OVERWRITE; };
     m.xShmMap = map_shared_memory;

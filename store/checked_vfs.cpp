@@ -165,13 +165,23 @@ int close(sqlite3_file* file) {
 }
 
 int write_log(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) noexcept {
+  UnsyncedLog* const log = log_of(file);
+  if (log == nullptr || !log->is_on())
+    return base_methods(file).xWrite(base_of(file), from, size, at);
   try {
-    if (UnsyncedLog* const log = log_of(file); log != nullptr && log->is_on())
-      log->keep(from, size, at);
+    log->keep(from, size, at);
+    return SQLITE_OK;
   } catch (const std::bad_alloc&) {
     return SQLITE_IOERR_NOMEM;
   }
-  return base_methods(file).xWrite(base_of(file), from, size, at);
+}
+
+/// Where a transaction is larger than SQLite's cache, it reads of a log what it has just written.
+/// Of the file's size it asks only when no transaction is open.
+int read_log(sqlite3_file* file, void* to, int size, sqlite3_int64 at) {
+  UnsyncedLog* const log = log_of(file);
+  const int code = log != nullptr ? log->write_if_within(base_of(file), at, size) : SQLITE_OK;
+  return code == SQLITE_OK ? read_base(file, to, size, at) : code;
 }
 
 int sync_file(sqlite3_file* file, int flags) {
@@ -179,7 +189,8 @@ int sync_file(sqlite3_file* file, int flags) {
   if (log == nullptr) return base_methods(file).xSync(base_of(file), flags);
   constexpr int strength = SQLITE_SYNC_NORMAL | SQLITE_SYNC_FULL;
   const bool is_of_commit = (flags & strength) == SQLITE_SYNC_NORMAL;
-  return log->is_on() && is_of_commit ? SQLITE_OK : log->sync(base_of(file), flags);
+  if (!log->is_on() || !is_of_commit) return log->sync(base_of(file), flags);
+  return mutant("gathered_not_written") ? SQLITE_OK : log->write(base_of(file));
 }
 
 /// What goes through as it is. Of SQLite's third version of these methods, which maps files into
@@ -188,7 +199,7 @@ sqlite3_io_methods make_methods(int version, bool has_pages) {
   sqlite3_io_methods m{};
   m.iVersion = version;
   m.xClose = close;
-  m.xRead = has_pages ? read : read_base;
+  m.xRead = has_pages ? read : read_log;
   m.xWrite = has_pages ? write : write_log;
   m.xTruncate = [](sqlite3_file* f, sqlite3_int64 size) {
     return base_methods(f).xTruncate(base_of(f), size);

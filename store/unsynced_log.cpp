@@ -4,6 +4,7 @@
 
 #include <sqlite3.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <new>
 #include <utility>
@@ -20,6 +21,10 @@ constexpr std::size_t spare_max = 64;
 
 }  // namespace
 
+int UnsyncedLog::Piece::write(sqlite3_file* file) const {
+  return file->pMethods->xWrite(file, bytes.data(), static_cast<int>(bytes.size()), at);
+}
+
 std::unique_ptr<UnsyncedLog> UnsyncedLog::make() noexcept {
   try {
     auto log = std::make_unique<UnsyncedLog>();
@@ -33,9 +38,9 @@ std::unique_ptr<UnsyncedLog> UnsyncedLog::make() noexcept {
 void UnsyncedLog::keep(const void* bytes, int size, std::int64_t at) {
   const auto* const from = static_cast<const unsigned char*>(bytes);
   const auto count = static_cast<std::size_t>(size);
-  if (is_cut_ || kept_.back().end() != at || kept_.back().bytes.size() + count > piece_bytes) {
+  if (written_ == kept_.size() || kept_.back().end() != at ||
+      kept_.back().bytes.size() + count > piece_bytes) {
     kept_.push_back({at, {}});
-    is_cut_ = false;
     if (!spare_.empty()) {
       kept_.back().bytes = std::move(spare_.back());
       spare_.pop_back();
@@ -45,17 +50,23 @@ void UnsyncedLog::keep(const void* bytes, int size, std::int64_t at) {
   bytes_kept.insert(bytes_kept.end(), from, from + count);
 }
 
-UnsyncedLog::Place UnsyncedLog::cut() {
-  is_cut_ = true;
-  return first_ + kept_.size();
+int UnsyncedLog::write(sqlite3_file* file) {
+  for (; written_ < kept_.size(); ++written_)
+    if (const int code = kept_[written_].write(file); code != SQLITE_OK) return code;
+  return SQLITE_OK;
+}
+
+int UnsyncedLog::write_if_within(sqlite3_file* file, std::int64_t at, int size) {
+  const auto is_within = [&](const Piece& piece) {
+    return piece.at < at + size && at < piece.end();
+  };
+  const auto first = kept_.begin() + static_cast<std::ptrdiff_t>(written_);
+  return std::any_of(first, kept_.end(), is_within) ? write(file) : SQLITE_OK;
 }
 
 void UnsyncedLog::forget_before(Place place) {
-  for (; first_ < place && !kept_.empty(); ++first_) {
-    std::vector<unsigned char>& bytes = kept_.front().bytes;
-    bytes.clear();
-    if (spare_.size() < spare_.capacity() && bytes.capacity() <= 2 * piece_bytes)
-      spare_.push_back(std::move(bytes));
+  for (; first_ < place && written_ > 0; ++first_, --written_) {
+    recycle(std::move(kept_.front().bytes));
     kept_.pop_front();
   }
 }
@@ -63,20 +74,31 @@ void UnsyncedLog::forget_before(Place place) {
 int UnsyncedLog::sync(sqlite3_file* file, int flags) {
   int code = SQLITE_OK;
   if (has_failed_->exchange(false) && !mutant("failed_sync_repeated")) code = write_again(file);
+  if (code == SQLITE_OK) code = write(file);
   if (code == SQLITE_OK) code = file->pMethods->xSync(file, flags);
   if (code == SQLITE_OK && *has_failed_) code = SQLITE_IOERR_FSYNC;  // another one has, meanwhile
   *has_failed_ = code != SQLITE_OK;
-  if (code == SQLITE_OK) forget_before(cut());
+  if (code == SQLITE_OK) forget_before(written());
   return code;
 }
 
 int UnsyncedLog::write_again(sqlite3_file* file) const {
-  for (const Piece& piece : kept_) {
-    const int code = file->pMethods->xWrite(file, piece.bytes.data(),
-                                            static_cast<int>(piece.bytes.size()), piece.at);
-    if (code != SQLITE_OK) return code;
-  }
+  for (std::size_t i = 0; i < written_; ++i)
+    if (const int code = kept_[i].write(file); code != SQLITE_OK) return code;
   return SQLITE_OK;
+}
+
+void UnsyncedLog::drop_unwritten() {
+  while (kept_.size() > written_) {
+    recycle(std::move(kept_.back().bytes));
+    kept_.pop_back();
+  }
+}
+
+void UnsyncedLog::recycle(std::vector<unsigned char> bytes) {
+  bytes.clear();
+  if (spare_.size() < spare_.capacity() && bytes.capacity() <= 2 * piece_bytes)
+    spare_.push_back(std::move(bytes));
 }
 
 }  // namespace pawl

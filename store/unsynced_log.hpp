@@ -1,7 +1,8 @@
-/// UnsyncedLog: what was written to a log and is not known to be durable.
+/// UnsyncedLog: what was written to a log, or is about to be, and is not known to be durable.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -11,6 +12,9 @@ struct sqlite3_file;
 
 namespace pawl {
 
+/// SQLite writes a log page by page, each with a header of its own: some 700 calls for 500 records.
+/// Here they are gathered, and written as few pieces when the commit is complete.
+///
 /// After a failed sync the system may have dropped what it could not write, and the next sync
 /// succeed without it. What was kept here is written again first.
 ///
@@ -23,12 +27,16 @@ class UnsyncedLog {
   /// A place in the order of all writes that were kept.
   using Place = std::uint64_t;
 
-  /// While it lives, commits do not wait for the disk, and what is written to the log is kept.
+  /// While it lives, commits do not wait for the disk, and what is written to the log is kept. What
+  /// was not committed by then never reaches the file.
   class Keeping {
    public:
     explicit Keeping(UnsyncedLog& log) : log_(log) { log_.is_on_ = true; }
 
-    ~Keeping() { log_.is_on_ = false; }
+    ~Keeping() {
+      log_.is_on_ = false;
+      log_.drop_unwritten();
+    }
 
     Keeping(const Keeping&) = delete;
     Keeping& operator=(const Keeping&) = delete;
@@ -39,11 +47,19 @@ class UnsyncedLog {
 
   bool is_on() const { return is_on_; }
 
+  /// What is to be written to the file: until `write` does so, only this has it.
+  ///
   /// Errors: throws std::bad_alloc.
   void keep(const void* bytes, int size, std::int64_t at);
 
-  /// The place after all that was kept so far.
-  Place cut();
+  /// Writes to the file what is not there yet. Gives SQLite's result code.
+  int write(sqlite3_file* file);
+
+  /// The same if any of these bytes are among it.
+  int write_if_within(sqlite3_file* file, std::int64_t at, int size);
+
+  /// The place after all that was written so far.
+  Place written() const { return first_ + written_; }
 
   /// What was written before `place` is durable.
   void forget_before(Place place);
@@ -63,15 +79,20 @@ class UnsyncedLog {
     std::vector<unsigned char> bytes;
 
     std::int64_t end() const { return at + static_cast<std::int64_t>(bytes.size()); }
+
+    int write(sqlite3_file* file) const;
   };
 
   int write_again(sqlite3_file* file) const;
 
+  void drop_unwritten();
+  void recycle(std::vector<unsigned char> bytes);
+
   std::deque<Piece> kept_;
+  std::size_t written_ = 0;  // of the kept pieces, those that the file has
   std::vector<std::vector<unsigned char>> spare_;
   Place first_ = 0;
   bool is_on_ = false;
-  bool is_cut_ = true;  // the next write begins a piece
   std::shared_ptr<std::atomic<bool>> has_failed_ = std::make_shared<std::atomic<bool>>(false);
 };
 

@@ -20,7 +20,7 @@ class LogFileSync final : public LogSync {
       : file_(std::move(file)),
         where_(std::move(where)),
         reached_(reached),
-        place_(log.cut()),
+        place_(log.written()),
         failure_(log.failure()) {}
 
   Result<void> wait() override {

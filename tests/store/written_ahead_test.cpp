@@ -9,8 +9,11 @@
 
 #include <sqlite3.h>
 
+#include <filesystem>
 #include <fstream>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace pawl::written_ahead_test {
 
@@ -162,6 +165,55 @@ TEST_CASE("written ahead: a batch that fails leaves the one before it to be sett
   REQUIRE(world.store->settle().has_value());
   CHECK(world.records() == 2);
   CHECK(put(*world.store, world.output("b"), 2000).status == WriteStatus::written);
+}
+
+TEST_CASE("written ahead: a batch is larger than SQLite's cache, which reads of the log again",
+          "[store]") {
+  AheadWorld world;
+  constexpr int outputs = 30;  // of a megabyte each; the cache has 16
+  const bool fails = GENERATE(false, true);
+  std::vector<Write> writes;
+  for (int i = 0; i < outputs; ++i)
+    writes.push_back(
+        append(world.run, output_record("s" + std::to_string(i), 1,
+                                        std::string(1 << 20, static_cast<char>('a' + i % 26)))));
+  std::vector<const Write*> batch;
+  for (const Write& write : writes) batch.push_back(&write);
+  batch.push_back(&writes.front());  // which is no longer in the cache
+  if (fails) {
+    // The first pieces reach the file, and none of the batch may be there.
+    FaultyVfs::fail(FaultyVfs::Operation::write, 200, SQLITE_FULL);
+    CHECK(world.store->write_ahead(batch, 2000).error().code == Errc::full);
+    CHECK(world.records() == 1);
+  }
+  const auto replies = world.store->write_ahead(batch, 2000);
+  REQUIRE(replies.has_value());
+  CHECK(replies->back().status == WriteStatus::already_exists);
+  REQUIRE(world.store->settle().has_value());
+  const auto run = world.store->load("r1").value();
+  REQUIRE(run->records.size() == 1 + outputs);
+  for (int i = 0; i < outputs; ++i)
+    CHECK(run->records.at(static_cast<std::size_t>(i) + 1).body.at(1) == 'a' + i % 26);
+  world.store.reset();
+  const auto found = verify_sqlite_store(world.path).value();
+  REQUIRE(found.findings.size() == 1);  // the flow has no such steps, and that is all
+  CHECK_THAT(found.findings.at(0).message, Catch::Contains("a step that the flow has not"));
+}
+
+TEST_CASE("written ahead: what was not committed never reaches the log", "[store]") {
+  AheadWorld world;
+  const std::string log = world.path + "-wal";
+  const auto bytes = [&] { return std::filesystem::file_size(log); };
+  CHECK(world.write_ahead(world.output("a")) == WriteStatus::written);
+  const auto before = bytes();
+  FaultyVfs::fail(FaultyVfs::Operation::write, 1, SQLITE_FULL);
+  CHECK_FALSE(world.write_ahead(world.output("b")).has_value());
+  CHECK(bytes() == before);
+  REQUIRE(world.store->settle().has_value());
+  CHECK(bytes() == before);
+  CHECK(world.write_ahead(world.output("b")) == WriteStatus::written);
+  REQUIRE(world.store->settle().has_value());
+  CHECK(world.records() == 3);
 }
 
 TEST_CASE("written ahead: who looks from another process waits for the disk too", "[store]") {
