@@ -171,11 +171,11 @@ bool StoreActorState::take_batch(Batch& batch) {
 
 void StoreActorState::commit() {
   write_ahead();
-  if (!ahead.empty() && keeper_waits == 0) settle_ahead();
+  if (!ahead.empty() && !ahead.is_syncing()) settle_ahead();
 }
 
 void StoreActorState::write_ahead() {
-  if (ahead.size() >= ahead_max) {
+  if (ahead.full()) {
     commit_asked = false;
     if (writes_waiting < batch_max) {
       has_to_wait = true;
@@ -201,7 +201,7 @@ void StoreActorState::write_ahead() {
     return batch_point("store.after_reply", batch.writes);
   }
   batch.replies = std::move(*replies);
-  ahead.push_back(std::move(batch));
+  ahead.add(std::move(batch));
 }
 
 void StoreActorState::settle_ahead() {
@@ -210,21 +210,21 @@ void StoreActorState::settle_ahead() {
   const SyncPtr sync = has_more_to_do ? config.store->log_sync() : nullptr;
   if (!sync) return settle_here();
   if (!log_keeper) log_keeper = self->spawn(pawl::log_keeper, config.reporter);
-  keeper_waits = ahead.size();
-  const std::uint64_t number = ++last_sync;
+  const std::uint64_t number = ahead.sync_begins();
   self->request(log_keeper, caf::infinite, sync)
       .then([this, number, sync](const SyncAnswer& answer) { on_synced(number, *sync, *answer); },
             [this, number](const caf::error&) {
-              if (number == last_sync && keeper_waits > 0) settle_here();
+              if (ahead.durable_by(number) > 0) settle_here();
             });
   leave_to_others();
 }
 
 void StoreActorState::on_synced(std::uint64_t number, const LogSync& sync, Result<void> waited) {
-  if (number != last_sync || keeper_waits == 0) return;  // settled meanwhile
+  const std::size_t durable = ahead.durable_by(number);
+  if (durable == 0) return;
   const Result<void> settled = config.store->settle(sync, std::move(waited));
-  const bool is_first_only = settled && !mutant("later_batch_settled_too");
-  answer_ahead(is_first_only ? keeper_waits : ahead.size(), settled);
+  const bool are_later_ones_left = settled && !mutant("later_batch_settled_too");
+  answer_ahead(are_later_ones_left ? durable : ahead.size(), settled);
   if (!ahead.empty()) settle_ahead();
 }
 
@@ -234,13 +234,11 @@ void StoreActorState::settle_here() {
 }
 
 void StoreActorState::answer_ahead(std::size_t count, const Result<void>& settled) {
-  keeper_waits = 0;
   for (; count > 0; --count) {
-    Batch batch = std::move(ahead.front());
-    ahead.pop_front();
-    config.counters->note_commit(static_cast<std::int64_t>(batch.writes.size()),
-                                 config.seams.clock->steady_us() - batch.began_us);
+    Batch batch = ahead.take_oldest();
     if (settled) {
+      config.counters->note_commit(static_cast<std::int64_t>(batch.writes.size()),
+                                   config.seams.clock->steady_us() - batch.began_us);
       batch_point("store.after_commit", batch.writes);
       tell_ends_and_answer(batch, std::move(batch.replies));
     } else {
@@ -252,7 +250,7 @@ void StoreActorState::answer_ahead(std::size_t count, const Result<void>& settle
 }
 
 void StoreActorState::commit_and_settle() {
-  if (ahead.size() >= ahead_max) settle_here();
+  if (ahead.full()) settle_here();
   write_ahead();
   if (!ahead.empty()) settle_here();
 }

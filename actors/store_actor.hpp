@@ -1,6 +1,7 @@
 /// The store actor: owns the store, and makes one transaction of all writes that wait.
 #pragma once
 
+#include "actors/batches_ahead.hpp"
 #include "actors/counters.hpp"
 #include "actors/ends_box.hpp"
 #include "actors/messages.hpp"
@@ -13,7 +14,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -35,12 +35,10 @@ struct StoreActorConfig {
 /// 1. No write is answered before the transaction that holds it is durable.
 /// 2. A read runs when everything that was sent before it is durable.
 /// 3. A commit takes along all ends that were in the box when it began.
-/// 4. At most two batches are written ahead: one that the log keeper waits for, and the next.
+/// 4. At most `BatchesAhead::batches_max` are written ahead.
 struct StoreActorState {
   using Promise = caf::typed_response_promise<WriteAnswer>;
   using GroupPromise = caf::typed_response_promise<WriteGroupAnswer>;
-
-  static constexpr std::size_t ahead_max = 2;
 
   /// Somebody who waits for an answer: to one write, or to a group of them.
   struct Waiting {
@@ -67,11 +65,9 @@ struct StoreActorState {
   std::vector<Waiting> waiting;
   std::size_t writes_waiting = 0;  // in all of these
   bool commit_asked = false;       // a commit waits behind the mail
-  LogKeeperActor log_keeper;
-  std::deque<Batch> ahead;       // written and not settled, the oldest first
-  std::size_t keeper_waits = 0;  // for so many of them the log keeper waits for the disk
-  std::uint64_t last_sync = 0;   // the number of that sync
-  bool has_to_wait = false;      // a commit was asked for that ahead has no room for
+  LogKeeperActor log_keeper;       // none until it is needed
+  BatchesAhead<Batch> ahead;       // written and not settled
+  bool has_to_wait = false;        // a commit was asked for that ahead has no room for
 
   /// Writes what waits, and what lies in the box, and answers it as soon as it is durable.
   void commit();

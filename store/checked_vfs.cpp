@@ -169,15 +169,14 @@ int write_log(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) 
   if (log == nullptr || !log->is_on())
     return base_methods(file).xWrite(base_of(file), from, size, at);
   try {
-    log->keep(from, size, at);
-    return SQLITE_OK;
+    return log->keep(base_of(file), from, size, at);
   } catch (const std::bad_alloc&) {
     return SQLITE_IOERR_NOMEM;
   }
 }
 
 /// Where a transaction is larger than SQLite's cache, it reads of a log what it has just written.
-/// Of the file's size it asks only when no transaction is open.
+/// Of the file's size it asks only when all of it is written.
 int read_log(sqlite3_file* file, void* to, int size, sqlite3_int64 at) {
   UnsyncedLog* const log = log_of(file);
   const int code = log != nullptr ? log->write_if_within(base_of(file), at, size) : SQLITE_OK;
@@ -190,7 +189,7 @@ int sync_file(sqlite3_file* file, int flags) {
   constexpr int strength = SQLITE_SYNC_NORMAL | SQLITE_SYNC_FULL;
   const bool is_of_commit = (flags & strength) == SQLITE_SYNC_NORMAL;
   if (!log->is_on() || !is_of_commit) return log->sync(base_of(file), flags);
-  return mutant("gathered_not_written") ? SQLITE_OK : log->write(base_of(file));
+  return mutant("gathered_not_written") ? SQLITE_OK : log->complete(base_of(file));
 }
 
 /// What goes through as it is. Of SQLite's third version of these methods, which maps files into

@@ -25,6 +25,13 @@ int UnsyncedLog::Piece::write(sqlite3_file* file) const {
   return file->pMethods->xWrite(file, bytes.data(), static_cast<int>(bytes.size()), at);
 }
 
+void UnsyncedLog::Piece::take_from(const Piece& later) {
+  const std::int64_t from = std::max(at, later.at);
+  const std::int64_t to = std::min(end(), later.end());
+  if (from < to)
+    std::copy_n(later.bytes.begin() + (from - later.at), to - from, bytes.begin() + (from - at));
+}
+
 std::unique_ptr<UnsyncedLog> UnsyncedLog::make() noexcept {
   try {
     auto log = std::make_unique<UnsyncedLog>();
@@ -35,7 +42,18 @@ std::unique_ptr<UnsyncedLog> UnsyncedLog::make() noexcept {
   }
 }
 
-void UnsyncedLog::keep(const void* bytes, int size, std::int64_t at) {
+UnsyncedLog::Keeping::Keeping(UnsyncedLog& log) : log_(log) {
+  log_.is_on_ = true;
+  // Seeded bugs: SQLite asks for no sync then, by which a commit is known to be complete.
+  log_.is_complete_ = mutant("synchronous_normal") || mutant("synchronous_off");
+}
+
+UnsyncedLog::Keeping::~Keeping() {
+  log_.is_on_ = false;
+  log_.drop_unwritten();
+}
+
+int UnsyncedLog::keep(sqlite3_file* file, const void* bytes, int size, std::int64_t at) {
   const auto* const from = static_cast<const unsigned char*>(bytes);
   const auto count = static_cast<std::size_t>(size);
   if (written_ == kept_.size() || kept_.back().end() != at ||
@@ -48,6 +66,12 @@ void UnsyncedLog::keep(const void* bytes, int size, std::int64_t at) {
   }
   std::vector<unsigned char>& bytes_kept = kept_.back().bytes;
   bytes_kept.insert(bytes_kept.end(), from, from + count);
+  return is_complete_ ? write(file) : SQLITE_OK;
+}
+
+int UnsyncedLog::complete(sqlite3_file* file) {
+  is_complete_ = true;
+  return write(file);
 }
 
 int UnsyncedLog::write(sqlite3_file* file) {
@@ -77,14 +101,20 @@ int UnsyncedLog::sync(sqlite3_file* file, int flags) {
   if (code == SQLITE_OK) code = write(file);
   if (code == SQLITE_OK) code = file->pMethods->xSync(file, flags);
   if (code == SQLITE_OK && *has_failed_) code = SQLITE_IOERR_FSYNC;  // another one has, meanwhile
-  *has_failed_ = code != SQLITE_OK;
-  if (code == SQLITE_OK) forget_before(written());
+  if (code == SQLITE_OK)
+    forget_before(written());
+  else
+    *has_failed_ = true;
   return code;
 }
 
-int UnsyncedLog::write_again(sqlite3_file* file) const {
-  for (std::size_t i = 0; i < written_; ++i)
+/// Where a page was written twice only the last bytes are: whoever looks meanwhile must not see
+/// those before them.
+int UnsyncedLog::write_again(sqlite3_file* file) {
+  for (std::size_t i = 0; i < written_; ++i) {
+    for (std::size_t later = i + 1; later < written_; ++later) kept_[i].take_from(kept_[later]);
     if (const int code = kept_[i].write(file); code != SQLITE_OK) return code;
+  }
   return SQLITE_OK;
 }
 

@@ -31,12 +31,8 @@ class UnsyncedLog {
   /// was not committed by then never reaches the file.
   class Keeping {
    public:
-    explicit Keeping(UnsyncedLog& log) : log_(log) { log_.is_on_ = true; }
-
-    ~Keeping() {
-      log_.is_on_ = false;
-      log_.drop_unwritten();
-    }
+    explicit Keeping(UnsyncedLog& log);
+    ~Keeping();
 
     Keeping(const Keeping&) = delete;
     Keeping& operator=(const Keeping&) = delete;
@@ -47,10 +43,14 @@ class UnsyncedLog {
 
   bool is_on() const { return is_on_; }
 
-  /// What is to be written to the file: until `write` does so, only this has it.
+  /// What is to be written to the file, which has it when the commit is complete, or at once if it
+  /// is: on some file systems SQLite fills a sector after it. Gives SQLite's result code.
   ///
   /// Errors: throws std::bad_alloc.
-  void keep(const void* bytes, int size, std::int64_t at);
+  int keep(sqlite3_file* file, const void* bytes, int size, std::int64_t at);
+
+  /// The commit is complete: its log's index tells of it as soon as this has succeeded.
+  int complete(sqlite3_file* file);
 
   /// Writes to the file what is not there yet. Gives SQLite's result code.
   int write(sqlite3_file* file);
@@ -81,9 +81,12 @@ class UnsyncedLog {
     std::int64_t end() const { return at + static_cast<std::int64_t>(bytes.size()); }
 
     int write(sqlite3_file* file) const;
+
+    /// Takes the bytes of the places that both have.
+    void take_from(const Piece& later);
   };
 
-  int write_again(sqlite3_file* file) const;
+  int write_again(sqlite3_file* file);
 
   void drop_unwritten();
   void recycle(std::vector<unsigned char> bytes);
@@ -93,6 +96,7 @@ class UnsyncedLog {
   std::vector<std::vector<unsigned char>> spare_;
   Place first_ = 0;
   bool is_on_ = false;
+  bool is_complete_ = false;  // the commit, while this is on
   std::shared_ptr<std::atomic<bool>> has_failed_ = std::make_shared<std::atomic<bool>>(false);
 };
 

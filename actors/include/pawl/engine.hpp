@@ -120,10 +120,10 @@ struct EngineStats {
   std::int64_t steps_completed = 0;
   std::int64_t attempts_running = 0;  ///< those that wait for a thread or the store included
   std::int64_t writes_waiting = 0;    ///< the store's queue
-  std::int64_t commits = 0;
-  std::int64_t writes = 0;         ///< in all commits
-  std::int64_t batch_max = 0;      ///< writes in the largest commit
-  std::int64_t commit_us_p50 = 0;  ///< of the last 1024 commits
+  std::int64_t commits = 0;           ///< that are durable
+  std::int64_t writes = 0;            ///< in all commits
+  std::int64_t batch_max = 0;         ///< writes in the largest commit
+  std::int64_t commit_us_p50 = 0;     ///< of the last 1024 commits
   std::int64_t commit_us_p99 = 0;
   std::int64_t wal_bytes = 0;        ///< the size of the store's log file
   std::int64_t threads_hanging = 0;  ///< held by steps that did not return in time
