@@ -1,5 +1,6 @@
 // What is written ahead, and what of it a sync makes durable.
 #include "actors/batches_ahead.hpp"
+
 #include "support/catch.hpp"
 
 namespace pawl {

@@ -1,5 +1,6 @@
 // What is gathered for a log, and kept until it is durable, on a file that a test looks into.
 #include "store/unsynced_log.hpp"
+
 #include "support/catch.hpp"
 
 #include <sqlite3.h>
