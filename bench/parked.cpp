@@ -14,6 +14,7 @@
 #include <cstdlib>
 #include <deque>
 #include <filesystem>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -32,14 +33,22 @@ std::int64_t us_of() {
       .count();
 }
 
-/// The time of day as engines that are opened now go on to tell it, whoever sets or slews the
-/// machine's clock meanwhile.
+/// The time of day as an engine that is opened now goes on to tell it: forth with the machine's
+/// clock, if somebody sets or slews that, and never back.
 class DayTime {
  public:
-  std::int64_t now_us() const { return from_us_ + us_of<std::chrono::steady_clock>(); }
+  std::int64_t now_us() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const std::int64_t passed_us = us_of<std::chrono::steady_clock>() - steady_us_;
+    steady_us_ += passed_us;
+    day_us_ = std::max(us_of<std::chrono::system_clock>(), day_us_ + passed_us);
+    return day_us_;
+  }
 
  private:
-  std::int64_t from_us_ = us_of<std::chrono::system_clock>() - us_of<std::chrono::steady_clock>();
+  std::mutex mutex_;
+  std::int64_t steady_us_ = us_of<std::chrono::steady_clock>();
+  std::int64_t day_us_ = us_of<std::chrono::system_clock>();
 };
 
 int threads() {
@@ -98,7 +107,7 @@ json measure_parked(int runs) {
   std::atomic<int> ran{0};
   std::int64_t first_due_ms = 0;
   const auto due_ms = [&](int n) { return first_due_ms + n / due_per_ms; };
-  const DayTime time;
+  DayTime time;
   const auto open_began = Clock::now();
   engine = open_engine(path, [&](const StepCall& call) {
     const int n = std::atoi(call.run.c_str() + 1);

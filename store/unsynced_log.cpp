@@ -62,6 +62,8 @@ int UnsyncedLog::keep(sqlite3_file* file, const void* bytes, int size, std::int6
     if (!spare_.empty()) {
       kept_.back().bytes = std::move(spare_.back());
       spare_.pop_back();
+    } else {
+      kept_.back().bytes.reserve(piece_bytes);
     }
   }
   std::vector<unsigned char>& bytes_kept = kept_.back().bytes;
