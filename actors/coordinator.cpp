@@ -184,7 +184,7 @@ void Coordinator::carry_out(LiveRun& run, const EndRun& end) {
   if (mutant("end_told_before_write")) waiters_.answer(run.machine->run().str(), end.outcome);
   Record record = run_record(RecordKind::ended);
   record.value = std::make_shared<const json>(to_json_value(end.outcome));
-  record.body = record.value->dump();
+  record.body = canonical_json(*record.value, std::string::npos).value();
   if (run.machine->start_facts().parent && !mutant("child_end_not_told"))
     return end_child({run.machine->run().str(), std::move(record)});
   write_about(run, std::move(record));

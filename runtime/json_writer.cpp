@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 namespace pawl {
@@ -25,6 +26,25 @@ constexpr std::array<ByteClass, 256> byte_classes = [] {
 
 ByteClass class_of(char byte) {
   return byte_classes[static_cast<unsigned char>(byte)];
+}
+
+/// Of the bytes at the beginning of `text` that stand for themselves as many as whole words tell.
+std::size_t plain_words(std::string_view text) {
+  constexpr std::uint64_t ones = 0x0101010101010101;
+  constexpr std::uint64_t highs = 0x80 * ones;
+  // Some bit of `highs` if a byte is smaller than `bound`, which is at most 0x80; maybe another
+  // one, for a byte above it.
+  const auto below = [](std::uint64_t word, unsigned char bound) {
+    return (word - ones * bound) & ~word & highs;
+  };
+  std::size_t length = 0;
+  for (std::uint64_t word = 0; length + sizeof word <= text.size(); length += sizeof word) {
+    std::memcpy(&word, text.data() + length, sizeof word);
+    if (((word & highs) | below(word, 0x20) | below(word ^ ones * '"', 1) |
+         below(word ^ ones * '\\', 1)) != 0)
+      break;
+  }
+  return length;
 }
 
 /// How many bytes the character at the beginning of `text` has that is not ASCII; 0 if it is no
@@ -74,7 +94,9 @@ bool write_string(std::string_view string, std::string& text) {
   while (!string.empty()) {
     // What stands for itself goes in one piece.
     std::size_t length = 0;
-    while (length < string.size() && class_of(string[length]) != ByteClass::escaped) {
+    while (true) {
+      length += plain_words(string.substr(length));
+      if (length == string.size() || class_of(string[length]) == ByteClass::escaped) break;
       if (class_of(string[length]) == ByteClass::plain) {
         ++length;
         continue;

@@ -21,6 +21,21 @@ Error refusal(const std::string& text) {
   return parsed.error();
 }
 
+/// Whether there is a canonical text. Fails if it differs from theirs.
+bool is_written_as_theirs(const json& value) {
+  std::optional<std::string> theirs;
+  try {
+    theirs = value.dump();
+  } catch (const json::exception&) {
+  }
+  const Result<std::string> ours = canonical_json(value, 1'000'000);
+  if (ours.has_value() != theirs.has_value() || (ours && *ours != *theirs)) {
+    CAPTURE(theirs.value_or("refused"));
+    FAIL("canonical text differs from theirs");
+  }
+  return ours.has_value();
+}
+
 }  // namespace
 
 TEST_CASE("json: values come back as they went in", "[runtime]") {
@@ -111,21 +126,26 @@ TEST_CASE("json: canonical text is what nlohmann::json writes, or both refuse", 
   std::mt19937_64 random(20261127);
   int refused = 0;
   for (int i = 0; i < 30'000; ++i) {
-    const json value = random_value(random, 3);
-    std::optional<std::string> theirs;
-    try {
-      theirs = value.dump();
-    } catch (const json::exception&) {
-      ++refused;
-    }
-    const Result<std::string> ours = canonical_json(value, 1'000'000);
-    if (ours.has_value() != theirs.has_value() || (ours && *ours != *theirs)) {
-      CAPTURE(i, theirs.value_or("refused"));
-      FAIL("canonical text differs from theirs");
-    }
+    CAPTURE(i);
+    refused += is_written_as_theirs(random_value(random, 3)) ? 0 : 1;
   }
   CHECK(refused > 1'000);
   CHECK(refused < 25'000);
+}
+
+TEST_CASE("json: any byte anywhere in a string is written as nlohmann::json does, or both refuse",
+          "[runtime]") {
+  constexpr std::size_t length = 21;  // two words, and a rest
+  int written = 0;
+  for (const char plain : {'x', '~', ' '})
+    for (std::size_t at = 0; at < length; ++at)
+      for (int byte = 0; byte < 256; ++byte) {
+        std::string text(length, plain);
+        text[at] = static_cast<char>(byte);
+        CAPTURE(plain, at, byte);
+        written += is_written_as_theirs(text) ? 1 : 0;
+      }
+  CHECK(written == 3 * 21 * 128);
 }
 
 TEST_CASE("json: a duplicate key is refused wherever it stands", "[runtime]") {
