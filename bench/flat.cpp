@@ -8,6 +8,7 @@
 #include "bench/usage.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -18,7 +19,7 @@ namespace pawl::bench {
 
 namespace {
 
-constexpr int rounds = 5;
+constexpr int rounds = 10;
 constexpr int flows = 1000;
 constexpr int fill_flows = 500;
 constexpr int fill_steps = 100;
@@ -35,11 +36,18 @@ struct Rates {
   double commit_us_p99;
 };
 
-Rates rates_of(Engine& engine, const Flow& flow, const std::string& prefix) {
-  std::vector<double> rates;
+/// In turns, for a disk is not the same after minutes of writing. A commit's p99 is that of the
+/// last thousand.
+std::vector<Rates> rates_of(const std::vector<Engine*>& engines, const Flow& flow,
+                            const std::string& prefix) {
+  std::vector<std::vector<double>> rates(engines.size());
   for (int round = 0; round < rounds; ++round)
-    rates.push_back(round_of(engine, flow, prefix + std::to_string(round)));
-  return {median(rates), static_cast<double>(engine.stats().commit_us_p99)};
+    for (std::size_t i = 0; i < engines.size(); ++i)
+      rates[i].push_back(round_of(*engines[i], flow, prefix + std::to_string(round)));
+  std::vector<Rates> all;
+  for (std::size_t i = 0; i < engines.size(); ++i)
+    all.push_back({median(rates[i]), static_cast<double>(engines[i]->stats().commit_us_p99)});
+  return all;
 }
 
 }  // namespace
@@ -52,7 +60,6 @@ json measure_flatness(int steps) {
   const Flow filling = chain(fill_steps);
   Engine engine = open_engine(path, step);
   run_all(engine, chain(3), "warm", 5);
-  const Rates empty = rates_of(engine, flow, "empty");
   const auto fill_began = Clock::now();
   int filled = 0;
   json samples = json::array();
@@ -70,7 +77,12 @@ json measure_flatness(int steps) {
   engine = open_engine(path, step);
   const double open_s = seconds_since(open_began);
   run_all(engine, chain(3), "again", 5);
-  const Rates full = rates_of(engine, flow, "full");
+  Engine beside = open_engine(folder / "empty.db", step);
+  run_all(beside, chain(3), "warm", 5);
+  const std::vector<Rates> both = rates_of({&beside, &engine}, flow, "measured");
+  const Rates empty = both[0];
+  const Rates full = both[1];
+  beside.close(10'000);
   const auto store_mib = static_cast<double>(std::filesystem::file_size(path)) / (1 << 20);
 
   // Old runs go while new ones come.
@@ -88,7 +100,7 @@ json measure_flatness(int steps) {
     }
   });
   const auto prune_began = Clock::now();
-  const Rates pruning = rates_of(engine, flow, "pruning");
+  const Rates pruning = rates_of({&engine}, flow, "pruning")[0];
   const double prune_s = seconds_since(prune_began);
   over = true;
   pruner.join();
