@@ -38,15 +38,14 @@ struct DiskFile {
 };
 
 /// The fault model, in words. A process that dies leaves everything that it wrote, and of a write
-/// that goes on what lies before some page's end (`kill`). A power
-/// loss leaves what was synced; of what was not, nothing (`power`), or any subset of the 512-byte
-/// sectors, each as written or as garbage (`torn`). Files that were made or removed since the
-/// folder was last synced are there or not in their order: a prefix of these changes survives. A
-/// sync of a file makes its bytes durable, and the folder's changes before it, for SQLite's unix
-/// layer syncs the folder when it syncs a file that it made. What was written before a sync that
-/// failed is dropped by the system: the process goes on seeing it, and no later sync makes it
-/// durable; only what is written again reaches the disk. Each handle that was open then is told by
-/// its next sync, and none that is opened later.
+/// that is under way its first pages (`kill`). A power loss leaves what was synced; of what was
+/// not, nothing (`power`), or any subset of the 512-byte sectors, each as written or as garbage
+/// (`torn`). Files that were made or removed since the folder was last synced are there or not in
+/// their order: a prefix of these changes survives. A sync of a file makes its bytes durable, and
+/// the folder's changes before it, for SQLite's unix layer syncs the folder when it syncs a file
+/// that it made. What was written before a sync that failed is dropped by the system: the process
+/// goes on seeing it, and no later sync makes it durable; only what is written again reaches the
+/// disk. Each handle that was open then is told by its next sync, and none that is opened later.
 ///
 /// Operations are counted in their order, reads and locks included. A `Fault` makes the n-th one
 /// fail, or the first one after it that can fail in its way: only a write finds the disk full, only

@@ -5,8 +5,10 @@
 
 #include <sqlite3.h>
 
+#include <cstdint>
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace pawl::unsynced_log_test {
@@ -55,6 +57,13 @@ struct Log {
   }
 
   int complete() { return log->complete(&file.base); }
+
+  /// Writes these to their places, and completes that.
+  void commit(const std::vector<std::pair<std::string, std::int64_t>>& writes) {
+    const UnsyncedLog::Keeping keeping(*log);
+    for (const auto& [text, at] : writes) REQUIRE(keep(text, at) == SQLITE_OK);
+    REQUIRE(complete() == SQLITE_OK);
+  }
 
   int sync_it() { return log->sync(&file.base, SQLITE_SYNC_FULL); }
 
@@ -115,14 +124,7 @@ TEST_CASE("unsynced log: what was not complete never reaches the file", "[store]
 TEST_CASE("unsynced log: after a failed sync nobody sees what was there before the last bytes",
           "[store]") {
   Log log;
-  {
-    const UnsyncedLog::Keeping keeping(*log.log);
-    CHECK(log.keep("aaaa", 0) == SQLITE_OK);
-    CHECK(log.keep("bbbb", 4) == SQLITE_OK);
-    CHECK(log.keep("CC", 2) == SQLITE_OK);
-    CHECK(log.keep("DD", 5) == SQLITE_OK);
-    CHECK(log.complete() == SQLITE_OK);
-  }
+  log.commit({{"aaaa", 0}, {"bbbb", 4}, {"CC", 2}, {"DD", 5}});
   const std::string last = "aaCCbDDb";
   CHECK(log.file.bytes == last);
   log.file.sync_code = SQLITE_IOERR_FSYNC;
@@ -146,11 +148,7 @@ TEST_CASE("unsynced log: after a failed sync nobody sees what was there before t
 TEST_CASE("unsynced log: a sync that fails elsewhere while this one goes on is not forgotten",
           "[store]") {
   Log log;
-  {
-    const UnsyncedLog::Keeping keeping(*log.log);
-    CHECK(log.keep("ab", 0) == SQLITE_OK);
-    CHECK(log.complete() == SQLITE_OK);
-  }
+  log.commit({{"ab", 0}});
   log.file.on_sync = [&] { *log.log->failure() = true; };
   CHECK(log.sync_it() == SQLITE_IOERR_FSYNC);
   CHECK(log.log->has_failed());
