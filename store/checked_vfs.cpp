@@ -166,10 +166,9 @@ int close(sqlite3_file* file) {
 
 int write_log(sqlite3_file* file, const void* from, int size, sqlite3_int64 at) noexcept {
   UnsyncedLog* const log = log_of(file);
-  if (log == nullptr || !log->is_on())
-    return base_methods(file).xWrite(base_of(file), from, size, at);
+  if (log == nullptr) return base_methods(file).xWrite(base_of(file), from, size, at);
   try {
-    return log->keep(base_of(file), from, size, at);
+    return log->put(base_of(file), from, size, at);
   } catch (const std::bad_alloc&) {
     return SQLITE_IOERR_NOMEM;
   }

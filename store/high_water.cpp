@@ -24,8 +24,8 @@ constexpr char magic[] = "pawlmark";
 constexpr char magic_after_failure[] = "pawlfail";  // to an older pawl no mark
 constexpr std::size_t digest_at = 32;
 
-// Of SQLite's own kinds of files. A log gets the main file's mode, which must be there then.
-constexpr int to_write = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_WAL;
+// Of SQLite's own kinds of files. A journal gets the main file's mode, which must be there then.
+constexpr int to_write = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_JOURNAL;
 constexpr int to_read = SQLITE_OPEN_READONLY | SQLITE_OPEN_SUPER_JOURNAL;
 
 void put(MarkBytes& bytes, std::size_t at, std::uint64_t value) {

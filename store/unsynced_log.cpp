@@ -53,9 +53,17 @@ UnsyncedLog::Keeping::~Keeping() {
   log_.drop_unwritten();
 }
 
-int UnsyncedLog::keep(sqlite3_file* file, const void* bytes, int size, std::int64_t at) {
+int UnsyncedLog::put(sqlite3_file* file, const void* bytes, int size, std::int64_t at) {
+  if (!is_on_) {
+    room_.make(file, at, at + size);
+    return file->pMethods->xWrite(file, bytes, size, at);
+  }
+  keep(bytes, static_cast<std::size_t>(size), at);
+  return is_complete_ ? write(file) : SQLITE_OK;
+}
+
+void UnsyncedLog::keep(const void* bytes, std::size_t count, std::int64_t at) {
   const auto* const from = static_cast<const unsigned char*>(bytes);
-  const auto count = static_cast<std::size_t>(size);
   if (written_ == kept_.size() || kept_.back().end() != at ||
       kept_.back().bytes.size() + count > piece_bytes) {
     kept_.push_back({at, {}});
@@ -68,7 +76,6 @@ int UnsyncedLog::keep(sqlite3_file* file, const void* bytes, int size, std::int6
   }
   std::vector<unsigned char>& bytes_kept = kept_.back().bytes;
   bytes_kept.insert(bytes_kept.end(), from, from + count);
-  return is_complete_ ? write(file) : SQLITE_OK;
 }
 
 int UnsyncedLog::complete(sqlite3_file* file) {
@@ -77,6 +84,7 @@ int UnsyncedLog::complete(sqlite3_file* file) {
 }
 
 int UnsyncedLog::write(sqlite3_file* file) {
+  if (written_ < kept_.size()) room_.make(file, kept_[written_].at, kept_.back().end());
   for (; written_ < kept_.size(); ++written_)
     if (const int code = kept_[written_].write(file); code != SQLITE_OK) return code;
   return SQLITE_OK;

@@ -1,6 +1,8 @@
 /// UnsyncedLog: what was written to a log, or is about to be, and is not known to be durable.
 #pragma once
 
+#include "store/log_room.hpp"
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -43,11 +45,12 @@ class UnsyncedLog {
 
   bool is_on() const { return is_on_; }
 
-  /// What is to be written to the file, which has it when the commit is complete, or at once if it
-  /// is: on some file systems SQLite fills a sector after it. Gives SQLite's result code.
+  /// What is to be written to the file, which has it at once; while this is on, when the commit is
+  /// complete, or at once if it is: on some file systems SQLite fills a sector after it. Gives
+  /// SQLite's result code.
   ///
   /// Errors: throws std::bad_alloc.
-  int keep(sqlite3_file* file, const void* bytes, int size, std::int64_t at);
+  int put(sqlite3_file* file, const void* bytes, int size, std::int64_t at);
 
   /// The commit is complete: its log's index tells of it as soon as this has succeeded.
   int complete(sqlite3_file* file);
@@ -86,11 +89,13 @@ class UnsyncedLog {
     void take_from(const Piece& later);
   };
 
+  void keep(const void* bytes, std::size_t count, std::int64_t at);
   int write_again(sqlite3_file* file);
 
   void drop_unwritten();
   void recycle(std::vector<unsigned char> bytes);
 
+  LogRoom room_;
   std::deque<Piece> kept_;
   std::size_t written_ = 0;  // of the kept pieces, those that the file has
   std::vector<std::vector<unsigned char>> spare_;

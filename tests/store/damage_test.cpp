@@ -5,6 +5,7 @@
 
 #include "support/catch.hpp"
 #include "support/figure.hpp"
+#include "support/log_file.hpp"
 #include "support/store_sql.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
@@ -277,6 +278,7 @@ struct InUse : Filled {
       files[end].assign(std::istreambuf_iterator<char>(file), {});
       REQUIRE_FALSE(files[end].empty());
     }
+    files["-wal"].resize(log_end(files["-wal"]));
   }
 
   Files files;

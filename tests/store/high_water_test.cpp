@@ -4,6 +4,7 @@
 
 #include "support/catch.hpp"
 #include "support/faulty_vfs.hpp"
+#include "support/log_file.hpp"
 #include "support/store_writes.hpp"
 #include "support/temp_folder.hpp"
 
@@ -95,12 +96,12 @@ TEST_CASE("high water: a store without its last records is refused, and left as 
   Files files = story.today;
   const std::string epoch_1 = "of epoch 1 was acknowledged";
   SECTION("its log is cut") {
-    files["-wal"].resize(files["-wal"].size() - 4096);
+    files["-wal"].resize(log_end(files["-wal"]) - 4096);
     put_back(story.path, files);
     check_refused(story.path, epoch_1);
   }
   SECTION("a bit of its log has flipped") {
-    files["-wal"][files["-wal"].size() - 2000] ^= 1;
+    files["-wal"][log_end(files["-wal"]) - 2000] ^= 1;
     put_back(story.path, files);
     check_refused(story.path, epoch_1);
   }

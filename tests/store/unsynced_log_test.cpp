@@ -2,11 +2,12 @@
 #include "store/unsynced_log.hpp"
 
 #include "support/catch.hpp"
+#include "support/memory_file.hpp"
 
 #include <sqlite3.h>
 
 #include <cstdint>
-#include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,45 +16,11 @@ namespace pawl::unsynced_log_test {
 
 namespace {
 
-struct File {
-  sqlite3_file base{};  // first: SQLite's methods get only this
-  std::string bytes;
-  std::vector<std::string> states;  ///< after each write
-  int writes_to_fail_from = 1'000;  ///< the n-th write and all after it fail
-  int sync_code = SQLITE_OK;
-  std::function<void()> on_sync;
-};
-
-File& file_of(sqlite3_file* file) {
-  return *reinterpret_cast<File*>(file);
-}
-
-int write(sqlite3_file* to, const void* from, int size, sqlite3_int64 at) {
-  File& file = file_of(to);
-  if (static_cast<int>(file.states.size()) + 1 >= file.writes_to_fail_from) return SQLITE_FULL;
-  const auto begin = static_cast<std::size_t>(at);
-  const auto count = static_cast<std::size_t>(size);
-  if (file.bytes.size() < begin + count) file.bytes.resize(begin + count, '.');
-  file.bytes.replace(begin, count, static_cast<const char*>(from), count);
-  file.states.push_back(file.bytes);
-  return SQLITE_OK;
-}
-
-int sync(sqlite3_file* of, int) {
-  File& file = file_of(of);
-  if (file.on_sync) file.on_sync();
-  return file.sync_code;
-}
-
 struct Log {
-  Log() {
-    methods.xWrite = write;
-    methods.xSync = sync;
-    file.base.pMethods = &methods;
-  }
+  Log() { file.bytes_told = 1 << 20; }  // no room is to be made
 
-  int keep(const std::string& text, std::int64_t at) {
-    return log->keep(&file.base, text.data(), static_cast<int>(text.size()), at);
+  int put(const std::string& text, std::int64_t at) {
+    return log->put(&file.base, text.data(), static_cast<int>(text.size()), at);
   }
 
   int complete() { return log->complete(&file.base); }
@@ -61,14 +28,13 @@ struct Log {
   /// Writes these to their places, and completes that.
   void commit(const std::vector<std::pair<std::string, std::int64_t>>& writes) {
     const UnsyncedLog::Keeping keeping(*log);
-    for (const auto& [text, at] : writes) REQUIRE(keep(text, at) == SQLITE_OK);
+    for (const auto& [text, at] : writes) REQUIRE(put(text, at) == SQLITE_OK);
     REQUIRE(complete() == SQLITE_OK);
   }
 
   int sync_it() { return log->sync(&file.base, SQLITE_SYNC_FULL); }
 
-  sqlite3_io_methods methods{};
-  File file;
+  MemoryFile file;
   std::unique_ptr<UnsyncedLog> log = UnsyncedLog::make();
 };
 
@@ -80,20 +46,39 @@ TEST_CASE("unsynced log: what is written in a row goes to the file as one, when 
           "[store]") {
   Log log;
   const UnsyncedLog::Keeping keeping(*log.log);
-  CHECK(log.keep("ab", 0) == SQLITE_OK);
-  CHECK(log.keep("cd", 2) == SQLITE_OK);
-  CHECK(log.keep("xy", 8) == SQLITE_OK);
+  CHECK(log.put("ab", 0) == SQLITE_OK);
+  CHECK(log.put("cd", 2) == SQLITE_OK);
+  CHECK(log.put("xy", 8) == SQLITE_OK);
   CHECK(log.file.states.empty());
   CHECK(log.complete() == SQLITE_OK);
   CHECK(log.file.states == Strings{"abcd", "abcd....xy"});
-  CHECK(log.keep("z", 10) == SQLITE_OK);  // what fills a sector
+  CHECK(log.put("z", 10) == SQLITE_OK);  // what fills a sector
   CHECK(log.file.bytes == "abcd....xyz");
+}
+
+TEST_CASE("unsynced log: there is room behind what is written, now or when all is complete",
+          "[store]") {
+  Log log;
+  log.file.bytes_told = 0;
+  CHECK(log.put("ab", 0) == SQLITE_OK);
+  const std::size_t with_room = log.file.bytes.size();
+  CHECK(with_room > 1'000);
+  CHECK(log.file.bytes == "ab" + std::string(with_room - 2, '\0'));
+  {
+    const UnsyncedLog::Keeping keeping(*log.log);
+    CHECK(log.put("x", static_cast<std::int64_t>(with_room)) == SQLITE_OK);
+    CHECK(log.put("y", static_cast<std::int64_t>(with_room) + 1) == SQLITE_OK);
+    CHECK(log.file.bytes.size() == with_room);
+    CHECK(log.complete() == SQLITE_OK);
+  }
+  CHECK(log.file.bytes.size() > with_room + 1'000);
+  CHECK(log.file.bytes.substr(with_room, 3) == std::string("xy\0", 3));
 }
 
 TEST_CASE("unsynced log: what is read is written before, and nothing else", "[store]") {
   Log log;
   const UnsyncedLog::Keeping keeping(*log.log);
-  CHECK(log.keep("cd", 2) == SQLITE_OK);
+  CHECK(log.put("cd", 2) == SQLITE_OK);
   CHECK(log.log->write_if_within(&log.file.base, 0, 2) == SQLITE_OK);
   CHECK(log.log->write_if_within(&log.file.base, 4, 2) == SQLITE_OK);
   CHECK(log.file.states.empty());
@@ -105,14 +90,14 @@ TEST_CASE("unsynced log: what was not complete never reaches the file", "[store]
   Log log;
   {
     const UnsyncedLog::Keeping keeping(*log.log);
-    CHECK(log.keep("ab", 0) == SQLITE_OK);
+    CHECK(log.put("ab", 0) == SQLITE_OK);
   }
   CHECK(log.sync_it() == SQLITE_OK);
   CHECK(log.file.states.empty());
   {
     const UnsyncedLog::Keeping keeping(*log.log);
-    CHECK(log.keep("cd", 0) == SQLITE_OK);
-    CHECK(log.keep("xy", 4) == SQLITE_OK);
+    CHECK(log.put("cd", 0) == SQLITE_OK);
+    CHECK(log.put("xy", 4) == SQLITE_OK);
     log.file.writes_to_fail_from = 2;
     CHECK(log.complete() == SQLITE_FULL);
   }

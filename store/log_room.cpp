@@ -1,0 +1,44 @@
+#include "store/log_room.hpp"
+
+#include "runtime/mutant.hpp"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+
+namespace pawl {
+
+namespace {
+
+constexpr std::int64_t zeros_bytes = 1 << 16;
+
+/// A log that stays small has little, and a large one is made longer seldom.
+constexpr std::int64_t room_min_bytes = 1 << 14;
+constexpr std::int64_t room_max_bytes = 1 << 19;
+
+int write_zeros(sqlite3_file* file, std::int64_t from, std::int64_t to) {
+  static const std::array<unsigned char, zeros_bytes> zeros{};
+  int code = SQLITE_OK;
+  for (; from < to && code == SQLITE_OK; from += zeros_bytes)
+    code = file->pMethods->xWrite(file, zeros.data(),
+                                  static_cast<int>(std::min(zeros_bytes, to - from)), from);
+  return code;
+}
+
+}  // namespace
+
+void LogRoom::make(sqlite3_file* file, std::int64_t at, std::int64_t end) noexcept {
+  if (at == 0) end_ = 0;  // it is begun anew, and may have been cut
+  if (end <= end_) return;
+  // Another connection may have made it longer.
+  sqlite3_int64 bytes = 0;
+  if (file->pMethods->xFileSize(file, &bytes) != SQLITE_OK) return;
+  end_ = bytes;
+  if (end <= end_) return;
+  const std::int64_t goal = end + std::clamp(end, room_min_bytes, room_max_bytes);
+  const std::int64_t from = mutant("room_over_log") ? 0 : end;
+  if (write_zeros(file, from, goal) == SQLITE_OK) end_ = goal;
+}
+
+}  // namespace pawl
