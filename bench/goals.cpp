@@ -55,6 +55,7 @@ std::vector<Goal> all_goals(const std::string& flat, const std::string& parked) 
       {"the same, acknowledged", divided(of(many, "flows"), of(many, "acknowledged_s")),
        Goal::shown, 0},
       {"CPU per step at 1,000 flows, us", of(w2, "cpu_us_per_step"), Goal::at_most, 8},
+      {"the same of the limit", of(w2, "limit_cpu_us_per_step"), Goal::shown, 0},
       {"from the restart to the end, s (W4)", of(w4, "recover_seconds"), Goal::shown, 0},
       {"the same, beyond what the steps take",
        [of, w2, w4](const Round& round) {

@@ -3,6 +3,7 @@
 #include <pawl/record.hpp>
 
 #include "bench/stopwatch.hpp"
+#include "bench/usage.hpp"
 #include "store/schema.hpp"
 #include "store/writer_sql.hpp"
 
@@ -194,6 +195,7 @@ Limit write_again(const std::string& store, const std::string& copy) {
   Writer writer(db, flows, runs);
   Limit limit;
   const auto began = Clock::now();
+  const double cpu_before_s = cpu_s();
   for (auto event = events.begin(); event != events.end();) {
     writer.begin();
     for (const Value commit_seq = (*event)[event_commit_seq];
@@ -203,6 +205,7 @@ Limit write_again(const std::string& store, const std::string& copy) {
     ++limit.commits;
   }
   limit.seconds = seconds_since(began);
+  limit.cpu_seconds = cpu_s() - cpu_before_s;
   limit.records = static_cast<std::int64_t>(events.size());
   limit.outputs = std::count_if(events.begin(), events.end(), [](const Row& event) {
     return std::get<std::int64_t>(event[event_kind]) ==

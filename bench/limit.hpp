@@ -8,11 +8,14 @@ namespace pawl::bench {
 
 struct Limit {
   double seconds = 0;
+  double cpu_seconds = 0;
   std::int64_t commits = 0;
   std::int64_t records = 0;
   std::int64_t outputs = 0;  ///< of steps
 
   double steps_per_s() const { return static_cast<double>(outputs) / seconds; }
+
+  double cpu_us_per_step() const { return cpu_seconds * 1e6 / static_cast<double>(outputs); }
 
   double records_per_commit() const {
     return static_cast<double>(records) / static_cast<double>(commits);

@@ -81,6 +81,7 @@ json measure(const char* workload, const Flow& flow, int flows, int steps) {
                                        static_cast<double>(after.commits - before.commits)},
             {"limit_steps_per_s", limit.steps_per_s()},
             {"of_limit", count / seconds / limit.steps_per_s()},
+            {"limit_cpu_us_per_step", limit.cpu_us_per_step()},
             {"flush_us_p50", flush_us}};
   if (std::strcmp(workload, "W2") == 0) {
     line["flows"] = flows;

@@ -200,6 +200,7 @@ sqlite3_io_methods make_methods(int version, bool has_pages) {
   m.xRead = has_pages ? read : read_log;
   m.xWrite = has_pages ? write : write_log;
   m.xTruncate = [](sqlite3_file* f, sqlite3_int64 size) {
+    if (log_of(f) != nullptr) log_of(f)->note_cut();
     return base_methods(f).xTruncate(base_of(f), size);
   };
   m.xSync = sync_file;

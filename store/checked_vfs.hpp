@@ -60,7 +60,7 @@ bool checks_pages(sqlite3* db);
 /// Source: https://sqlite.org/pragma.html#pragma_checkpoint_fullfsync
 UnsyncedLog* unsynced_log(sqlite3* db);
 
-/// The size of the connection's log; 0 if it has none.
+/// The size of the file of the connection's log; 0 if it has none.
 std::int64_t log_file_bytes(sqlite3* db);
 
 /// Waits for the disk to have the connection's log, which is written once more where a sync has

@@ -24,7 +24,8 @@ constexpr char magic[] = "pawlmark";
 constexpr char magic_after_failure[] = "pawlfail";  // to an older pawl no mark
 constexpr std::size_t digest_at = 32;
 
-// Of SQLite's own kinds of files. A journal gets the main file's mode, which must be there then.
+// Of SQLite's own kinds of files. A journal gets the main file's mode, which must be there then,
+// and not the room that a log gets.
 constexpr int to_write = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_MAIN_JOURNAL;
 constexpr int to_read = SQLITE_OPEN_READONLY | SQLITE_OPEN_SUPER_JOURNAL;
 

@@ -29,15 +29,15 @@ int write_zeros(sqlite3_file* file, std::int64_t from, std::int64_t to) {
 }  // namespace
 
 void LogRoom::make(sqlite3_file* file, std::int64_t at, std::int64_t end) noexcept {
-  if (at == 0) end_ = 0;  // it is begun anew, and may have been cut
+  if (at == 0) end_ = 0;  // it is begun anew: another connection may have cut it
   if (end <= end_) return;
   // Another connection may have made it longer.
   sqlite3_int64 bytes = 0;
   if (file->pMethods->xFileSize(file, &bytes) != SQLITE_OK) return;
   end_ = bytes;
-  if (end <= end_) return;
-  const std::int64_t goal = end + std::clamp(end, room_min_bytes, room_max_bytes);
-  const std::int64_t from = mutant("room_over_log") ? 0 : end;
+  if (end < end_) return;
+  const std::int64_t goal = end_ + std::clamp(end_, room_min_bytes, room_max_bytes);
+  const std::int64_t from = mutant("room_over_log") ? end_ - 8 : end_;
   if (write_zeros(file, from, goal) == SQLITE_OK) end_ = goal;
 }
 

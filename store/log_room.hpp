@@ -15,11 +15,15 @@ namespace pawl {
 /// Threads: one at a time.
 class LogRoom {
  public:
-  /// Makes room behind what is about to be written, from `at` to `end`. Where none can be made, as
-  /// on a full disk, there is none: the write itself will tell.
+  /// Makes room behind what has just been written, from `at` to `end`, if it has made the file
+  /// longer. After it, so that zeros take no place that is needed. Where none can be made, as on a
+  /// full disk, there is none.
   ///
-  /// Given:  the log's only writer, all of whose writes so far the file has.
+  /// Given:  who holds SQLite's lock for writing.
   void make(sqlite3_file* file, std::int64_t at, std::int64_t end) noexcept;
+
+  /// The file was cut.
+  void forget() noexcept { end_ = 0; }
 
  private:
   std::int64_t end_ = 0;  // of the file, as far as is known

@@ -55,8 +55,9 @@ UnsyncedLog::Keeping::~Keeping() {
 
 int UnsyncedLog::put(sqlite3_file* file, const void* bytes, int size, std::int64_t at) {
   if (!is_on_) {
-    room_.make(file, at, at + size);
-    return file->pMethods->xWrite(file, bytes, size, at);
+    const int code = file->pMethods->xWrite(file, bytes, size, at);
+    if (code == SQLITE_OK) room_.make(file, at, at + size);
+    return code;
   }
   keep(bytes, static_cast<std::size_t>(size), at);
   return is_complete_ ? write(file) : SQLITE_OK;
@@ -84,9 +85,14 @@ int UnsyncedLog::complete(sqlite3_file* file) {
 }
 
 int UnsyncedLog::write(sqlite3_file* file) {
-  if (written_ < kept_.size()) room_.make(file, kept_[written_].at, kept_.back().end());
-  for (; written_ < kept_.size(); ++written_)
+  if (written_ == kept_.size()) return SQLITE_OK;
+  const std::int64_t at = kept_[written_].at;
+  std::int64_t end = 0;
+  for (; written_ < kept_.size(); ++written_) {
     if (const int code = kept_[written_].write(file); code != SQLITE_OK) return code;
+    end = std::max(end, kept_[written_].end());
+  }
+  room_.make(file, at, end);
   return SQLITE_OK;
 }
 

@@ -72,6 +72,9 @@ class UnsyncedLog {
 
   bool has_failed() const { return *has_failed_; }
 
+  /// The file was cut.
+  void note_cut() noexcept { room_.forget(); }
+
   /// Syncs the file, and writes to it first what was kept if a sync has failed. Then nothing is
   /// kept any more. Gives SQLite's result code.
   int sync(sqlite3_file* file, int flags);

@@ -75,6 +75,33 @@ TEST_CASE("unsynced log: there is room behind what is written, now or when all i
   CHECK(log.file.bytes.substr(with_room, 3) == std::string("xy\0", 3));
 }
 
+TEST_CASE("unsynced log: on a full disk the log has what place there is, and then the room",
+          "[store]") {
+  Log log;
+  log.file.bytes_told = 0;
+  log.file.bytes_max = 10'000;
+  const std::string batch(9'000, 'x');
+  log.commit({{batch, 0}});
+  CHECK(log.file.bytes == batch + std::string(1'000, '\0'));
+  log.commit({{"yy", 9'000}});
+  CHECK(log.file.bytes == batch + "yy" + std::string(998, '\0'));
+}
+
+TEST_CASE("unsynced log: a page that is written again keeps room and order", "[store]") {
+  Log log;
+  log.file.bytes_told = 0;
+  log.commit({{std::string(20'000, 'a'), 0}, {std::string(20'000, 'b'), 20'000}, {"CC", 5}});
+  CHECK(log.file.bytes.size() == 80'000);
+  CHECK(log.file.bytes.substr(0, 10) == "aaaaaCCaaa");
+  CHECK(log.file.bytes.substr(39'998, 4) == std::string("bb\0\0", 4));
+  log.file.sync_code = SQLITE_IOERR_FSYNC;
+  CHECK(log.sync_it() == SQLITE_IOERR_FSYNC);
+  const std::string before = log.file.bytes;
+  log.file.sync_code = SQLITE_OK;
+  CHECK(log.sync_it() == SQLITE_OK);
+  CHECK(log.file.bytes == before);
+}
+
 TEST_CASE("unsynced log: what is read is written before, and nothing else", "[store]") {
   Log log;
   const UnsyncedLog::Keeping keeping(*log.log);

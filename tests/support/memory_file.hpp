@@ -36,15 +36,17 @@ struct MemoryFile {
   int write(const std::string& text, std::int64_t at) {
     if (static_cast<int>(states.size()) + 1 >= writes_to_fail_from) return SQLITE_FULL;
     const auto begin = static_cast<std::size_t>(at);
-    if (bytes.size() < begin + text.size()) bytes.resize(begin + text.size(), '.');
-    bytes.replace(begin, text.size(), text);
+    const std::string fits = text.substr(0, begin < bytes_max ? bytes_max - begin : 0);
+    if (bytes.size() < begin + fits.size()) bytes.resize(begin + fits.size(), '.');
+    bytes.replace(begin, fits.size(), fits);
     states.push_back(bytes);
-    return SQLITE_OK;
+    return fits == text ? SQLITE_OK : SQLITE_FULL;
   }
 
   sqlite3_file base{};  // first: SQLite's methods get only this
   sqlite3_io_methods methods{};
   std::string bytes;
+  std::size_t bytes_max = 1 << 24;  ///< for no more there is place on the disk
   std::int64_t bytes_told = 0;      ///< it says to be as long as this, if that is longer
   std::vector<std::string> states;  ///< after each write
   int writes_to_fail_from = 1'000;  ///< the n-th write and all after it fail
