@@ -27,8 +27,11 @@ class ForwardClock final : public Clock {
 
   std::int64_t now_ms() const override {
     const std::lock_guard<std::mutex> lock(mutex_);
+    // In this order: what passes in between, while the process is stopped for example, would be
+    // counted twice otherwise, and every wait after it end that much too early.
+    const std::int64_t machine_us = clock_->now_ms() * 1000;
     const std::int64_t steady_us = clock_->steady_us();
-    last_us_ = std::max(clock_->now_ms() * 1000, last_us_ + (steady_us - last_steady_us_));
+    last_us_ = std::max(machine_us, last_us_ + (steady_us - last_steady_us_));
     last_steady_us_ = steady_us;
     return last_us_ / 1000;
   }

@@ -39,9 +39,10 @@ class DayTime {
  public:
   std::int64_t now_us() {
     const std::lock_guard<std::mutex> lock(mutex_);
+    const std::int64_t machine_us = us_of<std::chrono::system_clock>();
     const std::int64_t passed_us = us_of<std::chrono::steady_clock>() - steady_us_;
     steady_us_ += passed_us;
-    day_us_ = std::max(us_of<std::chrono::system_clock>(), day_us_ + passed_us);
+    day_us_ = std::max(machine_us, day_us_ + passed_us);
     return day_us_;
   }
 

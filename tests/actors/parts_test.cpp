@@ -339,12 +339,22 @@ TEST_CASE("parts: callbacks run in order, off the caller's thread, and may throw
 namespace {
 
 struct SetClock final : Clock {
-  std::int64_t now_ms() const override { return wall_ms; }
+  std::int64_t now_ms() const override { return read(wall_ms); }
 
-  std::int64_t steady_us() const override { return steady; }
+  std::int64_t steady_us() const override { return read(steady); }
 
-  std::int64_t wall_ms = 1'000'000;
-  std::int64_t steady = 0;
+  /// The process stops after it was read, if it is to.
+  std::int64_t read(const std::int64_t& time) const {
+    const std::int64_t told = time;
+    const std::int64_t stop_ms = std::exchange(stop_after_read_ms, 0);
+    wall_ms += stop_ms;
+    steady += stop_ms * 1000;
+    return told;
+  }
+
+  mutable std::int64_t wall_ms = 1'000'000;
+  mutable std::int64_t steady = 0;
+  mutable std::int64_t stop_after_read_ms = 0;
 };
 
 }  // namespace
@@ -362,6 +372,20 @@ TEST_CASE("parts: a forward clock follows its clock forward and runs on when it 
   CHECK(clock.now_ms() == 1'006'000);
   machine->wall_ms = 2'000'000;
   CHECK(clock.now_ms() == 2'000'000);
+}
+
+TEST_CASE("parts: a forward clock is not ahead after a stop while it was read", "[actors]") {
+  const auto machine = std::make_shared<SetClock>();
+  const ForwardClock clock(machine, 500'000);
+  CHECK(clock.now_ms() == 1'000'000);
+  machine->stop_after_read_ms = 3'600'000;
+  CHECK(clock.now_ms() <= machine->wall_ms);
+  CHECK(machine->wall_ms == 4'600'000);
+  CHECK(clock.now_ms() == 4'600'000);
+  machine->wall_ms -= 1'000;  // it is set back
+  machine->stop_after_read_ms = 60'000;
+  CHECK(clock.now_ms() <= 4'660'000);
+  CHECK(clock.now_ms() == 4'660'000);
 }
 
 TEST_CASE("parts: a forward clock begins no earlier than what is known to have passed",
