@@ -2,7 +2,7 @@
 #include "store/log_room.hpp"
 
 #include "support/catch.hpp"
-#include "support/memory_file.hpp"
+#include "support/test_file.hpp"
 
 #include <sqlite3.h>
 
@@ -26,7 +26,7 @@ struct Log {
     return bytes() - end;
   }
 
-  MemoryFile file;
+  TestFile file;
   LogRoom room;
 };
 

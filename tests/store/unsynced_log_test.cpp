@@ -2,7 +2,7 @@
 #include "store/unsynced_log.hpp"
 
 #include "support/catch.hpp"
-#include "support/memory_file.hpp"
+#include "support/test_file.hpp"
 
 #include <sqlite3.h>
 
@@ -34,7 +34,7 @@ struct Log {
 
   int sync_it() { return log->sync(&file.base, SQLITE_SYNC_FULL); }
 
-  MemoryFile file;
+  TestFile file;
   std::unique_ptr<UnsyncedLog> log = UnsyncedLog::make();
 };
 
@@ -100,6 +100,16 @@ TEST_CASE("unsynced log: a page that is written again keeps room and order", "[s
   log.file.sync_code = SQLITE_OK;
   CHECK(log.sync_it() == SQLITE_OK);
   CHECK(log.file.bytes == before);
+}
+
+TEST_CASE("unsynced log: a log that was cut gets room again", "[store]") {
+  Log log;
+  log.file.bytes_told = 0;
+  log.commit({{std::string(100'000, 'x'), 0}});
+  log.file.bytes.resize(50'000);
+  log.log->note_cut();
+  log.commit({{"yy", 50'000}});
+  CHECK(log.file.bytes.size() == 100'004);
 }
 
 TEST_CASE("unsynced log: what is read is written before, and nothing else", "[store]") {

@@ -1,4 +1,4 @@
-/// MemoryFile: a file of SQLite's that a test looks into, and lets fail.
+/// TestFile: a file of SQLite's that a test looks into, and lets fail.
 #pragma once
 
 #include <sqlite3.h>
@@ -12,8 +12,8 @@
 
 namespace pawl {
 
-struct MemoryFile {
-  MemoryFile() {
+struct TestFile {
+  TestFile() {
     methods.xWrite = [](sqlite3_file* file, const void* from, int size, sqlite3_int64 at) {
       return of(file).write({static_cast<const char*>(from), static_cast<std::size_t>(size)}, at);
     };
@@ -28,10 +28,10 @@ struct MemoryFile {
     base.pMethods = &methods;
   }
 
-  MemoryFile(const MemoryFile&) = delete;
-  MemoryFile& operator=(const MemoryFile&) = delete;
+  TestFile(const TestFile&) = delete;
+  TestFile& operator=(const TestFile&) = delete;
 
-  static MemoryFile& of(sqlite3_file* file) { return *reinterpret_cast<MemoryFile*>(file); }
+  static TestFile& of(sqlite3_file* file) { return *reinterpret_cast<TestFile*>(file); }
 
   int write(const std::string& text, std::int64_t at) {
     if (static_cast<int>(states.size()) + 1 >= writes_to_fail_from) return SQLITE_FULL;
