@@ -103,6 +103,14 @@ std::optional<Caught> check_damaged_files() {
   killed.erase("pawl.db-wal");
   if (opening(killed) != Errc::rolled_back)
     return Caught{"rolled_back", "a log that is removed", "the store is opened all the same", {}};
+  lab::DiskImage after_many;
+  on_a_disk(closed, [&](const lab::Disk& disk) {
+    const auto store = open_sqlite_store(lab::on_simulated_disk()).value();
+    for (int i = 0; i < 40; ++i) put(*store, start_run("r" + std::to_string(i)));
+    after_many = disk.image();
+  });
+  if (opening(after_many) != Errc::internal)  // which is: it opens
+    return Caught{"opened", "a kill after many commits", "the store is refused", {}};
   lab::DiskImage damaged = closed;
   constexpr std::size_t in_second_page = 4096 + 2000;  // where nothing is
   damaged["pawl.db"][in_second_page] ^= 3;

@@ -60,40 +60,39 @@ TEST_CASE("unsynced log: there is room behind what is written, now or when all i
           "[store]") {
   Log log;
   log.file.bytes_told = 0;
-  CHECK(log.put("ab", 0) == SQLITE_OK);
-  const std::size_t with_room = log.file.bytes.size();
-  CHECK(with_room > 1'000);
-  CHECK(log.file.bytes == "ab" + std::string(with_room - 2, '\0'));
+  const std::string first(70'000, 'a');
+  CHECK(log.put(first, 0) == SQLITE_OK);
+  CHECK(log.file.bytes == first + std::string(70'000, '\0'));
   {
     const UnsyncedLog::Keeping keeping(*log.log);
-    CHECK(log.put("x", static_cast<std::int64_t>(with_room)) == SQLITE_OK);
-    CHECK(log.put("y", static_cast<std::int64_t>(with_room) + 1) == SQLITE_OK);
-    CHECK(log.file.bytes.size() == with_room);
+    CHECK(log.put("x", 140'000) == SQLITE_OK);
+    CHECK(log.put("y", 140'001) == SQLITE_OK);
+    CHECK(log.file.bytes.size() == 140'000);
     CHECK(log.complete() == SQLITE_OK);
   }
-  CHECK(log.file.bytes.size() > with_room + 1'000);
-  CHECK(log.file.bytes.substr(with_room, 3) == std::string("xy\0", 3));
+  CHECK(log.file.bytes.size() == 280'004);
+  CHECK(log.file.bytes.substr(140'000, 3) == std::string("xy\0", 3));
 }
 
 TEST_CASE("unsynced log: on a full disk the log has what place there is, and then the room",
           "[store]") {
   Log log;
   log.file.bytes_told = 0;
-  log.file.bytes_max = 10'000;
-  const std::string batch(9'000, 'x');
+  log.file.bytes_max = 100'000;
+  const std::string batch(90'000, 'x');
   log.commit({{batch, 0}});
-  CHECK(log.file.bytes == batch + std::string(1'000, '\0'));
-  log.commit({{"yy", 9'000}});
-  CHECK(log.file.bytes == batch + "yy" + std::string(998, '\0'));
+  CHECK(log.file.bytes == batch + std::string(10'000, '\0'));
+  log.commit({{"yy", 90'000}});
+  CHECK(log.file.bytes == batch + "yy" + std::string(9'998, '\0'));
 }
 
 TEST_CASE("unsynced log: a page that is written again keeps room and order", "[store]") {
   Log log;
   log.file.bytes_told = 0;
-  log.commit({{std::string(20'000, 'a'), 0}, {std::string(20'000, 'b'), 20'000}, {"CC", 5}});
-  CHECK(log.file.bytes.size() == 80'000);
+  log.commit({{std::string(50'000, 'a'), 0}, {std::string(50'000, 'b'), 50'000}, {"CC", 5}});
+  CHECK(log.file.bytes.size() == 200'000);
   CHECK(log.file.bytes.substr(0, 10) == "aaaaaCCaaa");
-  CHECK(log.file.bytes.substr(39'998, 4) == std::string("bb\0\0", 4));
+  CHECK(log.file.bytes.substr(99'998, 4) == std::string("bb\0\0", 4));
   log.file.sync_code = SQLITE_IOERR_FSYNC;
   CHECK(log.sync_it() == SQLITE_IOERR_FSYNC);
   const std::string before = log.file.bytes;
@@ -106,10 +105,10 @@ TEST_CASE("unsynced log: a log that was cut gets room again", "[store]") {
   Log log;
   log.file.bytes_told = 0;
   log.commit({{std::string(100'000, 'x'), 0}});
-  log.file.bytes.resize(50'000);
+  log.file.bytes.resize(80'000);
   log.log->note_cut();
-  log.commit({{"yy", 50'000}});
-  CHECK(log.file.bytes.size() == 100'004);
+  log.commit({{"yy", 80'000}});
+  CHECK(log.file.bytes.size() == 160'004);
 }
 
 TEST_CASE("unsynced log: what is read is written before, and nothing else", "[store]") {
