@@ -10,7 +10,7 @@ namespace pawl {
 /// A file that has grown is synced together with what the file system notes of its length and its
 /// blocks, which takes about as long again as the sync of its bytes. So a log is made longer less
 /// often, and by more: with zeros, which SQLite takes for the log's end, as it takes what is left
-/// of an older log there.
+/// of an older log there. A log below 64 KiB has none.
 ///
 /// Threads: one at a time.
 class LogRoom {

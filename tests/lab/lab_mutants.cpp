@@ -91,7 +91,7 @@ Errc opening(const lab::DiskImage& image) {
   return answered;
 }
 
-/// A log that somebody removes is told of, and so is a damaged page.
+/// A log that somebody removes is told of, and so is a damaged page; what a kill leaves is opened.
 std::optional<Caught> check_damaged_files() {
   const lab::DiskImage closed =
       on_a_disk({}, [](const lab::Disk&) { open_sqlite_store(lab::on_simulated_disk()).value(); });
