@@ -117,7 +117,6 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   dispatch->expected_input = start.input_digest;
   dispatch->timeout_ms = step.timeout_ms;
   dispatch->heartbeat_ms = step.heartbeat_ms;
-  dispatch->cancellation = std::make_shared<Cancellation>();
   StepCall& call = dispatch->call;
   call.run = run.machine->run().str();
   call.step = step_name;
@@ -125,7 +124,6 @@ void Coordinator::carry_out(LiveRun& run, const StartAttempt& start) {
   call.key = idempotency_key(run.machine->run(), step_name);
   if (mutant("key_with_attempt")) call.key += "#" + std::to_string(start.attempt);
   call.folder = run.folder;
-  call.cancellation = dispatch->cancellation;
   if (const auto last = run.progress.find(step_name); last != run.progress.end())
     call.last_progress = last->second;
   take_turn(run, dispatch);
@@ -149,7 +147,7 @@ void Coordinator::carry_out(LiveRun& run, const CancelAttempt& cancel) {
   const auto found = run.running.find(cancel.step);
   if (found == run.running.end()) return;
   const DispatchPtr dispatch = found->second;
-  dispatch->cancellation->set(Cancellation::Reason::cancelled);
+  dispatch->cancellation().set(Cancellation::Reason::cancelled);
   if (!queue_.remove(dispatch)) return;  // the step runner has it, and will tell
   run.running.erase(found);
   write_about(

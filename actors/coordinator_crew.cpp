@@ -4,6 +4,7 @@
 #include "actors/coordinator.hpp"
 #include "actors/durable_write.hpp"
 #include "actors/step_runner.hpp"
+#include "actors/take_all.hpp"
 #include "actors/worker_policy.hpp"
 #include "runtime/attempt.hpp"
 #include "runtime/mutant.hpp"
@@ -87,8 +88,9 @@ void Coordinator::dispatch_gathered() {
         step_runner,
         StepRunnerConfig{config_.store, caf::actor_cast<CoordinatorActor>(self_), config_.seams,
                          config_.reporter, config_.performers, config_.gate, config_.ends});
-  self_->send(runner_, DispatchesPtr(std::make_shared<const std::vector<DispatchPtr>>(
-                           std::exchange(undispatched_, {}))));
+  self_->send(
+      runner_,
+      DispatchesPtr(std::make_shared<const std::vector<DispatchPtr>>(take_all(undispatched_))));
 }
 
 /// Not before the attempt's turn: thousands may wait, each with a copy of a large input.
@@ -230,7 +232,7 @@ void Coordinator::on_end(const AttemptLost& lost) {
 /// crash.
 void Coordinator::lose_attempt(const DispatchPtr& dispatch) {
   forget_busy(*dispatch);
-  dispatch->cancellation->set(Cancellation::Reason::interrupted);
+  dispatch->cancellation().set(Cancellation::Reason::interrupted);
   dispatch->claim();  // where its code has not begun, it will not
   dispatch->claim_end(config_.seams.clock->steady_us());
   const auto run = live_.find(dispatch->call.run);

@@ -225,7 +225,7 @@ void Coordinator::on_close(const Message<CloseRequest>& request) {
     for (auto& [id, run] : live_) {
       run.timers.clear();
       for (auto& [step, dispatch] : run.running)
-        dispatch->cancellation->set(Cancellation::Reason::interrupted);
+        dispatch->cancellation().set(Cancellation::Reason::interrupted);
     }
     // What waits for the step runner has not begun.
     for (const DispatchPtr& dispatch : queue_.drain()) {
@@ -258,7 +258,7 @@ void Coordinator::lose(const Error& error) {
   config_.reporter->log(LogLevel::error, "the engine can write no more: " + error.text());
   for (auto& [id, run] : live_)
     for (auto& [step, dispatch] : run.running)
-      dispatch->cancellation->set(Cancellation::Reason::interrupted);
+      dispatch->cancellation().set(Cancellation::Reason::interrupted);
   answer_everybody(error);
   for (auto& [id, run] : live_) count(run, std::nullopt);
   live_.clear();

@@ -3,6 +3,7 @@
 
 #include "actors/coordinator.hpp"
 #include "actors/durable_write.hpp"
+#include "actors/take_all.hpp"
 #include "actors/worker_policy.hpp"
 #include "runtime/mutant.hpp"
 
@@ -47,9 +48,9 @@ void Coordinator::write_parks() {
   const std::size_t count = unwritten_parks_.size();
   const auto settled = [this, count] { writes_ -= count; };
   self_
-      ->request(config_.store, caf::infinite,
-                WriteGroupPtr(std::make_shared<const std::vector<Write>>(
-                    std::exchange(unwritten_parks_, {}))))
+      ->request(
+          config_.store, caf::infinite,
+          WriteGroupPtr(std::make_shared<const std::vector<Write>>(take_all(unwritten_parks_))))
       .then(
           [this, settled](const WriteGroupAnswer& answer) {
             settled();
@@ -64,7 +65,7 @@ void Coordinator::write_parks() {
 void Coordinator::write_starts() {
   if (unwritten_starts_.empty()) return;
   using Starts = std::vector<Message<StartRequest>>;
-  const auto starts = std::make_shared<const Starts>(std::exchange(unwritten_starts_, {}));
+  const auto starts = std::make_shared<const Starts>(take_all(unwritten_starts_));
   auto writes = std::make_shared<std::vector<Write>>();
   writes->reserve(starts->size());
   for (const Message<StartRequest>& request : *starts) writes->push_back(*request->start);
@@ -95,7 +96,7 @@ void Coordinator::write_starts() {
 
 void Coordinator::write_gathered() {
   if (unwritten_.empty()) return;
-  const Batch batch = std::make_shared<const std::vector<Unwritten>>(std::exchange(unwritten_, {}));
+  const Batch batch = std::make_shared<const std::vector<Unwritten>>(take_all(unwritten_));
   auto writes = std::make_shared<std::vector<Write>>();
   writes->reserve(batch->size());
   for (const Unwritten& one : *batch) writes->push_back(AppendRecord{one.key, one.record});

@@ -78,7 +78,7 @@ Record perform(const StepBody::Function& body, Dispatch& dispatch, const EngineS
   point("step.before_body", call.run, call.step, call.attempt);
   StepResult result = call_guarded(body, call);
   point("step.after_body", call.run, call.step, call.attempt);
-  return conclude(facts_of(dispatch, seams), std::move(result), dispatch.cancellation->reason());
+  return conclude(facts_of(dispatch, seams), std::move(result), dispatch.cancellation().reason());
 }
 
 }  // namespace pawl

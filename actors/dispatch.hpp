@@ -21,13 +21,21 @@ namespace pawl {
 
 class FlowMachine;
 
+/// What an attempt's code and its engine tell each other while it runs. The code may keep it.
+struct AttemptSignals {
+  Cancellation cancellation;
+  ProgressReports reports;  ///< connected by the step runner
+};
+
 /// What is known of an attempt before it runs, and the few marks it makes while it does.
 struct Dispatch {
   std::uint64_t number = 0;  ///< this engine's, in the order in which they were made
   RunKey run = 0;
   std::size_t step = 0;  ///< in the run's plan
   std::string type;
-  StepCall call;
+  std::shared_ptr<AttemptSignals> signals = std::make_shared<AttemptSignals>();
+  /// Its parameters are resolved when it is its turn.
+  StepCall call{"", "", 1, "", nullptr, "", {signals, &signals->cancellation}, nullptr, nullptr};
   int priority = 0;
   int failures = 0;
   RetryPolicy retry;
@@ -38,8 +46,6 @@ struct Dispatch {
   std::int64_t heartbeat_ms = 0;
   std::optional<Error> refused;  ///< why the attempt cannot be performed: its parameters, or its
                                  ///< key, did not resolve
-  std::shared_ptr<Cancellation> cancellation;
-  std::shared_ptr<ProgressReports> reports;  ///< made by the step runner
 
   // Set by the thread that performs, before `began_us`, and read by others once that is not 0.
   std::int64_t started_ms = 0;
@@ -60,6 +66,10 @@ struct Dispatch {
 
   /// When it ended, on the clock's steady scale; 0 if it has not.
   std::int64_t ended_us() const { return ended_us_.load(); }
+
+  Cancellation& cancellation() const { return signals->cancellation; }
+
+  ProgressReports& reports() const { return signals->reports; }
 
   bool performer_died = false;  ///< the step runner's: no answer is taken any more
 

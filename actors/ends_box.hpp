@@ -6,6 +6,7 @@
 #include <pawl/store.hpp>
 
 #include "actors/dispatch.hpp"
+#include "actors/take_all.hpp"
 
 #include <caf/actor_control_block.hpp>
 
@@ -60,7 +61,7 @@ class EndsBox {
   std::vector<End> take() {
     const std::lock_guard<std::mutex> lock(mutex_);
     is_woken_ = false;
-    return std::exchange(ends_, {});
+    return take_all(ends_);
   }
 
   bool is_empty() const {

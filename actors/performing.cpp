@@ -13,8 +13,7 @@ namespace {
 
 /// The attempt's last report, if it is not known to be durable.
 std::shared_ptr<Progress> last_progress(const Dispatch& dispatch) {
-  if (!dispatch.reports) return nullptr;
-  std::optional<std::string> text = dispatch.reports->end();
+  std::optional<std::string> text = dispatch.reports().end();
   if (!text) return nullptr;
   return std::make_shared<Progress>(
       Progress{dispatch.call.step, dispatch.call.attempt, std::move(*text)});

@@ -12,7 +12,7 @@ void ProgressReports::report(const json& value) {
     {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (ended_) return;
-      last_us_.store(clock_->steady_us(), std::memory_order_release);
+      last_us_.store(desk_->clock->steady_us(), std::memory_order_release);
       if (text)
         latest_ = std::move(*text);
       else if (!refusal_told_)
@@ -20,7 +20,7 @@ void ProgressReports::report(const json& value) {
       if (!text && refusal_told_) return;
       if (std::exchange(told_, true)) return;
     }
-    tell_();
+    desk_->tell(attempt_);
   } catch (...) {  // memory ran out: a report is no reason to fail the step that makes it
   }
 }

@@ -13,22 +13,34 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace pawl {
 
-/// Threads: any.
+struct Dispatch;
+
+/// Where attempts' reports go: one for all attempts of a step runner.
+struct ReportsDesk {
+  std::shared_ptr<const Clock> clock;
+  /// Called when there is something of that attempt to take, on the reporting thread; it must not
+  /// throw and must not block.
+  std::function<void(const std::weak_ptr<Dispatch>&)> tell;
+};
+
+/// Threads: any, once it is connected.
 ///
 /// Invariants:
-/// 1. Of all reports that nobody has taken yet the latest is kept, and `tell` was called once since
+/// 1. Of all reports that nobody has taken yet the latest is kept, and the desk was told once since
 ///    the last `take`: a step that reports in a tight loop sends no messages.
 /// 2. After `end` nothing is taken in any more, and nothing is told as written that goes with the
 ///    end.
 class ProgressReports final : public ProgressSink {
  public:
-  /// Given: `tell`, called when there is something to take, on the reporting thread; it must not
-  ///        throw and must not block.
-  ProgressReports(std::shared_ptr<const Clock> clock, std::function<void()> tell)
-      : clock_(std::move(clock)), tell_(std::move(tell)) {}
+  /// Before the attempt's code may run. Given: who is told, and of which attempt.
+  void connect(std::shared_ptr<const ReportsDesk> desk, std::weak_ptr<Dispatch> attempt) {
+    desk_ = std::move(desk);
+    attempt_ = std::move(attempt);
+  }
 
   void report(const json& value) override;
 
@@ -53,8 +65,8 @@ class ProgressReports final : public ProgressSink {
   std::int64_t last_us() const { return last_us_.load(std::memory_order_acquire); }
 
  private:
-  const std::shared_ptr<const Clock> clock_;
-  const std::function<void()> tell_;
+  std::shared_ptr<const ReportsDesk> desk_;
+  std::weak_ptr<Dispatch> attempt_;
   std::atomic<std::int64_t> last_us_{0};
   mutable std::mutex mutex_;
   std::optional<std::string> latest_;

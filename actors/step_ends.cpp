@@ -6,6 +6,7 @@
 #include "actors/durable_write.hpp"
 #include "actors/stall_watch.hpp"
 #include "actors/step_progress.hpp"
+#include "actors/take_all.hpp"
 #include "runtime/mutant.hpp"
 #include "store/record_slot.hpp"
 
@@ -123,9 +124,9 @@ void watch_store(StepRunnerSelf self) {
 void post_jobs(StepRunnerSelf self) {
   StepRunnerState& state = self->state;
   if (state.unposted.empty()) return;
-  const std::vector<DispatchPtr> of = std::exchange(state.unposted_of, {});
+  const std::vector<DispatchPtr> of = take_all(state.unposted_of);
   const std::vector<Executor::JobId> ids =
-      state.config.seams.executor->post_all(std::exchange(state.unposted, {}));
+      state.config.seams.executor->post_all(take_all(state.unposted));
   for (std::size_t i = 0; i < of.size(); ++i)
     if (const auto found = state.attempts.find(of[i].get()); found != state.attempts.end())
       found->second.job = ids[i];
@@ -163,8 +164,8 @@ void on_ends_written(StepRunnerSelf self, const Message<EndsWritten>& written) {
   const Result<std::vector<WriteReply>>& replies = written->replies;
   if (!replies && is_passing(replies.error().code)) return write_again(self, written);
   state.tries = 0;
-  std::vector<std::pair<const End*, const WriteReply*>> durable;
-  durable.reserve(written->ends.size());
+  auto& durable = state.durable;
+  durable.clear();
   std::size_t at = 0;
   for (const End& end : written->ends) {
     const std::size_t reported_at = at;
@@ -208,7 +209,7 @@ void flush(StepRunnerSelf self) {
   // Before thousands of starts, which may be in its mail: what has begun comes to its end first.
   self->send<caf::message_priority::high>(
       state.config.coordinator,
-      StepEndsPtr(std::make_shared<const std::vector<StepEnd>>(std::exchange(state.untold, {}))));
+      StepEndsPtr(std::make_shared<const std::vector<StepEnd>>(take_all(state.untold))));
 }
 
 void lose(StepRunnerSelf self, const DispatchPtr& dispatch, const std::string& why) {

@@ -34,7 +34,7 @@ void on_progress_written(StepRunnerSelf self, Attempt& attempt,
   const Dispatch& dispatch = *attempt.dispatch;
   attempt.reporting.is_writing = false;
   const bool must_repeat = !result && is_passing(result.error().code);
-  if (!dispatch.reports->settle(!must_repeat)) return;  // its end tells
+  if (!dispatch.reports().settle(!must_repeat)) return;  // its end tells
   if (result && result->status == WriteStatus::written) tell_progress(self, dispatch, *progress);
   if (must_repeat) {
     // Not the very same again, as with a record: there may be something newer by then.
@@ -42,7 +42,7 @@ void on_progress_written(StepRunnerSelf self, Attempt& attempt,
     event.message = "progress: " + result.error().text();
     self->state.config.reporter->event(event);
   }
-  if (dispatch.reports->has_more()) write_progress(self, attempt);
+  if (dispatch.reports().has_more()) write_progress(self, attempt);
 }
 
 /// Writes what the attempt has reported last, as soon as it may be written.
@@ -61,12 +61,12 @@ void write_progress(StepRunnerSelf self, Attempt& attempt) {
       write_progress(self, *still);
     });
   }
-  if (const std::optional<Error> refusal = dispatch->reports->take_refusal())
+  if (const std::optional<Error> refusal = dispatch->reports().take_refusal())
     self->state.config.reporter->log(
         LogLevel::warning,
         "run=" + dispatch->call.run + " step=" + dispatch->call.step +
             ": what it reported as its progress is not kept: " + refusal->message);
-  std::optional<std::string> text = dispatch->reports->take();
+  std::optional<std::string> text = dispatch->reports().take();
   if (!text) return;
   const auto progress = std::make_shared<Progress>(
       Progress{dispatch->call.step, dispatch->call.attempt, std::move(*text)});
@@ -85,18 +85,22 @@ void write_progress(StepRunnerSelf self, Attempt& attempt) {
 
 }  // namespace
 
-void hear_reports(StepRunnerSelf self, const DispatchPtr& dispatch) {
-  StepRunnerState& state = self->state;
-  auto tell = [gate = state.config.gate, runner = caf::actor_cast<caf::weak_actor_ptr>(self),
-               weak = std::weak_ptr<Dispatch>(dispatch)] {
+std::shared_ptr<const ReportsDesk> reports_desk_for(StepRunnerSelf self) {
+  const StepRunnerConfig& config = self->state.config;
+  auto tell = [gate = config.gate, runner = caf::actor_cast<caf::weak_actor_ptr>(self)](
+                  const std::weak_ptr<Dispatch>& attempt) {
     gate->pass([&] {
       if (const auto alive = runner.lock())
         caf::anon_send(caf::actor_cast<StepRunnerActor>(alive),
-                       Message<Reported>(std::make_shared<Reported>(Reported{weak})));
+                       Message<Reported>(std::make_shared<Reported>(Reported{attempt})));
     });
   };
-  dispatch->reports = std::make_shared<ProgressReports>(state.config.seams.clock, std::move(tell));
-  dispatch->call.progress_sink = dispatch->reports;
+  return std::make_shared<const ReportsDesk>(ReportsDesk{config.seams.clock, std::move(tell)});
+}
+
+void hear_reports(StepRunnerSelf self, const DispatchPtr& dispatch) {
+  dispatch->reports().connect(self->state.reports_desk, dispatch);
+  dispatch->call.progress_sink = {dispatch->signals, &dispatch->reports()};
 }
 
 void on_reported(StepRunnerSelf self, const Reported& reported) {

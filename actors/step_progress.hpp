@@ -8,6 +8,9 @@
 
 namespace pawl {
 
+/// Where attempts of that step runner report.
+std::shared_ptr<const ReportsDesk> reports_desk_for(StepRunnerSelf self);
+
 /// Lets the attempt that is about to begin report.
 void hear_reports(StepRunnerSelf self, const DispatchPtr& dispatch);
 

@@ -46,7 +46,7 @@ void on_answer(StepRunnerSelf self, const DispatchPtr& dispatch, StepResult resu
   const StepCall& call = dispatch->call;
   point("step.after_body", call.run, call.step, call.attempt);
   Record record = conclude(facts_of(*dispatch, self->state.config.seams), std::move(result),
-                           dispatch->cancellation->reason());
+                           dispatch->cancellation().reason());
   on_result(self, dispatch, std::make_shared<Record>(std::move(record)));
 }
 
@@ -106,7 +106,7 @@ void on_down(StepRunnerSelf self, const caf::down_msg& down) {
   if (down.source != state.config.coordinator.address()) return on_performer_down(self, down);
   // Nobody is left to tell; the store, which is told last, has what was sent to it.
   for (const auto& [key, attempt] : state.attempts)
-    attempt.dispatch->cancellation->set(Cancellation::Reason::interrupted);
+    attempt.dispatch->cancellation().set(Cancellation::Reason::interrupted);
   self->quit(caf::exit_reason::user_shutdown);
 }
 
@@ -125,7 +125,7 @@ TimeLeft time_left(StepRunnerSelf self, const Dispatch& dispatch) {
   if (dispatch.timeout_ms == 0 && dispatch.heartbeat_ms == 0) return left;
   const std::int64_t now_us = self->state.config.seams.clock->steady_us();
   const std::int64_t began_us = dispatch.began_us.load(std::memory_order_acquire);
-  const std::int64_t beat_us = mutant("heartbeat_not_restarted") ? 0 : dispatch.reports->last_us();
+  const std::int64_t beat_us = mutant("heartbeat_not_restarted") ? 0 : dispatch.reports().last_us();
   const auto left_us = [&](std::int64_t limit_ms, std::int64_t since_us) {
     return limit_ms * 1000 - (began_us == 0 ? 0 : now_us - since_us);
   };
@@ -156,7 +156,7 @@ void time_out(StepRunnerSelf self, Attempt& attempt, bool is_silent) {
   const StepRunnerConfig& config = self->state.config;
   const Dispatch& dispatch = *attempt.dispatch;
   if (!attempt.dispatch->claim_end(config.seams.clock->steady_us())) return;  // it has answered
-  dispatch.cancellation->set(Cancellation::Reason::timed_out);
+  dispatch.cancellation().set(Cancellation::Reason::timed_out);
   if (config.performers->function(dispatch.type) != nullptr &&
       config.seams.executor->abandon(attempt.job) == Executor::Abandoned::exhausted) {
     EngineEvent event = event_of(EventKind::threads_hang, dispatch);
@@ -217,6 +217,7 @@ std::shared_ptr<Performing> performing_for(StepRunnerSelf self) {
 StepRunnerActor::behavior_type step_runner(StepRunnerSelf self, StepRunnerConfig config) {
   self->state.config = std::move(config);
   self->state.performing = performing_for(self);
+  self->state.reports_desk = reports_desk_for(self);
   set_manners(self, self->state.config.reporter, StepRunnerState::name);
   self->monitor(self->state.config.coordinator);
   self->set_down_handler([self](caf::down_msg& down) { on_down(self, down); });

@@ -18,6 +18,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 namespace pawl {
@@ -75,6 +76,7 @@ struct StepRunnerState {
 
   StepRunnerConfig config;
   std::shared_ptr<Performing> performing;
+  std::shared_ptr<const ReportsDesk> reports_desk;
   std::unordered_map<const Dispatch*, Attempt> attempts;
   std::map<caf::actor_addr, std::size_t> performers;  // monitored, and how many each performs
   Deadlines deadlines;
@@ -82,6 +84,7 @@ struct StepRunnerState {
   std::vector<Executor::Posting> unposted;  // jobs, and the attempts that they perform
   std::vector<DispatchPtr> unposted_of;
   std::vector<StepEnd> untold;
+  std::vector<std::pair<const EndsBox::End*, const WriteReply*>> durable;  // of one message
   int tries = 0;  // to write, which have failed one after the other
   Alarm stall_alarm;
 

@@ -2,6 +2,7 @@
 
 #include "actors/actor_manners.hpp"
 #include "actors/log_keeper.hpp"
+#include "actors/take_all.hpp"
 #include "actors/worker_policy.hpp"
 #include "runtime/mutant.hpp"
 #include "store/batch_points.hpp"
@@ -79,9 +80,9 @@ void answer_all_as_written(const std::vector<StoreActorState::Waiting>& batch) {
   }
 }
 
-/// What is to be written of ends.
-std::vector<Write> writes_of(const Ends& ends) {
-  std::vector<Write> writes;
+/// What is to be written of ends. Given: `writes`, whose memory is used.
+std::vector<Write> writes_of(const Ends& ends, std::vector<Write> writes = {}) {
+  writes.clear();
   writes.reserve(ends.size());
   for (const EndsBox::End& end : ends) {
     const RunKey run = end.dispatch->run;
@@ -161,8 +162,9 @@ bool StoreActorState::take_batch(Batch& batch) {
   }
   if (waiting.empty() && ends.empty()) return false;
   batch.ends = std::move(ends);
-  batch.of_ends = writes_of(batch.ends);
-  batch.others = std::exchange(waiting, {});
+  batch.of_ends = writes_of(batch.ends, std::exchange(spare_of_ends, {}));
+  batch.others = take_all(waiting);
+  batch.writes = std::exchange(spare_writes, {});
   batch.writes.reserve(batch.of_ends.size() + std::exchange(writes_waiting, 0));
   for (const Write& write : batch.of_ends) batch.writes.push_back(&write);
   for_each_write(batch.others, [&](const Write& write) { batch.writes.push_back(&write); });
@@ -245,8 +247,18 @@ void StoreActorState::answer_ahead(std::size_t count, const Result<void>& settle
       tell_ends_and_answer(batch, settled.error());
     }
     batch_point("store.after_reply", batch.writes);
+    keep_memory_of(batch);
   }
   if (std::exchange(has_to_wait, false)) ask_for_commit(self);
+}
+
+/// A batch of some hundred records needs so much of it that malloc would tidy up each time that it
+/// goes, and comes.
+void StoreActorState::keep_memory_of(Batch& batch) {
+  batch.of_ends.clear();
+  batch.writes.clear();
+  spare_of_ends = std::move(batch.of_ends);
+  spare_writes = std::move(batch.writes);
 }
 
 void StoreActorState::commit_and_settle() {

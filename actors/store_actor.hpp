@@ -63,11 +63,13 @@ struct StoreActorState {
   StoreActor::stateful_pointer<StoreActorState> self;
   StoreActorConfig config;
   std::vector<Waiting> waiting;
-  std::size_t writes_waiting = 0;  // in all of these
-  bool commit_asked = false;       // a commit waits behind the mail
-  LogKeeperActor log_keeper;       // none until it is needed
-  BatchesAhead<Batch> ahead;       // written and not settled
-  bool has_to_wait = false;        // a commit was asked for that ahead has no room for
+  std::size_t writes_waiting = 0;    // in all of these
+  bool commit_asked = false;         // a commit waits behind the mail
+  LogKeeperActor log_keeper;         // none until it is needed
+  BatchesAhead<Batch> ahead;         // written and not settled
+  std::vector<Write> spare_of_ends;  // a batch's that was answered: memory only
+  std::vector<const Write*> spare_writes;
+  bool has_to_wait = false;  // a commit was asked for that ahead has no room for
 
   /// Writes what waits, and what lies in the box, and answers it as soon as it is durable.
   void commit();
@@ -99,6 +101,7 @@ struct StoreActorState {
 
   /// Answers the oldest `count` batches that are written ahead.
   void answer_ahead(std::size_t count, const Result<void>& settled);
+  void keep_memory_of(Batch& batch);
 
   /// Tells the step runner what became of ends.
   void tell_ends(std::vector<EndsBox::End> ends, Result<std::vector<WriteReply>> replies);

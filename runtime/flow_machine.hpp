@@ -172,7 +172,7 @@ class FlowMachine {
   StepState step_state(std::size_t step) const;
 
   /// The step's last error, if its last attempt failed.
-  const std::optional<Error>& step_error(std::size_t step) const { return steps_[step].error; }
+  const Rare<Error>& step_error(std::size_t step) const { return steps_[step].error; }
 
   /// A step's output; null before it succeeded.
   const std::shared_ptr<const json>& step_output(std::size_t step) const {

@@ -44,7 +44,6 @@ DispatchPtr attempt_at(const std::string& step, RunKey run = 1) {
   dispatch->call.run = "r1";
   dispatch->call.step = step;
   dispatch->call.attempt = 1;
-  dispatch->cancellation = std::make_shared<Cancellation>();
   return dispatch;
 }
 
@@ -141,28 +140,48 @@ TEST_CASE("ends box: an end that cannot be left is told as lost", "[actors]") {
   CHECK(thread.performing.box->take().empty());
 }
 
+TEST_CASE("ends box: a call may be kept for longer than its attempt", "[actors]") {
+  const World world{Steps{}};
+  int told = 0;
+  DispatchPtr dispatch = attempt_at("a");
+  dispatch->reports().connect(
+      std::make_shared<const ReportsDesk>(
+          ReportsDesk{world.seams().clock,
+                      [&](const std::weak_ptr<Dispatch>& of) { told += of.expired() ? 1 : 0; }}),
+      dispatch);
+  dispatch->call.progress_sink = {dispatch->signals, &dispatch->reports()};
+  dispatch->cancellation().set(Cancellation::Reason::cancelled);
+  const StepCall kept = dispatch->call;
+  dispatch.reset();
+  CHECK(kept.cancelled());
+  kept.progress(1);
+  CHECK(told == 1);
+}
+
 TEST_CASE("ends box: what was reported and is not durable goes with the end", "[actors]") {
   const World world{Steps{}};
   Thread thread(world);
+  const auto desk = std::make_shared<const ReportsDesk>(
+      ReportsDesk{world.seams().clock, [](const std::weak_ptr<Dispatch>&) {}});
   const auto reports_of = [&](const DispatchPtr& dispatch) {
-    dispatch->reports = std::make_shared<ProgressReports>(world.seams().clock, [] {});
-    dispatch->reports->report(1);
-    return dispatch->reports;
+    dispatch->reports().connect(desk, dispatch);
+    dispatch->reports().report(1);
+    return &dispatch->reports();
   };
   const DispatchPtr untaken = attempt_at("a");
   reports_of(untaken);
   const DispatchPtr taken = attempt_at("b");
   CHECK(reports_of(taken)->take() == "1");
-  CHECK_FALSE(taken->reports->take());
+  CHECK_FALSE(taken->reports().take());
   const DispatchPtr failed = attempt_at("c");
   CHECK(reports_of(failed)->take() == "1");
-  CHECK(failed->reports->settle(false));
+  CHECK(failed->reports().settle(false));
   const DispatchPtr durable = attempt_at("d");
   CHECK(reports_of(durable)->take() == "1");
-  CHECK(durable->reports->settle(true));
+  CHECK(durable->reports().settle(true));
   const DispatchPtr newer = attempt_at("e");
   CHECK(reports_of(newer)->take() == "1");
-  newer->reports->report(2);
+  newer->reports().report(2);
   for (const DispatchPtr& dispatch : {untaken, taken, failed, durable, newer})
     thread.perform(dispatch);
   const std::vector<EndsBox::End> ends = thread.performing.box->take();
@@ -171,7 +190,7 @@ TEST_CASE("ends box: what was reported and is not durable goes with the end", "[
   CHECK(ends[3].progress == nullptr);
   CHECK(ends[4].progress->body == "2");
   // Its end tells of it, not the answer to the write that was under way.
-  CHECK_FALSE(taken->reports->settle(true));
+  CHECK_FALSE(taken->reports().settle(true));
 }
 
 TEST_CASE("ends box: what has ended when a commit begins is in that commit", "[actors]") {

@@ -1,0 +1,19 @@
+/// take_all: empties a vector that fills again.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+namespace pawl {
+
+/// Gives what is there. As much may come again, so there is room for it at once: a vector that
+/// grows by doubling asks for, copies and frees large pieces of memory, and has malloc tidy up each
+/// time.
+template <class T>
+std::vector<T> take_all(std::vector<T>& from) {
+  std::vector<T> rest;
+  rest.reserve(from.size());
+  return std::exchange(from, std::move(rest));
+}
+
+}  // namespace pawl
