@@ -5,6 +5,7 @@
 
 #include "actors/performing.hpp"
 #include "actors/store_actor.hpp"
+#include "actors/take_all.hpp"
 #include "support/catch.hpp"
 #include "support/store_writes.hpp"
 #include "support/world.hpp"
@@ -138,6 +139,15 @@ TEST_CASE("ends box: an end that cannot be left is told as lost", "[actors]") {
   REQUIRE(thread.told.size() == 1);
   CHECK(std::get<LostAnswer>(thread.told[0]).why == "a bug");
   CHECK(thread.performing.box->take().empty());
+}
+
+TEST_CASE("ends box: what is taken is taken once, and there is room for as much", "[actors]") {
+  std::vector<int> filled{1, 2, 3};
+  CHECK(take_all(filled) == std::vector<int>{1, 2, 3});
+  CHECK(filled.empty());
+  CHECK(filled.capacity() == 3);
+  CHECK(take_all(filled).empty());
+  CHECK(filled.capacity() == 0);
 }
 
 TEST_CASE("ends box: a call may be kept for longer than its attempt", "[actors]") {
